@@ -1,0 +1,1 @@
+//! Sells seats when everybody comes at once.

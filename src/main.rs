@@ -1,0 +1,2 @@
+//! The `onsale` command.
+fn main() {}
