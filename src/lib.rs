@@ -1,1 +1,3 @@
-//! Sells seats when everybody comes at once.
+//! Sells seats when everybody comes at once: see `docs/architecture.md`.
+
+pub mod domain;
