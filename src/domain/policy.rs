@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::time::Millis;
+
 /// A call that a policy can put behind the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -92,6 +94,26 @@ impl Default for Policy {
     }
 }
 
+/// What the log and MySQL say of a concert's policy: the policy with the sale's times and whether admission is paused.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PolicyState {
+    /// The policy.
+    pub policy: Policy,
+    /// Nobody is admitted before.
+    #[serde(default)]
+    pub opens_at: Option<Millis>,
+    /// Nobody joins or holds from then on.
+    #[serde(default)]
+    pub closes_at: Option<Millis>,
+    /// Whether an organiser stopped admission.
+    #[serde(default)]
+    pub paused: bool,
+    /// Why, for those who wait.
+    #[serde(default)]
+    pub pause_reason: Option<String>,
+}
+
 /// The largest of each length, seconds: a day. Longer ones are mistakes of unit.
 const SECONDS_MAX: u32 = 86_400;
 
@@ -107,10 +129,7 @@ impl Policy {
             ("maxActive", self.max_active <= 10_000_000),
             ("admitPerSecond", rate_fits),
             ("activeSeconds", (1..=SECONDS_MAX).contains(&self.active_seconds)),
-            (
-                "claimSeconds",
-                self.claim_seconds == 0 || (3..=SECONDS_MAX).contains(&self.claim_seconds),
-            ),
+            ("claimSeconds", self.claim_seconds == 0 || (3..=SECONDS_MAX).contains(&self.claim_seconds)),
             ("holdSeconds", (1..=SECONDS_MAX).contains(&self.hold_seconds)),
             (
                 "maxSeatsPerReservation",
@@ -144,20 +163,9 @@ mod tests {
     #[test]
     fn ranges_are_named_by_field() {
         assert_eq!(Policy::default().invalid_field(), None);
+        assert_eq!(Policy { claim_seconds: 2, ..Policy::default() }.invalid_field(), Some("claimSeconds"));
         assert_eq!(
-            Policy {
-                claim_seconds: 2,
-                ..Policy::default()
-            }
-            .invalid_field(),
-            Some("claimSeconds")
-        );
-        assert_eq!(
-            Policy {
-                admit_per_second: f64::NAN,
-                ..Policy::default()
-            }
-            .invalid_field(),
+            Policy { admit_per_second: f64::NAN, ..Policy::default() }.invalid_field(),
             Some("admitPerSecond")
         );
     }
