@@ -1,1 +1,4 @@
 //! Sells seats when everybody comes at once.
+
+pub mod config;
+pub mod telemetry;
