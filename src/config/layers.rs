@@ -10,7 +10,10 @@ pub(super) fn parse(origin: &str, text: &str) -> Result<Table, Error> {
     text.parse().map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
         let line = before.matches('\n').count() + 1;
-        Error::Parse { origin: origin.to_owned(), message: format!("line {line}: {}", error.message()) }
+        Error::Parse {
+            origin: origin.to_owned(),
+            message: format!("line {line}: {}", error.message()),
+        }
     })
 }
 
