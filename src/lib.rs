@@ -1,4 +1,6 @@
 //! Sells seats when everybody comes at once: see `docs/architecture.md`.
 
+pub mod config;
 pub mod domain;
 pub mod store;
+pub mod telemetry;

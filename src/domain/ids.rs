@@ -149,7 +149,8 @@ pub struct PaymentId {
 
 impl fmt::Display for PaymentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "p{}-{}-{}", self.reservation.concert, self.reservation.id, self.id)
+        let ReservationId { concert, show, id } = self.reservation;
+        write!(f, "p{concert}-{show}-{id}-{}", self.id)
     }
 }
 
