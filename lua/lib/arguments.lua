@@ -4,9 +4,10 @@ local argument_at = 0
 
 local function argument()
   argument_at = argument_at + 1
-  return assert(ARGV[argument_at], 'argument missing')
+  -- In brackets: assert answers its message too.
+  return (assert(ARGV[argument_at], 'argument missing'))
 end
 
 local function argument_number()
-  return assert(tonumber(argument()), 'argument is no number')
+  return (assert(tonumber(argument()), 'argument is no number'))
 end

@@ -2,5 +2,6 @@
 
 mod config;
 mod harness;
+mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;
