@@ -1,3 +1,7 @@
 //! Sells seats when everybody comes at once: see `docs/architecture.md`.
 
+pub mod archive;
+pub mod config;
 pub mod domain;
+pub mod follow;
+pub mod telemetry;

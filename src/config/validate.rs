@@ -1,0 +1,163 @@
+//! Which values go together. All problems are named at once, so that a file is put right in one go.
+
+use std::fmt;
+
+use super::{Algorithm, Config, TopUp};
+
+/// The largest sum that Lua keeps exact, 2^53 - 1.
+const MONEY_MAX: i64 = (1 << 53) - 1;
+/// More would be slower than one (each adds a log to every pay batch) and no cluster needs it.
+const PARTITIONS_MAX: u16 = 1024;
+
+/// A value that can't be used, or can't be used together with another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The configuration key, like `wallet.charge_min`.
+    pub key: &'static str,
+    /// What is wrong with it.
+    pub says: &'static str,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.key, self.says)
+    }
+}
+
+/// Whether it holds, the key, and what is said when it doesn't.
+type Rule = (bool, &'static str, &'static str);
+
+impl Config {
+    /// What is wrong for every command; empty if nothing is.
+    pub fn problems(&self) -> Vec<Problem> {
+        let zero = self.positive().into_iter().filter(|(_, value)| *value == 0);
+        let zero = zero.map(|(key, _)| Problem {
+            key,
+            says: "must be at least 1",
+        });
+        zero.chain(broken(self.addresses()))
+            .chain(broken(self.relations()))
+            .collect()
+    }
+
+    /// What a server needs on top of that. `development` lets keys and settings pass that are for one machine only.
+    pub fn serving_problems(&self, development: bool) -> Vec<Problem> {
+        let identity = &self.identity;
+        let believable = !identity.keys.is_empty();
+        let made_up = development || !identity.development;
+        let free_money = development || self.wallet.top_up != TopUp::Own;
+        broken([
+            (believable, "identity.keys", "is empty: nobody could be believed"),
+            (
+                self.queue_token.key_file.is_some(),
+                "queue_token.key_file",
+                "is required",
+            ),
+            (
+                self.ticket.signing_key_file.is_some(),
+                "ticket.signing_key_file",
+                "is required",
+            ),
+            (
+                made_up,
+                "identity.development",
+                "needs --dev: the keys are made up",
+            ),
+            (
+                free_money,
+                "wallet.top_up",
+                "\"self\" needs --dev: it is money for everybody",
+            ),
+        ])
+        .collect()
+    }
+
+    fn positive(&self) -> [(&'static str, u64); 15] {
+        let server = &self.server;
+        // Sizes only ever grow on the way from usize to u64.
+        let size = |value: usize| value as u64;
+        [
+            ("server.request_deadline_ms", server.request_deadline_ms),
+            (
+                "server.header_read_timeout_seconds",
+                server.header_read_timeout_seconds,
+            ),
+            (
+                "server.body_read_timeout_seconds",
+                server.body_read_timeout_seconds,
+            ),
+            ("server.keep_alive_idle_seconds", server.keep_alive_idle_seconds),
+            ("server.max_body_bytes", size(server.max_body_bytes)),
+            ("server.max_connections", size(server.max_connections)),
+            ("redis.response_timeout_ms", self.redis.response_timeout_ms),
+            ("redis.connect_timeout_ms", self.redis.connect_timeout_ms),
+            (
+                "mysql.connect_timeout_seconds",
+                self.mysql.connect_timeout_seconds,
+            ),
+            (
+                "log.follower_batch_entries",
+                size(self.log.follower_batch_entries),
+            ),
+            ("coalesce.batch_weight", size(self.coalesce.batch_weight)),
+            ("coalesce.queue_requests", size(self.coalesce.queue_requests)),
+            ("worker.admit_interval_ms", self.worker.admit_interval_ms),
+            ("worker.expire_interval_ms", self.worker.expire_interval_ms),
+            ("worker.trim_interval_ms", self.worker.trim_interval_ms),
+        ]
+    }
+
+    fn addresses(&self) -> [Rule; 3] {
+        let server = &self.server;
+        let of_redis = ["redis://", "redis+unix://", "unix://"]
+            .iter()
+            .any(|scheme| self.redis.url.expose().starts_with(scheme));
+        let of_mysql = self.mysql.url.expose().starts_with("mysql://");
+        let two_listeners = server.listen.port() == 0 || server.listen != server.ops_listen;
+        [
+            (of_redis, "redis.url", "must start with redis:// or unix://"),
+            (of_mysql, "mysql.url", "must start with mysql://"),
+            (two_listeners, "server.ops_listen", "is the same as server.listen"),
+        ]
+    }
+
+    fn relations(&self) -> [Rule; 8] {
+        let wallet = &self.wallet;
+        let in_time = self.redis.response_timeout_ms <= self.server.request_deadline_ms;
+        // One connection for the archive follower, one for the calls of people.
+        let connections = self.mysql.max_connections >= 2;
+        let currency = wallet.currency.len() == 3 && wallet.currency.bytes().all(|b| b.is_ascii_uppercase());
+        let partitions = (1..=PARTITIONS_MAX).contains(&wallet.partitions);
+        let exact = wallet.charge_max <= MONEY_MAX;
+        let range = wallet.charge_min <= wallet.charge_max;
+        let key_files = self.identity.keys.iter().all(|key| {
+            let shared = key.alg == Algorithm::HS256;
+            key.secret_file.is_some() == shared && key.jwks_file.is_some() != shared
+        });
+        [
+            (
+                in_time,
+                "redis.response_timeout_ms",
+                "is above server.request_deadline_ms",
+            ),
+            (connections, "mysql.max_connections", "must be at least 2"),
+            (currency, "wallet.currency", "must be three capital letters"),
+            (partitions, "wallet.partitions", "must be 1 to 1024"),
+            (wallet.charge_min > 0, "wallet.charge_min", "must be at least 1"),
+            (exact, "wallet.charge_max", "must be below 2^53"),
+            (range, "wallet.charge_min", "is above wallet.charge_max"),
+            (
+                key_files,
+                "identity.keys",
+                "need secret_file with HS256, jwks_file with every other alg",
+            ),
+        ]
+    }
+}
+
+fn broken<const N: usize>(rules: [Rule; N]) -> impl Iterator<Item = Problem> {
+    rules
+        .into_iter()
+        .filter(|(holds, _, _)| !holds)
+        .map(|(_, key, says)| Problem { key, says })
+}

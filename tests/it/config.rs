@@ -1,0 +1,162 @@
+//! The configuration: layers, problems, and that no secret is ever shown.
+
+use std::{fs, path::Path};
+
+use onsale::config::{Config, KeyMaterial, Problem, TopUp};
+
+fn load(file: &str, settings: &[(&str, &str)]) -> Result<Config, String> {
+    let settings = settings
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::from_layers(Some(("test.toml", file)), Path::new("/etc/onsale"), settings)
+        .map_err(|error| error.to_string())
+}
+
+fn keys_of(problems: &[Problem]) -> Vec<&str> {
+    problems.iter().map(|problem| problem.key).collect()
+}
+
+#[test]
+fn the_defaults_stand_by_themselves() {
+    let config = load("", &[]).unwrap();
+    assert_eq!(config.problems(), []);
+    assert_eq!(config.server.listen, "127.0.0.1:8080".parse().unwrap());
+    assert_eq!(config.wallet.top_up, TopUp::Cashier);
+    let missing = config.serving_problems(false);
+    assert_eq!(
+        keys_of(&missing),
+        ["identity.keys", "queue_token.key_file", "ticket.signing_key_file"]
+    );
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+    let file = "[redis]\nurl = 'redis://file'\nresponse_timeout_ms = 700\n";
+    let config = load(
+        file,
+        &[("ONSALE__REDIS__URL", "redis://environment"), ("HOME", "/root")],
+    )
+    .unwrap();
+    assert_eq!(config.redis.url.expose(), "redis://environment");
+    assert_eq!(config.redis.response_timeout_ms, 700);
+    assert_eq!(config.redis.connect_timeout_ms, 1000);
+}
+
+#[test]
+fn unknown_keys_and_wrong_types_are_named() {
+    let unknown = load("[redis]\nadress = 'x'\n", &[]).unwrap_err();
+    assert!(unknown.contains("adress"), "{unknown}");
+    let unknown = load("", &[("ONSALE__REDIS__ADRESS", "x")]).unwrap_err();
+    assert!(unknown.contains("adress"), "{unknown}");
+    let wrong = load("[wallet]\ntop_up = 'anybody'\n", &[]).unwrap_err();
+    assert!(wrong.contains("anybody"), "{wrong}");
+    let torn = load("\n[redis]\nurl = 'redis://:swordfish@cache\n", &[]).unwrap_err();
+    assert!(torn.starts_with("test.toml: line 3: "), "{torn}");
+    assert!(!torn.contains("swordfish"), "{torn}");
+}
+
+#[test]
+fn all_problems_are_named_at_once() {
+    let file = "
+        [server]
+        ops_listen = '127.0.0.1:8080'
+        max_body_bytes = 0
+        [redis]
+        url = 'http://x'
+        response_timeout_ms = 5000
+        [wallet]
+        currency = 'won'
+        charge_min = 2000000
+        [identity]
+        keys = [{ alg = 'RS256', secret_file = 'x' }]
+    ";
+    let problems = load(file, &[]).unwrap().problems();
+    let keys = [
+        "server.max_body_bytes",
+        "redis.url",
+        "server.ops_listen",
+        "redis.response_timeout_ms",
+        "wallet.currency",
+        "wallet.charge_min",
+        "identity.keys",
+    ];
+    assert_eq!(keys_of(&problems), keys);
+}
+
+#[test]
+fn what_is_made_for_development_needs_to_be_asked_for() {
+    let file = "
+        identity = { development = true, keys = [{ alg = 'HS256', secret_file = 'a' }] }
+        queue_token.key_file = 'b'
+        ticket.signing_key_file = 'c'
+        wallet.top_up = 'self'
+    ";
+    let config = load(file, &[]).unwrap();
+    assert_eq!(
+        keys_of(&config.serving_problems(false)),
+        ["identity.development", "wallet.top_up"]
+    );
+    assert_eq!(config.serving_problems(true), []);
+}
+
+#[test]
+fn secrets_come_from_files_beside_the_configuration_and_are_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("identity", "an-identity-secret-of-more-than-32-bytes\n");
+    write("queue", &"ab".repeat(32));
+    write("old", &"cd".repeat(32));
+    write("ticket", &"0f".repeat(32));
+    write("mysql", "mysql://onsale:swordfish@db/onsale\n");
+    write(
+        "onsale.toml",
+        "
+        identity.keys = [{ kid = 'k', alg = 'HS256', secret_file = 'identity' }]
+        queue_token = { key_file = 'queue', previous_key_files = ['old'] }
+        ticket.signing_key_file = 'ticket'
+        mysql.url_file = 'mysql'
+        redis.url = 'redis://:swordfish@cache:6379'
+        ",
+    );
+    let config = Config::load(Some(&folder.path().join("onsale.toml"))).unwrap();
+    let identity = config.identity.read_keys().unwrap();
+    assert!(matches!(&identity[0].material, KeyMaterial::Shared(key) if key.expose().ends_with(b"32-bytes")));
+    let queue_token = config.queue_token.read_keys().unwrap();
+    assert_eq!(queue_token.len(), 2);
+    assert_eq!(queue_token[0].expose(), [0xab; 32]);
+    assert_eq!(config.ticket.read_seed().unwrap().expose(), [0x0f; 32]);
+    assert_eq!(config.mysql.url.expose(), "mysql://onsale:swordfish@db/onsale");
+
+    let shown = format!(
+        "{}{config:?}{identity:?}{queue_token:?}",
+        config.to_redacted_toml()
+    );
+    assert!(shown.contains("redis://:(redacted)@cache:6379"), "{shown}");
+    for secret in ["swordfish", "an-identity-secret", "abab", "171, 171"] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+    let again = config.to_redacted_toml();
+    assert!(
+        Config::from_layers(Some(("again", &again)), Path::new(""), []).is_ok(),
+        "{again}"
+    );
+}
+
+#[test]
+fn a_key_file_that_holds_no_key_is_refused_without_showing_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("short"), "abcd").unwrap();
+    let file = "
+        identity.keys = [{ alg = 'HS256', secret_file = 'short' }]
+        queue_token.key_file = 'short'
+        ticket.signing_key_file = 'absent'
+    ";
+    let config = Config::from_layers(Some(("test", file)), folder.path(), []).unwrap();
+    for says in [
+        config.identity.read_keys().unwrap_err().to_string(),
+        config.queue_token.read_keys().unwrap_err().to_string(),
+        config.ticket.read_seed().unwrap_err().to_string(),
+    ] {
+        assert!(!says.contains("abcd"), "{says}");
+    }
+}

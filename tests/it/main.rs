@@ -1,0 +1,9 @@
+//! Everything that is tested from outside, in one binary: real Redis, real MariaDB, the real command.
+
+mod config;
+mod harness;
+#[allow(
+    dead_code,
+    reason = "what the tests of the day don't need stays for those of tomorrow"
+)]
+mod support;
