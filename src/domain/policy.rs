@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::time::Millis;
+
 /// A call that a policy can put behind the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -90,6 +92,26 @@ impl Default for Policy {
             order: Order::Fifo,
         }
     }
+}
+
+/// All of a concert that organisers steer while it sells: what the `policy` event and MySQL hold as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PolicyState {
+    /// The policy.
+    pub policy: Policy,
+    /// Nobody is admitted before.
+    #[serde(default)]
+    pub opens_at: Option<Millis>,
+    /// Nobody joins or holds from then on.
+    #[serde(default)]
+    pub closes_at: Option<Millis>,
+    /// Whether admission is stopped.
+    #[serde(default)]
+    pub paused: bool,
+    /// What the organiser said when he stopped it.
+    #[serde(default)]
+    pub pause_reason: Option<String>,
 }
 
 /// The largest of each length, seconds: a day. Longer ones are mistakes of unit.
