@@ -1,6 +1,8 @@
 //! Sells seats when everybody comes at once: see `docs/architecture.md`.
 
+pub mod archive;
 pub mod config;
 pub mod domain;
+pub mod follow;
 pub mod store;
 pub mod telemetry;

@@ -1,5 +1,6 @@
 //! Everything that is tested from outside, in one binary: real Redis, real MariaDB, the real command.
 
+mod archive;
 mod config;
 mod harness;
 mod store;
