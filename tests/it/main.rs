@@ -1,5 +1,7 @@
 //! Everything that is tested from outside, in one binary: real Redis, real MariaDB, the real command.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
 mod archive;
 mod config;
 mod harness;
