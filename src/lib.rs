@@ -2,5 +2,6 @@
 
 pub mod config;
 pub mod domain;
+pub mod live;
 pub mod store;
 pub mod telemetry;
