@@ -4,6 +4,7 @@ pub mod archive;
 pub mod config;
 pub mod domain;
 pub mod follow;
+pub mod http;
 pub mod live;
 pub mod store;
 pub mod telemetry;
