@@ -1,6 +1,9 @@
 //! Everything that is tested from outside, in one binary: real Redis, real MariaDB, the real command.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on ends there")]
+
 mod config;
+mod embedded;
 mod harness;
 #[allow(
     dead_code,
