@@ -68,6 +68,8 @@ impl Child {
         let errors = output.try_clone().map_err(Error::file(&log))?;
         let lock = lock.try_clone().map_err(Error::file(&log))?;
         let mut command = bound_to_this_thread(program);
+        // A MariaDB that starts sweeps its folder for temporary files: in a shared one it takes those of another away.
+        command.env("TMPDIR", folder.join("tmp"));
         command
             .args(arguments)
             .current_dir(folder)

@@ -58,6 +58,7 @@ impl Instance {
         }
         let run = folder.join("run");
         make_private(&run)?;
+        Self::make_data_folder(&folder.join("tmp"))?;
         let sockets = socket_folder(&folder);
         if sockets != run {
             make_private(&sockets)?;
