@@ -156,7 +156,8 @@ async fn organisers_get_ids_above_those_of_files() {
     assert_eq!(concert, ConcertId(IMPORTED_IDS_MAX + 1));
     let section =
         Section { name: "A".to_owned(), price: 5, rows: Some(40), seats_per_row: Some(51), seats: None };
-    let made = fresh.archive.create_show(concert, Millis(9), "KRW", std::slice::from_ref(&section)).await.unwrap();
+    let made =
+        fresh.archive.create_show(concert, Millis(9), "KRW", std::slice::from_ref(&section)).await.unwrap();
     assert_eq!(made, Some((ShowId(IMPORTED_IDS_MAX + 1), 2)));
     assert_eq!(fresh.archive.shows(concert).await.unwrap()[0].seats.len(), 2040);
     let stored = fresh.archive.concert(concert).await.unwrap().unwrap();
