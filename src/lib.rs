@@ -8,5 +8,7 @@ pub mod domain;
 pub mod embedded;
 pub mod follow;
 pub mod live;
+pub mod loops;
+pub mod opening;
 pub mod store;
 pub mod telemetry;
