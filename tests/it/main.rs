@@ -5,6 +5,7 @@
 mod archive;
 mod config;
 mod harness;
+mod live;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;
