@@ -1,11 +1,14 @@
-//! Followers read the logs from offsets of their own and carry them on: the archive to MySQL.
+//! Followers read the logs from offsets of their own and carry them on: the archive to MySQL, the live views to memory.
 //!
 //! What they share is here: where entries come from, the test that one follows the other, and how to wait when
 //! the other side is away. A follower never skips an entry and never guesses: a log that does not go on where it
 //! was left is stopped, alone.
 
 mod archive;
+mod live;
 mod pack;
+mod snapshot;
+mod track;
 
 use std::error::Error;
 use std::future::Future;
@@ -16,6 +19,7 @@ use crate::domain::fields::{Fields, Malformed};
 use crate::domain::ids::{LogName, Mark, Offset};
 
 pub use archive::{Applied, ArchiveFollower};
+pub use live::LiveFollower;
 
 /// Entries of one log in order: number and text.
 pub type LogEntries = (LogName, Vec<(u64, String)>);
