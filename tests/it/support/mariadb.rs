@@ -106,7 +106,8 @@ impl MariaDb {
         let mut command = bound_to_us(&find_program("mariadbd").expect("install MariaDB: make install"));
         command
             .arg("--no-defaults")
-            .arg(format!("--datadir={}", self.data().display()));
+            .arg(format!("--datadir={}", self.data().display()))
+            .arg(self.temporary_tables());
         command.arg(format!("--socket={}", self.socket().display()));
         command.arg(format!(
             "--pid-file={}",
@@ -134,6 +135,11 @@ impl MariaDb {
             greets(&socket)
         });
         self.running = Some(running);
+    }
+
+    /// A folder of its own for temporary tables: a server that starts clears those of every other out of a shared one.
+    fn temporary_tables(&self) -> String {
+        format!("--tmpdir={}", self.folder.display())
     }
 
     fn data(&self) -> PathBuf {
@@ -173,7 +179,8 @@ impl MariaDb {
         let mut command = bound_to_us(&program);
         command
             .arg("--no-defaults")
-            .arg(format!("--datadir={}", self.data().display()));
+            .arg(format!("--datadir={}", self.data().display()))
+            .arg(self.temporary_tables());
         command.args([
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
