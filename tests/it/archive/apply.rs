@@ -58,9 +58,11 @@ async fn with_concert() -> Fresh {
     let fresh = fresh().await;
     let insert = "insert into concerts (concert, org, title, artist, venue, policy, policy_version, version) \
                   values (7, 'demo', 't', 'a', 'v', '{}', 0, 1)";
-    sqlx::query(insert).execute(&fresh.pool).await.unwrap();
+    let done = sqlx::query(insert).execute(&fresh.pool).await;
+    done.expect("MariaDB does as told");
     for log in [concert().name, wallet().name] {
-        assert_eq!(fresh.archive.begin_log(log, LOG_ID).await.unwrap(), LOG_ID);
+        let begun = fresh.archive.begin_log(log, LOG_ID).await;
+        assert_eq!(begun.expect("MariaDB does as told"), LOG_ID);
     }
     fresh
 }

@@ -10,7 +10,7 @@ use super::{LOG_ID, Log, fresh, held, id, paid};
 fn reservation(number: u32) -> ReservationId {
     ReservationId {
         concert: ConcertId(7),
-        id: id(number).parse().unwrap(),
+        id: id(number).parse().expect("a well-formed id"),
     }
 }
 

@@ -26,15 +26,18 @@ pub(crate) struct Fresh {
 pub(crate) async fn fresh() -> Fresh {
     let url = MariaDb::database().await;
     let archive = connect(&url).await;
-    archive.migrate().await.unwrap();
-    let pool = MySqlPool::connect(&url).await.unwrap();
+    archive.migrate().await.expect("MariaDB does as told");
+    let pool = MySqlPool::connect(&url).await.expect("MariaDB does as told");
     Fresh { archive, pool }
 }
 
 pub(crate) async fn connect(url: &str) -> Archive {
     let file = format!("[mysql]\nurl = '{url}'\n");
-    let config = Config::from_layers(Some(("test.toml", &file)), Path::new(""), []).unwrap();
-    Archive::connect(&config.mysql).await.unwrap()
+    let config =
+        Config::from_layers(Some(("test.toml", &file)), Path::new(""), []).expect("the file is whole");
+    Archive::connect(&config.mysql)
+        .await
+        .expect("MariaDB does as told")
 }
 
 const TABLES: [&str; 9] = [
@@ -58,7 +61,7 @@ impl Fresh {
             .bind(table)
             .fetch_all(&self.pool)
             .await
-            .unwrap();
+            .expect("MariaDB does as told");
         let shown: Vec<_> = columns
             .iter()
             .map(|row| format!("ifnull(cast({} as binary), '~')", row.get::<String, _>(0)))
@@ -76,8 +79,10 @@ impl Fresh {
         let rows = sqlx::query(AssertSqlSafe(query))
             .fetch_all(&self.pool)
             .await
-            .unwrap();
-        let text = |row: &sqlx::mysql::MySqlRow| String::from_utf8(row.get::<Vec<u8>, _>(0)).unwrap();
+            .expect("MariaDB does as told");
+        let text = |row: &sqlx::mysql::MySqlRow| {
+            String::from_utf8(row.get::<Vec<u8>, _>(0)).expect("what was written is UTF-8")
+        };
         rows.iter().map(text).collect()
     }
 
@@ -93,7 +98,12 @@ impl Fresh {
     /// Applies batches one by one, all of which must go through.
     pub(crate) async fn apply(&self, batches: &[LogBatch]) {
         for batch in batches {
-            assert!(self.archive.apply(std::slice::from_ref(batch)).await.unwrap());
+            assert!(
+                self.archive
+                    .apply(std::slice::from_ref(batch))
+                    .await
+                    .expect("MariaDB does as told")
+            );
         }
     }
 }
