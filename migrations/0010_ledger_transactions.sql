@@ -9,8 +9,9 @@ create table ledger_transactions (
     kind varchar(10) not null,
     -- The charge or the payment.
     reference char(20) not null,
-    -- What was paid; both null for a charge.
+    -- What was paid; all null for a charge.
     concert int unsigned null,
+    show_id int unsigned null,
     reservation char(20) null,
     primary key (log, number, ordinal)
 ) engine = innodb default character set utf8mb4 collate utf8mb4_bin

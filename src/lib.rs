@@ -4,4 +4,6 @@ pub mod archive;
 pub mod config;
 pub mod domain;
 pub mod follow;
+pub mod live;
+pub mod store;
 pub mod telemetry;

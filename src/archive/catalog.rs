@@ -131,10 +131,7 @@ impl CatalogConcert {
         // The pre-queue and its draw are not built yet.
         let order = (self.policy.order == Order::Lottery).then_some("policy.order");
         match field.or_else(|| self.policy.invalid_field()).or(order) {
-            Some(field) => Err(InvalidCatalog::Concert {
-                concert: self.concert_id,
-                field,
-            }),
+            Some(field) => Err(InvalidCatalog::Concert { concert: self.concert_id, field }),
             None => Ok(()),
         }
     }
@@ -145,10 +142,7 @@ impl CatalogShow {
         if self.currency.len() != 3 || !self.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
             return Err(InvalidCatalog::Currency(self.show_id));
         }
-        let named = |source| InvalidCatalog::Layout {
-            show: self.show_id,
-            source,
-        };
+        let named = |source| InvalidCatalog::Layout { show: self.show_id, source };
         Show::layout(&self.sections).map(drop).map_err(named)
     }
 }

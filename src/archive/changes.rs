@@ -43,31 +43,15 @@ impl<'a> Changes<'a> {
         };
         let mut offset = batch.from;
         for (number, text) in &batch.entries {
-            let malformed = |source| Error::Entry {
-                log: batch.log,
-                number: *number,
-                source,
-            };
+            let malformed = |source| Error::Entry { log: batch.log, number: *number, source };
             let entry = Entry::decode(kind, text).map_err(malformed)?;
             if *number != offset.number + 1 || entry.previous != offset.mark {
-                return Err(Error::Discontinuity {
-                    log: batch.log,
-                    expected: offset,
-                    found: *number,
-                });
+                return Err(Error::Discontinuity { log: batch.log, expected: offset, found: *number });
             }
             self.take_entry(batch.log, offset, &entry)?;
-            offset = Offset {
-                number: *number,
-                mark: entry.mark,
-            };
-            let event = EventRow {
-                log: batch.log,
-                number: *number,
-                mark: entry.mark,
-                at: entry.at,
-                body: text,
-            };
+            offset = Offset { number: *number, mark: entry.mark };
+            let event =
+                EventRow { log: batch.log, number: *number, mark: entry.mark, at: entry.at, body: text };
             self.events.push(event);
         }
         Ok(offset)
@@ -82,31 +66,13 @@ impl<'a> Changes<'a> {
             }
             match log {
                 LogName::Concert(concert) => {
-                    self.take_concert(
-                        reservation::Place {
-                            concert,
-                            number,
-                            at: entry.at,
-                        },
-                        event,
-                    )?;
+                    self.take_concert(reservation::Place { concert, number, at: entry.at }, event)?;
                 }
                 LogName::Wallet(_) => {
                     // 65,535 events of one script call would be a second of Redis; no batch is near it.
-                    let source = Malformed {
-                        field: "number of events",
-                        at: 0,
-                    };
+                    let source = Malformed { field: "number of events", at: 0 };
                     let ordinal = u16::try_from(ordinal).map_err(|_| Error::Entry { log, number, source })?;
-                    self.ledger.take(
-                        wallet::Place {
-                            log,
-                            number,
-                            ordinal,
-                            at: entry.at,
-                        },
-                        event,
-                    );
+                    self.ledger.take(wallet::Place { log, number, ordinal, at: entry.at }, event);
                 }
             }
         }
@@ -130,11 +96,7 @@ impl<'a> Changes<'a> {
     pub(super) async fn write(self, connection: &mut MySqlConnection) -> Result<(), Error> {
         for (log, expected, log_id, epoch) in self.opened {
             if !log::open(connection, log, log_id, epoch).await? {
-                return Err(Error::Discontinuity {
-                    log,
-                    expected,
-                    found: expected.number + 1,
-                });
+                return Err(Error::Discontinuity { log, expected, found: expected.number + 1 });
             }
         }
         rows::write(connection, &self.events).await?;

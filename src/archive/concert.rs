@@ -52,12 +52,7 @@ impl Archive {
         let select =
             "select concert, org, title, artist, venue, policy, version from concerts where concert = ?";
         let query = sqlx::query(select).bind(concert.0);
-        query
-            .fetch_optional(&self.pool)
-            .await?
-            .as_ref()
-            .map(read_concert)
-            .transpose()
+        query.fetch_optional(&self.pool).await?.as_ref().map(read_concert).transpose()
     }
 
     /// A concert's policy and its version, as fresh as the archive; version 0: as created, not yet in its log.

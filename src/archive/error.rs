@@ -94,17 +94,12 @@ impl Error {
         };
         // 22: a value out of its column's range or length; 23: a constraint. 1205 and 1213 (lock wait, deadlock) are
         // neither: they pass.
-        let class = error
-            .code()
-            .is_some_and(|code| code.starts_with("22") || code.starts_with("23"));
+        let class = error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"));
         class || !matches!(error.kind(), ErrorKind::Other)
     }
 }
 
 /// The error for a value that can't be what it should.
 pub(super) fn stored(table: &'static str, what: impl std::fmt::Display) -> Error {
-    Error::Stored {
-        table,
-        what: what.to_string(),
-    }
+    Error::Stored { table, what: what.to_string() }
 }

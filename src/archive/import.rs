@@ -110,35 +110,17 @@ async fn import_concert(
 ) -> Result<ImportedConcert, Error> {
     let concert = file.concert_id;
     let select = "select org, title, artist, venue, policy, version, source from concerts where concert = ? for update";
-    let row = sqlx::query(select)
-        .bind(concert.0)
-        .fetch_optional(&mut *connection)
-        .await?;
+    let row = sqlx::query(select).bind(concert.0).fetch_optional(&mut *connection).await?;
     let Some(row) = row else {
         create(connection, file).await?;
         let shows = import_shows(connection, file).await?;
-        return Ok(ImportedConcert {
-            concert,
-            change: Change::New,
-            version: 1,
-            shows,
-            policy: None,
-        });
+        return Ok(ImportedConcert { concert, change: Change::New, version: 1, shows, policy: None });
     };
     let mut version = row.try_get("version")?;
     if row.try_get::<Option<String>, _>("source")?.as_ref() == Some(&digest(file)) {
-        let same = |show: &super::CatalogShow| ImportedShow {
-            show: show.show_id,
-            change: Change::Same,
-        };
+        let same = |show: &super::CatalogShow| ImportedShow { show: show.show_id, change: Change::Same };
         let shows = file.shows.iter().map(same).collect();
-        return Ok(ImportedConcert {
-            concert,
-            change: Change::Same,
-            version,
-            shows,
-            policy: None,
-        });
+        return Ok(ImportedConcert { concert, change: Change::Same, version, shows, policy: None });
     }
 
     let described = describe(connection, file, &row).await?;
@@ -187,12 +169,8 @@ async fn describe(
     file: &CatalogConcert,
     row: &MySqlRow,
 ) -> Result<bool, Error> {
-    let fields = [
-        ("org", &file.org),
-        ("title", &file.title),
-        ("artist", &file.artist),
-        ("venue", &file.venue),
-    ];
+    let fields =
+        [("org", &file.org), ("title", &file.title), ("artist", &file.artist), ("venue", &file.venue)];
     let mut differs = false;
     for (column, text) in fields {
         differs |= row.try_get::<String, _>(column)? != *text;

@@ -21,11 +21,7 @@ pub(super) async fn import_shows(
         row.show.0 <= IMPORTED_IDS_MAX && !file.shows.iter().any(|show| show.show_id == row.show)
     };
     if let Some(row) = stored.iter().find(dropped) {
-        return Err(ImportRefused::ShowDropped {
-            concert,
-            show: row.show,
-        }
-        .into());
+        return Err(ImportRefused::ShowDropped { concert, show: row.show }.into());
     }
     let mut imported = Vec::with_capacity(file.shows.len());
     for show in &file.shows {
@@ -33,10 +29,7 @@ pub(super) async fn import_shows(
             None => create(connection, concert, show).await?,
             Some(row) => update(connection, row, show).await?,
         };
-        imported.push(ImportedShow {
-            show: show.show_id,
-            change,
-        });
+        imported.push(ImportedShow { show: show.show_id, change });
     }
     Ok(imported)
 }
@@ -49,11 +42,7 @@ async fn create(
     let show = file.show_id;
     let query = sqlx::query_scalar("select concert from shows where show_id = ?").bind(show.0);
     if let Some(owner) = query.fetch_optional(&mut *connection).await? {
-        return Err(ImportRefused::ShowElsewhere {
-            show,
-            owner: ConcertId(owner),
-        }
-        .into());
+        return Err(ImportRefused::ShowElsewhere { show, owner: ConcertId(owner) }.into());
     }
     let (sections, seats) = Show::layout(&file.sections)?;
     let insert = "insert into shows (show_id, concert, starts_at, currency, sections, seats_total) values (?, ?, ?, ?, ?, ?)";
@@ -122,10 +111,7 @@ fn check_kept(
             same && names(seat, &row.sections) == names(other, sections)
         });
         if !kept {
-            return Err(ImportRefused::SeatMoved {
-                show: row.show,
-                label: seat.label.clone(),
-            });
+            return Err(ImportRefused::SeatMoved { show: row.show, label: seat.label.clone() });
         }
     }
     Ok(())
@@ -133,10 +119,7 @@ fn check_kept(
 
 /// Section and new price of each section that has another one; all seats of a section cost the same.
 fn changed_prices(stored: &[Seat], wanted: &[Seat]) -> Vec<(u16, i64)> {
-    let differing = stored
-        .iter()
-        .zip(wanted)
-        .filter(|(old, new)| old.price != new.price);
+    let differing = stored.iter().zip(wanted).filter(|(old, new)| old.price != new.price);
     let mut prices: Vec<_> = differing.map(|(_, new)| (new.section, new.price)).collect();
     prices.dedup();
     prices

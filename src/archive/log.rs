@@ -108,9 +108,7 @@ impl Archive {
         .bind(number)
         .bind(limit);
         let rows = query.fetch_all(&self.pool).await?;
-        rows.iter()
-            .map(|row| Ok((row.try_get("number")?, read_text(row, "body")?)))
-            .collect()
+        rows.iter().map(|row| Ok((row.try_get("number")?, read_text(row, "body")?))).collect()
     }
 }
 
@@ -185,10 +183,7 @@ fn read_offset(row: &MySqlRow) -> Result<LogOffset, Error> {
     let epoch: u32 = row.try_get("epoch")?;
     let state: String = row.try_get("state")?;
     let states = [LogState::Unborn, LogState::Selling, LogState::Recovering];
-    let offset = Offset {
-        number: row.try_get("number")?,
-        mark: read_mark(row, "mark")?,
-    };
+    let offset = Offset { number: row.try_get("number")?, mark: read_mark(row, "mark")? };
     Ok(LogOffset {
         log: log.parse().map_err(|_| stored("log_offsets", log))?,
         log_id: read_mark(row, "log_id")?,

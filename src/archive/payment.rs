@@ -84,12 +84,8 @@ impl<'a> Payments<'a> {
             balance: paid.balance,
         });
         for seat in paid.seats.indexes() {
-            let row = BookedRow {
-                show: paid.show,
-                seat,
-                concert: place.concert,
-                reservation: paid.reservation,
-            };
+            let row =
+                BookedRow { show: paid.show, seat, concert: place.concert, reservation: paid.reservation };
             match self.by_seat.entry((row.show, seat)) {
                 Entry::Occupied(first) => return Err(row.refused(*first.get())),
                 Entry::Vacant(free) => free.insert(row.reservation),
@@ -120,9 +116,7 @@ async fn first_refused(
 ) -> Result<Option<Error>, Error> {
     let select = "select reservation from booked_seats where show_id = ? and seat_index = ?";
     for row in booked {
-        let query = sqlx::query_scalar::<_, String>(select)
-            .bind(row.show.0)
-            .bind(row.seat);
+        let query = sqlx::query_scalar::<_, String>(select).bind(row.show.0).bind(row.seat);
         let Some(owner) = query.fetch_optional(&mut *connection).await? else {
             continue;
         };
@@ -156,11 +150,7 @@ impl Row for BookedRow {
     const VALUES: &'static str = "(?, ?, ?, ?)";
 
     fn bind<'q>(&'q self, query: Query<'q>) -> Query<'q> {
-        query
-            .bind(self.show.0)
-            .bind(self.seat)
-            .bind(self.concert.0)
-            .bind(self.reservation.as_str())
+        query.bind(self.show.0).bind(self.seat).bind(self.concert.0).bind(self.reservation.as_str())
     }
 }
 
@@ -169,11 +159,12 @@ impl Archive {
     pub async fn payment(&self, id: PaymentId) -> Result<Option<StoredPayment>, Error> {
         let select = "select p.user, p.amount, p.balance, p.paid_at, r.show_id, r.seats \
                       from payments p join reservations r using (concert, reservation) \
-                      where p.concert = ? and p.reservation = ? and p.payment = ?";
+                      where p.concert = ? and p.reservation = ? and p.payment = ? and r.show_id = ?";
         let query = sqlx::query(select)
             .bind(id.reservation.concert.0)
             .bind(id.reservation.id.as_str())
-            .bind(id.id.as_str());
+            .bind(id.id.as_str())
+            .bind(id.reservation.show.0);
         let Some(row) = query.fetch_optional(&self.pool).await? else {
             return Ok(None);
         };

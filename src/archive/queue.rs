@@ -36,12 +36,7 @@ impl<'a> Places<'a> {
     pub(super) fn take(&mut self, concert: ConcertId, at: Millis, event: &Event<'a>) {
         match *event {
             Event::Joined { seq, user } => self.place(concert, seq, user).issued = Some(at),
-            Event::Admitted {
-                seq,
-                user,
-                end,
-                claim_by,
-            } => {
+            Event::Admitted { seq, user, end, claim_by } => {
                 let place = self.place(concert, seq, user);
                 place.admitted = Some(at);
                 place.active_until = Some(end);

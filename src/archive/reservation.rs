@@ -107,10 +107,8 @@ impl<'a> Reservations<'a> {
 
     /// Writes them: rows for the new ones, changes to the others, all of which must have a row.
     pub(super) async fn write(self, connection: &mut MySqlConnection) -> Result<(), Error> {
-        let (new, known): (Vec<_>, Vec<_>) = self
-            .changed
-            .into_iter()
-            .partition(|changed| changed.held.is_some());
+        let (new, known): (Vec<_>, Vec<_>) =
+            self.changed.into_iter().partition(|changed| changed.held.is_some());
         let new: Vec<_> = new.into_iter().map(New).collect();
         let known: Vec<_> = known.into_iter().map(Known).collect();
         rows::write(connection, &new).await?;
@@ -131,9 +129,7 @@ impl<'a> Reservations<'a> {
                 .bind(changed.reservation.as_str());
             match query.fetch_one(&mut *connection).await {
                 Ok(0) => {
-                    return Error::UnknownReservation {
-                        log: LogName::Concert(changed.concert),
-                    };
+                    return Error::UnknownReservation { log: LogName::Concert(changed.concert) };
                 }
                 Ok(_) => {}
                 Err(error) => return error.into(),

@@ -22,8 +22,6 @@ use crate::domain::time::Millis;
 pub struct StoredReservation {
     /// Its id.
     pub reservation: ReservationId,
-    /// Its show.
-    pub show: ShowId,
     /// As the log has it: a PENDING one is EXPIRED from its end on, swept or not.
     pub status: Status,
     /// Price of all its seats, minor units.
@@ -85,48 +83,34 @@ impl Archive {
         );
         query.push_bind(user.as_bytes().to_vec());
         if let Some(cursor) = after {
-            let ReservationId { concert, id } = cursor.reservation;
+            let ReservationId { concert, id, .. } = cursor.reservation;
             // Said twice, since MySQL makes a range of the index only of the first form.
             query.push(" and created_at <= ").push_bind(cursor.created.0);
-            query
-                .push(" and (created_at, concert, reservation) < (")
-                .push_bind(cursor.created.0);
-            query
-                .push(", ")
-                .push_bind(concert.0)
-                .push(", ")
-                .push_bind(id.as_str().to_owned())
-                .push(")");
+            query.push(" and (created_at, concert, reservation) < (").push_bind(cursor.created.0);
+            query.push(", ").push_bind(concert.0).push(", ").push_bind(id.as_str().to_owned()).push(")");
         }
-        query
-            .push(" order by created_at desc, concert desc, reservation desc limit ")
-            .push_bind(limit + 1);
+        query.push(" order by created_at desc, concert desc, reservation desc limit ").push_bind(limit + 1);
         let rows = query.build().fetch_all(&self.pool).await?;
         let items = rows.iter().map(read_reservation).collect::<Result<_, _>>()?;
-        Ok(Page::of(items, limit, |item: &StoredReservation| {
-            ReservationCursor {
-                created: item.created,
-                reservation: item.reservation,
-            }
+        Ok(Page::of(items, limit, |item: &StoredReservation| ReservationCursor {
+            created: item.created,
+            reservation: item.reservation,
         }))
     }
 
     /// Every change of a reservation, oldest first; empty if the archive has none of that name.
     pub async fn history_of(&self, id: ReservationId) -> Result<Vec<HistoryItem>, Error> {
-        let query =
-            sqlx::query_scalar("select entries from reservations where concert = ? and reservation = ?")
-                .bind(id.concert.0)
-                .bind(id.id.as_str());
+        let query = sqlx::query_scalar(
+            "select entries from reservations where concert = ? and reservation = ? and show_id = ?",
+        )
+        .bind(id.concert.0)
+        .bind(id.id.as_str())
+        .bind(id.show.0);
         let entries: Option<String> = query.fetch_optional(&self.pool).await?;
         let mut history = Vec::new();
         let log = LogName::Concert(id.concert);
         let mut last = "";
-        for number in entries
-            .as_deref()
-            .unwrap_or_default()
-            .split(',')
-            .filter(|number| !number.is_empty())
-        {
+        for number in entries.as_deref().unwrap_or_default().split(',').filter(|number| !number.is_empty()) {
             // An entry that changed it twice is named twice.
             if last == number {
                 continue;
@@ -138,11 +122,7 @@ impl Archive {
             let body = read_text(&query.fetch_one(&self.pool).await?, "body")?;
             let entry = Entry::decode(LogKind::Concert, &body).map_err(|error| stored("events", error))?;
             let items = entry.events.iter().filter_map(|event| action(event, id.id));
-            history.extend(items.map(|(action, reason)| HistoryItem {
-                at: entry.at,
-                action,
-                reason,
-            }));
+            history.extend(items.map(|(action, reason)| HistoryItem { at: entry.at, action, reason }));
         }
         Ok(history)
     }
@@ -166,6 +146,7 @@ fn read_reservation(row: &MySqlRow) -> Result<StoredReservation, Error> {
     let payment: Option<String> = row.try_get("payment")?;
     let reservation = ReservationId {
         concert: ConcertId(row.try_get("concert")?),
+        show: ShowId(row.try_get("show_id")?),
         id: id.parse().map_err(|_| stored("reservations", id))?,
     };
     let paid = |text: String| match text.parse() {
@@ -174,7 +155,6 @@ fn read_reservation(row: &MySqlRow) -> Result<StoredReservation, Error> {
     };
     Ok(StoredReservation {
         reservation,
-        show: ShowId(row.try_get("show_id")?),
         status: status.parse().map_err(|_| stored("reservations", status))?,
         amount: row.try_get("amount")?,
         seats: seats.parse().map_err(|_| stored("reservations", seats))?,

@@ -52,8 +52,7 @@ pub(super) async fn write<R: Row>(connection: &mut MySqlConnection, rows: &[R]) 
 /// The largest size that there are rows for and whose rows fit one statement.
 fn chunk_size<R: Row>(rows: &[R]) -> usize {
     let fits = |size: &&usize| {
-        rows.get(..**size)
-            .is_some_and(|chunk| chunk.iter().map(Row::bytes).sum::<usize>() <= BYTES_MAX)
+        rows.get(..**size).is_some_and(|chunk| chunk.iter().map(Row::bytes).sum::<usize>() <= BYTES_MAX)
     };
     R::SIZES.iter().find(fits).copied().unwrap_or(1)
 }

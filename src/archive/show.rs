@@ -95,16 +95,10 @@ pub(super) async fn seats(connection: &mut MySqlConnection, show: &ShowRow) -> R
                   where show_id = ? and seat_index >= ? order by seat_index limit ?";
     let mut seats = Vec::with_capacity(show.seats_total as usize);
     while seats.len() < show.seats_total as usize {
-        let query = sqlx::query(select)
-            .bind(show.show.0)
-            .bind(count(&seats))
-            .bind(PAGE);
+        let query = sqlx::query(select).bind(show.show.0).bind(count(&seats)).bind(PAGE);
         let rows = query.fetch_all(&mut *connection).await?;
         if rows.is_empty() {
-            return Err(stored(
-                "seats",
-                format!("show {} ends at seat {}", show.show, seats.len()),
-            ));
+            return Err(stored("seats", format!("show {} ends at seat {}", show.show, seats.len())));
         }
         for row in &rows {
             let seat = read_seat(row)?;
@@ -125,10 +119,7 @@ pub(super) async fn insert_seats(
     first: u32,
     seats: &[Seat],
 ) -> Result<(), sqlx::Error> {
-    let rows: Vec<_> = (first..)
-        .zip(seats)
-        .map(|(index, seat)| SeatRow { show, index, seat })
-        .collect();
+    let rows: Vec<_> = (first..).zip(seats).map(|(index, seat)| SeatRow { show, index, seat }).collect();
     rows::write(connection, &rows).await.map(drop)
 }
 

@@ -5,7 +5,7 @@
 
 use super::rows::{self, Query, Row};
 use crate::domain::event::Event;
-use crate::domain::ids::{ConcertId, Id20, LogName};
+use crate::domain::ids::{ConcertId, Id20, LogName, ReservationId};
 use crate::domain::time::Millis;
 use sqlx::mysql::MySqlConnection;
 
@@ -27,7 +27,7 @@ struct Transaction {
     kind: &'static str,
     reference: Id20,
     /// `None` for a charge.
-    paid: Option<(ConcertId, Id20)>,
+    paid: Option<ReservationId>,
 }
 
 /// Who owns the money of a leg.
@@ -61,41 +61,18 @@ impl<'a> Ledger<'a> {
     /// Takes a movement of money in; other events are none of its business.
     pub(super) fn take(&mut self, place: Place, event: &Event<'a>) {
         match *event {
-            Event::Charged {
-                charge,
-                user,
-                amount,
-                balance,
-                ..
-            } => {
-                self.transactions.push(Transaction {
-                    place,
-                    kind: "charged",
-                    reference: charge,
-                    paid: None,
-                });
+            Event::Charged { charge, user, amount, balance, .. } => {
+                self.transactions.push(Transaction { place, kind: "charged", reference: charge, paid: None });
                 self.transfer(place, amount, Account::Cash, Account::User(user, balance));
             }
-            Event::Spent {
-                payment,
-                user,
-                concert,
-                reservation,
-                amount,
-                balance,
-            } => {
-                let paid = Some((concert, reservation));
-                self.transactions.push(Transaction {
-                    place,
-                    kind: "paid",
-                    reference: payment,
-                    paid,
-                });
+            Event::Spent { payment, user, reservation, amount, balance } => {
+                let paid = Some(reservation);
+                self.transactions.push(Transaction { place, kind: "paid", reference: payment, paid });
                 self.transfer(
                     place,
                     amount,
                     Account::User(user, balance),
-                    Account::Concert(concert),
+                    Account::Concert(reservation.concert),
                 );
             }
             _ => {}
@@ -103,21 +80,8 @@ impl<'a> Ledger<'a> {
     }
 
     fn transfer(&mut self, place: Place, amount: i64, from: Account<'a>, to: Account<'a>) {
-        let out = Leg {
-            place,
-            side: 0,
-            account: from,
-            amount: -amount,
-        };
-        self.legs.extend([
-            out,
-            Leg {
-                place,
-                side: 1,
-                account: to,
-                amount,
-            },
-        ]);
+        let out = Leg { place, side: 0, account: from, amount: -amount };
+        self.legs.extend([out, Leg { place, side: 1, account: to, amount }]);
     }
 
     /// Writes them.
@@ -129,8 +93,8 @@ impl<'a> Ledger<'a> {
 }
 
 impl Row for Transaction {
-    const HEAD: &'static str = "insert into ledger_transactions (log, number, ordinal, at, kind, reference, concert, reservation) values";
-    const VALUES: &'static str = "(?, ?, ?, ?, ?, ?, ?, ?)";
+    const HEAD: &'static str = "insert into ledger_transactions (log, number, ordinal, at, kind, reference, concert, show_id, reservation) values";
+    const VALUES: &'static str = "(?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
     fn bind<'q>(&'q self, query: Query<'q>) -> Query<'q> {
         query
@@ -140,8 +104,9 @@ impl Row for Transaction {
             .bind(self.place.at.0)
             .bind(self.kind)
             .bind(self.reference.as_str())
-            .bind(self.paid.map(|(concert, _)| concert.0))
-            .bind(self.paid.as_ref().map(|(_, reservation)| reservation.as_str()))
+            .bind(self.paid.map(|paid| paid.concert.0))
+            .bind(self.paid.map(|paid| paid.show.0))
+            .bind(self.paid.as_ref().map(|paid| paid.id.as_str()))
     }
 }
 

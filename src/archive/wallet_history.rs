@@ -10,7 +10,7 @@ use sqlx::{MySql, QueryBuilder, Row as _};
 use super::error::stored;
 use super::page::{InvalidCursor, Page, bounded};
 use super::{Archive, Error};
-use crate::domain::ids::{ConcertId, Id20, LogName, ReservationId};
+use crate::domain::ids::{ConcertId, Id20, LogName, ReservationId, ShowId};
 use crate::domain::time::Millis;
 
 /// Why a user's balance changed.
@@ -59,7 +59,7 @@ impl Archive {
     ) -> Result<Page<LedgerItem, LedgerCursor>, Error> {
         let limit = bounded(limit);
         let mut query = QueryBuilder::<MySql>::new(
-            "select e.log, e.number, e.ordinal, e.leg, e.amount, e.balance, t.kind, t.at, t.concert, t.reservation \
+            "select e.log, e.number, e.ordinal, e.leg, e.amount, e.balance, t.kind, t.at, t.concert, t.show_id, t.reservation \
              from ledger_entries e join ledger_transactions t using (log, number, ordinal) \
              where e.account = 'user' and e.owner = ",
         );
@@ -67,19 +67,10 @@ impl Archive {
         if let Some(cursor) = after {
             // Said twice, since MySQL makes a range of the index only of the first form.
             query.push(" and e.log <= ").push_bind(cursor.log.to_string());
-            query
-                .push(" and (e.log, e.number, e.ordinal) < (")
-                .push_bind(cursor.log.to_string());
-            query
-                .push(", ")
-                .push_bind(cursor.number)
-                .push(", ")
-                .push_bind(cursor.ordinal)
-                .push(")");
+            query.push(" and (e.log, e.number, e.ordinal) < (").push_bind(cursor.log.to_string());
+            query.push(", ").push_bind(cursor.number).push(", ").push_bind(cursor.ordinal).push(")");
         }
-        query
-            .push(" order by e.log desc, e.number desc, e.ordinal desc limit ")
-            .push_bind(limit + 1);
+        query.push(" order by e.log desc, e.number desc, e.ordinal desc limit ").push_bind(limit + 1);
         let rows = query.build().fetch_all(&self.pool).await?;
         let items = rows.iter().map(read_item).collect::<Result<_, _>>()?;
         Ok(Page::of(items, limit, |item: &LedgerItem| item.entry))
@@ -91,11 +82,9 @@ fn read_item(row: &MySqlRow) -> Result<LedgerItem, Error> {
     let kind: String = row.try_get("kind")?;
     let reservation: Option<String> = row.try_get("reservation")?;
     let concert: Option<u32> = row.try_get("concert")?;
-    let paid = |(concert, id): (u32, String)| match id.parse::<Id20>() {
-        Ok(id) => Ok(ReservationId {
-            concert: ConcertId(concert),
-            id,
-        }),
+    let show: Option<u32> = row.try_get("show_id")?;
+    let paid = |((concert, show), id): ((u32, u32), String)| match id.parse::<Id20>() {
+        Ok(id) => Ok(ReservationId { concert: ConcertId(concert), show: ShowId(show), id }),
         Err(_) => Err(stored("ledger_transactions", id)),
     };
     Ok(LedgerItem {
@@ -112,7 +101,7 @@ fn read_item(row: &MySqlRow) -> Result<LedgerItem, Error> {
         },
         amount: row.try_get("amount")?,
         balance_after: row.try_get("balance")?,
-        reservation: concert.zip(reservation).map(paid).transpose()?,
+        reservation: concert.zip(show).zip(reservation).map(paid).transpose()?,
         created: Millis(row.try_get("at")?),
     })
 }

@@ -130,20 +130,13 @@ impl Show {
                 return Err(LayoutError::Repeated(seat.label.clone()));
             }
         }
-        if seats.is_empty() {
-            Err(LayoutError::Count)
-        } else {
-            Ok((names, seats))
-        }
+        if seats.is_empty() { Err(LayoutError::Count) } else { Ok((names, seats)) }
     }
 
     /// Label → index for these seats.
     pub fn index(seats: &[Seat]) -> HashMap<String, u32> {
         let entry = |(index, seat): (usize, &Seat)| {
-            (
-                seat.label.clone(),
-                u32::try_from(index).expect("a show has at most SEATS_MAX seats"),
-            )
+            (seat.label.clone(), u32::try_from(index).expect("a show has at most SEATS_MAX seats"))
         };
         seats.iter().enumerate().map(entry).collect()
     }
@@ -168,13 +161,7 @@ fn check_section(section: &Section, names: &[String]) -> Result<(), LayoutError>
 }
 
 fn push_seats(seats: &mut Vec<Seat>, section: &Section, number: u16) -> Result<(), LayoutError> {
-    let seat = |label, row, place| Seat {
-        label,
-        section: number,
-        row,
-        number: place,
-        price: section.price,
-    };
+    let seat = |label, row, place| Seat { label, section: number, row, number: place, price: section.price };
     match (section.rows, section.seats_per_row, &section.seats) {
         (Some(rows), Some(per_row), None) => {
             let count = u64::from(rows) * u64::from(per_row);
@@ -222,29 +209,13 @@ mod tests {
 
     #[test]
     fn a_layout_that_makes_no_map_is_refused() {
-        let both = Section {
-            seats: Some(vec!["x".into()]),
-            ..section("A", 1, 1)
-        };
-        let named = Section {
-            rows: None,
-            seats_per_row: None,
-            ..both.clone()
-        };
-        let twice = Section {
-            seats: Some(vec!["x".into(), "x".into()]),
-            ..named.clone()
-        };
+        let both = Section { seats: Some(vec!["x".into()]), ..section("A", 1, 1) };
+        let named = Section { rows: None, seats_per_row: None, ..both.clone() };
+        let twice = Section { seats: Some(vec!["x".into(), "x".into()]), ..named.clone() };
         assert_eq!(Show::layout(&[both]), Err(LayoutError::Shape("A".into())));
         assert_eq!(Show::layout(&[twice]), Err(LayoutError::Repeated("x".into())));
-        assert_eq!(
-            Show::layout(&[named.clone(), named]),
-            Err(LayoutError::Repeated("A".into()))
-        );
-        assert_eq!(
-            Show::layout(&[section("A", u32::MAX, u32::MAX)]),
-            Err(LayoutError::Count)
-        );
+        assert_eq!(Show::layout(&[named.clone(), named]), Err(LayoutError::Repeated("A".into())));
+        assert_eq!(Show::layout(&[section("A", u32::MAX, u32::MAX)]), Err(LayoutError::Count));
         assert_eq!(Show::layout(&[]), Err(LayoutError::Count));
     }
 }

@@ -4,7 +4,7 @@
 //! store a history that did not happen.
 
 use super::fields::{Fields, Malformed};
-use super::ids::{ConcertId, Id20, Mark, ShowId};
+use super::ids::{ConcertId, Id20, Mark, ReservationId, ShowId};
 use super::reservation::Seats;
 use super::time::Millis;
 
@@ -113,22 +113,13 @@ pub enum Event<'a> {
     /// A user waits.
     Joined { seq: u64, user: &'a str },
     /// A user is active until `end`; `claim_by` 0: need not claim.
-    Admitted {
-        seq: u64,
-        user: &'a str,
-        end: Millis,
-        claim_by: Millis,
-    },
+    Admitted { seq: u64, user: &'a str, end: Millis, claim_by: Millis },
     /// He showed that he is there.
     Claimed { seq: u64, user: &'a str },
     /// His active place ends at `end` now.
     Stretched { seq: u64, user: &'a str, end: Millis },
     /// The place is gone.
-    Ended {
-        seq: u64,
-        user: &'a str,
-        reason: EndReason,
-    },
+    Ended { seq: u64, user: &'a str, reason: EndReason },
     /// Seats are held.
     Held(Held<'a>),
     /// The owner gave them back: CANCELLED.
@@ -138,23 +129,9 @@ pub enum Event<'a> {
     /// They are booked: CONFIRMED.
     Paid(Paid<'a>),
     /// Wallet: money came in.
-    Charged {
-        charge: Id20,
-        user: &'a str,
-        amount: i64,
-        balance: i64,
-        request: &'a str,
-        fingerprint: &'a str,
-    },
+    Charged { charge: Id20, user: &'a str, amount: i64, balance: i64, request: &'a str, fingerprint: &'a str },
     /// Wallet: money went to a concert.
-    Spent {
-        payment: Id20,
-        user: &'a str,
-        concert: ConcertId,
-        reservation: Id20,
-        amount: i64,
-        balance: i64,
-    },
+    Spent { payment: Id20, user: &'a str, reservation: ReservationId, amount: i64, balance: i64 },
 }
 
 /// Which words an entry may hold: `paid` has one form in a concert's log and one in a wallet's.
@@ -171,10 +148,7 @@ impl<'a> Entry<'a> {
     pub fn decode(kind: LogKind, text: &'a str) -> Result<Self, Malformed> {
         let mut fields = Fields::new(text);
         if fields.word("version")? != VERSION {
-            return Err(Malformed {
-                field: "version",
-                at: 0,
-            });
+            return Err(Malformed { field: "version", at: 0 });
         }
         let mark = fields.parse("mark")?;
         let previous = fields.parse("previous mark")?;
@@ -183,12 +157,7 @@ impl<'a> Entry<'a> {
         while !fields.is_empty() {
             events.push(Event::decode(kind, &mut fields)?);
         }
-        Ok(Self {
-            mark,
-            previous,
-            at,
-            events,
-        })
+        Ok(Self { mark, previous, at, events })
     }
 }
 
@@ -197,10 +166,9 @@ impl<'a> Event<'a> {
         let start = *fields;
         let word = fields.word("event word")?;
         match (kind, word) {
-            (_, "opened") => Ok(Self::Opened {
-                log_id: fields.parse("log id")?,
-                epoch: fields.parse("epoch")?,
-            }),
+            (_, "opened") => {
+                Ok(Self::Opened { log_id: fields.parse("log id")?, epoch: fields.parse("epoch")? })
+            }
             (LogKind::Concert, _) => {
                 Self::decode_concert(word, fields)?.ok_or_else(|| start.malformed("event word"))
             }
@@ -217,13 +185,10 @@ impl<'a> Event<'a> {
                 seats: fields.parse("seats")?,
                 catalog: fields.parse("catalog")?,
             },
-            "catalog" => Self::Catalog {
-                catalog: fields.parse("catalog")?,
-            },
-            "policy" => Self::Policy {
-                version: fields.parse("policy version")?,
-                json: fields.text("policy")?,
-            },
+            "catalog" => Self::Catalog { catalog: fields.parse("catalog")? },
+            "policy" => {
+                Self::Policy { version: fields.parse("policy version")?, json: fields.text("policy")? }
+            }
             "held" => Self::Held(decode_held(fields)?),
             "released" => {
                 let freed = decode_freed(fields)?;
@@ -245,22 +210,14 @@ impl<'a> Event<'a> {
         Ok(Some(match word {
             "joined" => Self::Joined { seq, user },
             "claimed" => Self::Claimed { seq, user },
-            "stretched" => Self::Stretched {
-                seq,
-                user,
-                end: Millis(fields.parse("end")?),
-            },
+            "stretched" => Self::Stretched { seq, user, end: Millis(fields.parse("end")?) },
             "admitted" => Self::Admitted {
                 seq,
                 user,
                 end: Millis(fields.parse("end")?),
                 claim_by: Millis(fields.parse("claim by")?),
             },
-            _ => Self::Ended {
-                seq,
-                user,
-                reason: decode_reason(fields)?,
-            },
+            _ => Self::Ended { seq, user, reason: decode_reason(fields)? },
         }))
     }
 
@@ -277,8 +234,11 @@ impl<'a> Event<'a> {
             "paid" => Self::Spent {
                 payment: fields.parse("payment")?,
                 user: fields.text("user")?,
-                concert: ConcertId(fields.parse("concert")?),
-                reservation: fields.parse("reservation")?,
+                reservation: ReservationId {
+                    concert: ConcertId(fields.parse("concert")?),
+                    show: ShowId(fields.parse("show")?),
+                    id: fields.parse("reservation")?,
+                },
                 amount: fields.parse("amount")?,
                 balance: fields.parse("balance")?,
             },
@@ -362,13 +322,8 @@ mod tests {
         let entry = Entry::decode(LogKind::Concert, text).unwrap();
         assert_eq!(entry.mark, Mark(0xaa));
         assert_eq!(entry.events.len(), 3);
-        let Event::Held(held) = &entry.events[2] else {
-            panic!("{entry:?}")
-        };
-        assert_eq!(
-            (held.show, held.user, held.seats.total()),
-            (ShowId(12), "a b|c", 100_000)
-        );
+        let Event::Held(held) = &entry.events[2] else { panic!("{entry:?}") };
+        assert_eq!((held.show, held.user, held.seats.total()), (ShowId(12), "a b|c", 100_000));
     }
 
     #[test]

@@ -113,18 +113,20 @@ impl fmt::Debug for Id20 {
 #[error("not a well-formed id")]
 pub struct InvalidId;
 
-/// A reservation: `r<concert>-<id>` for clients.
+/// A reservation: `r<concert>-<show>-<id>` for clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReservationId {
     /// The concert whose log and keys hold it.
     pub concert: ConcertId,
+    /// Its show; scripts check that it is.
+    pub show: ShowId,
     /// Its name there.
     pub id: Id20,
 }
 
 impl fmt::Display for ReservationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "r{}-{}", self.concert, self.id)
+        write!(f, "r{}-{}-{}", self.concert, self.show, self.id)
     }
 }
 
@@ -132,18 +134,11 @@ impl FromStr for ReservationId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let (concert, id) = text
-            .strip_prefix('r')
-            .and_then(|rest| rest.split_once('-'))
-            .ok_or(InvalidId)?;
-        Ok(Self {
-            concert: concert_id(concert)?,
-            id: id.parse()?,
-        })
+        parse_reservation(text.strip_prefix('r').ok_or(InvalidId)?)
     }
 }
 
-/// A payment: `p<concert>-<reservation>-<id>` for clients.
+/// A payment: `p<concert>-<show>-<reservation>-<id>` for clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PaymentId {
     /// The reservation that it pays.
@@ -154,11 +149,8 @@ pub struct PaymentId {
 
 impl fmt::Display for PaymentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "p{}-{}-{}",
-            self.reservation.concert, self.reservation.id, self.id
-        )
+        let ReservationId { concert, show, id } = self.reservation;
+        write!(f, "p{concert}-{show}-{id}-{}", self.id)
     }
 }
 
@@ -166,26 +158,26 @@ impl FromStr for PaymentId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let (concert, ids) = text
-            .strip_prefix('p')
-            .and_then(|rest| rest.split_once('-'))
-            .ok_or(InvalidId)?;
-        let (reservation, id) = ids.split_once('-').ok_or(InvalidId)?;
-        let reservation = ReservationId {
-            concert: concert_id(concert)?,
-            id: reservation.parse()?,
-        };
-        Ok(Self {
-            reservation,
-            id: id.parse()?,
-        })
+        let (reservation, id) =
+            text.strip_prefix('p').and_then(|rest| rest.rsplit_once('-')).ok_or(InvalidId)?;
+        Ok(Self { reservation: parse_reservation(reservation)?, id: id.parse()? })
     }
 }
 
-fn concert_id(text: &str) -> Result<ConcertId, InvalidId> {
+fn parse_reservation(text: &str) -> Result<ReservationId, InvalidId> {
+    let (concert, rest) = text.split_once('-').ok_or(InvalidId)?;
+    let (show, id) = rest.split_once('-').ok_or(InvalidId)?;
+    Ok(ReservationId {
+        concert: ConcertId(catalog_id(concert)?),
+        show: ShowId(catalog_id(show)?),
+        id: id.parse()?,
+    })
+}
+
+fn catalog_id(text: &str) -> Result<u32, InvalidId> {
     let canonical = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
     let id = text.parse().map_err(|_| InvalidId)?;
-    canonical.then_some(ConcertId(id)).ok_or(InvalidId)
+    canonical.then_some(id).ok_or(InvalidId)
 }
 
 /// One log: a concert's or a wallet partition's. `c7`, `w03` in tables, metrics and messages.
@@ -211,7 +203,7 @@ impl FromStr for LogName {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         match text.split_at_checked(1) {
-            Some(("c", id)) => Ok(Self::Concert(concert_id(id)?)),
+            Some(("c", id)) => Ok(Self::Concert(ConcertId(catalog_id(id)?))),
             Some(("w", partition)) if partition.len() == 2 => {
                 partition.parse().map(Self::Wallet).map_err(|_| InvalidId)
             }
@@ -257,14 +249,8 @@ mod tests {
     #[test]
     fn ids_read_back_what_they_print() {
         let id = Id20::from_bits(0x000f_edcb_a987_6543_210f_edcb_a987_6543);
-        let reservation = ReservationId {
-            concert: ConcertId(7),
-            id,
-        };
-        let payment = PaymentId {
-            reservation,
-            id: Id20::from_bits(5),
-        };
+        let reservation = ReservationId { concert: ConcertId(7), show: ShowId(12), id };
+        let payment = PaymentId { reservation, id: Id20::from_bits(5) };
         assert_eq!(reservation.to_string().parse(), Ok(reservation));
         assert_eq!(payment.to_string().parse(), Ok(payment));
         for log in [LogName::Concert(ConcertId(12)), LogName::Wallet(3)] {
@@ -276,11 +262,11 @@ mod tests {
     #[test]
     fn ids_that_are_not_canonical_are_refused() {
         for text in [
-            "r07-00000000000000000000",
-            "r7-0000000000000000000O",
+            "r07-1-00000000000000000000",
+            "r7-1-0000000000000000000O",
             "r-1",
             "7",
-            "r+7-00000000000000000000",
+            "r+7-1-00000000000000000000",
         ] {
             assert_eq!(text.parse::<ReservationId>(), Err(InvalidId), "{text}");
         }

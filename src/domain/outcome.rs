@@ -22,13 +22,8 @@ pub enum InvalidReason {
 
 impl InvalidReason {
     /// All of them, in order of precedence.
-    pub const ALL: [Self; 5] = [
-        Self::NotFound,
-        Self::AlreadyPaid,
-        Self::Cancelled,
-        Self::Refunded,
-        Self::Expired,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::NotFound, Self::AlreadyPaid, Self::Cancelled, Self::Refunded, Self::Expired];
 
     /// The word in scripts and JSON.
     pub fn as_str(self) -> &'static str {
@@ -58,6 +53,8 @@ pub enum Refusal {
     },
     /// No show has a seat available or held.
     SoldOut,
+    /// The policy wants a queue token.
+    QueueTokenInvalid,
     /// The place has ended.
     QueueTokenExpired,
     /// The place is still in line.
@@ -115,6 +112,7 @@ impl Refusal {
             Self::SalesStopped => "sales_stopped",
             Self::SaleNotOpen { .. } => "sale_not_open",
             Self::SoldOut => "sold_out",
+            Self::QueueTokenInvalid => "queue_token_invalid",
             Self::QueueTokenExpired => "queue_token_expired",
             Self::QueueTokenNotActive { .. } => "queue_token_not_active",
             Self::TooManySeats { .. } => "too_many_seats",

@@ -94,7 +94,7 @@ impl Default for Policy {
     }
 }
 
-/// All of a concert that organisers steer while it sells: what the `policy` event and MySQL hold as JSON.
+/// What the log and MySQL say of a concert's policy: the policy with the sale's times and whether admission is paused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyState {
@@ -106,10 +106,10 @@ pub struct PolicyState {
     /// Nobody joins or holds from then on.
     #[serde(default)]
     pub closes_at: Option<Millis>,
-    /// Whether admission is stopped.
+    /// Whether an organiser stopped admission.
     #[serde(default)]
     pub paused: bool,
-    /// What the organiser said when he stopped it.
+    /// Why, for those who wait.
     #[serde(default)]
     pub pause_reason: Option<String>,
 }
@@ -129,10 +129,7 @@ impl Policy {
             ("maxActive", self.max_active <= 10_000_000),
             ("admitPerSecond", rate_fits),
             ("activeSeconds", (1..=SECONDS_MAX).contains(&self.active_seconds)),
-            (
-                "claimSeconds",
-                self.claim_seconds == 0 || (3..=SECONDS_MAX).contains(&self.claim_seconds),
-            ),
+            ("claimSeconds", self.claim_seconds == 0 || (3..=SECONDS_MAX).contains(&self.claim_seconds)),
             ("holdSeconds", (1..=SECONDS_MAX).contains(&self.hold_seconds)),
             (
                 "maxSeatsPerReservation",
@@ -166,20 +163,9 @@ mod tests {
     #[test]
     fn ranges_are_named_by_field() {
         assert_eq!(Policy::default().invalid_field(), None);
+        assert_eq!(Policy { claim_seconds: 2, ..Policy::default() }.invalid_field(), Some("claimSeconds"));
         assert_eq!(
-            Policy {
-                claim_seconds: 2,
-                ..Policy::default()
-            }
-            .invalid_field(),
-            Some("claimSeconds")
-        );
-        assert_eq!(
-            Policy {
-                admit_per_second: f64::NAN,
-                ..Policy::default()
-            }
-            .invalid_field(),
+            Policy { admit_per_second: f64::NAN, ..Policy::default() }.invalid_field(),
             Some("admitPerSecond")
         );
     }

@@ -50,10 +50,7 @@ impl Keys {
     /// # Panics
     /// Without any key: the configuration demands one.
     pub fn new(secrets: &[Vec<u8>]) -> Self {
-        assert!(
-            !secrets.is_empty() && secrets.len() <= 256,
-            "between 1 and 256 queue token keys"
-        );
+        assert!(!secrets.is_empty() && secrets.len() <= 256, "between 1 and 256 queue token keys");
         let key = |secret: &Vec<u8>| Hmac::new_from_slice(secret).expect("HMAC takes keys of any length");
         Self(secrets.iter().map(key).collect())
     }
@@ -68,19 +65,13 @@ impl Keys {
         payload.extend(place.expires.to_be_bytes());
         payload.extend(place.user.as_str().as_bytes());
         let mac = mac(&self.0[0], &payload);
-        format!(
-            "{PREFIX}{}.{}",
-            URL_SAFE_NO_PAD.encode(&payload),
-            URL_SAFE_NO_PAD.encode(mac)
-        )
+        format!("{PREFIX}{}.{}", URL_SAFE_NO_PAD.encode(&payload), URL_SAFE_NO_PAD.encode(mac))
     }
 
     /// The place that a token proves, at `now` in unix seconds.
     pub fn verify(&self, token: &str, now: u64) -> Result<Place, TokenError> {
-        let (payload, mac) = token
-            .strip_prefix(PREFIX)
-            .and_then(|rest| rest.split_once('.'))
-            .ok_or(TokenError::Invalid)?;
+        let (payload, mac) =
+            token.strip_prefix(PREFIX).and_then(|rest| rest.split_once('.')).ok_or(TokenError::Invalid)?;
         let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenError::Invalid)?;
         let mac = URL_SAFE_NO_PAD.decode(mac).map_err(|_| TokenError::Invalid)?;
         let signed = mac.len() == MAC_BYTES && self.0.iter().any(|key| signs(key, &payload, &mac));
@@ -88,11 +79,7 @@ impl Keys {
             return Err(TokenError::Invalid);
         }
         let place = decode(&payload).ok_or(TokenError::Invalid)?;
-        if now >= place.expires {
-            Err(TokenError::Expired)
-        } else {
-            Ok(place)
-        }
+        if now >= place.expires { Err(TokenError::Expired) } else { Ok(place) }
     }
 }
 
@@ -115,9 +102,7 @@ fn mac(key: &Hmac<Sha256>, payload: &[u8]) -> [u8; MAC_BYTES] {
     state.update(PREFIX.as_bytes());
     state.update(payload);
     let whole = state.finalize().into_bytes();
-    whole[..MAC_BYTES]
-        .try_into()
-        .expect("SHA-256 is longer than the MAC")
+    whole[..MAC_BYTES].try_into().expect("SHA-256 is longer than the MAC")
 }
 
 fn decode(payload: &[u8]) -> Option<Place> {
@@ -141,13 +126,7 @@ mod tests {
 
     fn place() -> Place {
         let user = UserId::new("한|user").unwrap();
-        Place {
-            concert: ConcertId(7),
-            epoch: 1,
-            seq: 1 << 40,
-            expires: 2_000,
-            user,
-        }
+        Place { concert: ConcertId(7), epoch: 1, seq: 1 << 40, expires: 2_000, user }
     }
 
     #[test]
@@ -163,10 +142,7 @@ mod tests {
         let old = Keys::new(&[vec![1; 32]]);
         let token = old.sign(&place());
         assert!(Keys::new(&[vec![2; 32], vec![1; 32]]).verify(&token, 0).is_ok());
-        assert_eq!(
-            Keys::new(&[vec![2; 32]]).verify(&token, 0),
-            Err(TokenError::Invalid)
-        );
+        assert_eq!(Keys::new(&[vec![2; 32]]).verify(&token, 0), Err(TokenError::Invalid));
     }
 
     #[test]

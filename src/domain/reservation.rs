@@ -42,16 +42,10 @@ impl FromStr for Status {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        [
-            Self::Pending,
-            Self::Confirmed,
-            Self::Expired,
-            Self::Cancelled,
-            Self::Refunded,
-        ]
-        .into_iter()
-        .find(|status| status.as_str() == text)
-        .ok_or(InvalidId)
+        [Self::Pending, Self::Confirmed, Self::Expired, Self::Cancelled, Self::Refunded]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(InvalidId)
     }
 }
 
@@ -79,11 +73,7 @@ impl FromStr for Seats {
             let (index, price) = part.split_once(':')?;
             Some((index.parse().ok()?, price.parse().ok()?))
         };
-        text.split(',')
-            .map(seat)
-            .collect::<Option<_>>()
-            .map(Self)
-            .ok_or(InvalidId)
+        text.split(',').map(seat).collect::<Option<_>>().map(Self).ok_or(InvalidId)
     }
 }
 
@@ -138,26 +128,12 @@ impl Reservation {
         let seats = fields.parse("seats")?;
         fields.word("ext")?;
         let user = fields.rest().to_owned();
-        Ok(Self {
-            status,
-            show,
-            amount,
-            created,
-            end,
-            catalog,
-            payment,
-            seats,
-            user,
-        })
+        Ok(Self { status, show, amount, created, end, catalog, payment, seats, user })
     }
 
     /// What it is at `now`: a PENDING one is EXPIRED from its end on, swept or not (invariant 2).
     pub fn status_at(&self, now: Millis) -> Status {
-        if self.status == Status::Pending && now >= self.end {
-            Status::Expired
-        } else {
-            self.status
-        }
+        if self.status == Status::Pending && now >= self.end { Status::Expired } else { self.status }
     }
 }
 

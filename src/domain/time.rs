@@ -21,9 +21,7 @@ impl Millis {
 
     /// Reads RFC 3339 with any offset; finer than a millisecond is cut off.
     pub fn from_rfc3339(text: &str) -> Option<Self> {
-        text.parse::<Timestamp>()
-            .ok()
-            .map(|timestamp| Self(timestamp.as_millisecond()))
+        text.parse::<Timestamp>().ok().map(|timestamp| Self(timestamp.as_millisecond()))
     }
 }
 

@@ -112,17 +112,9 @@ impl<S: Source> ArchiveFollower<S> {
             tokio::time::sleep_until(self.due).await;
             return Ok(());
         }
-        let from: Vec<_> = self
-            .logs
-            .iter()
-            .map(|(log, offset)| (*log, offset.number))
-            .collect();
+        let from: Vec<_> = self.logs.iter().map(|(log, offset)| (*log, offset.number)).collect();
         let share = (ENTRIES_OF_ROUND / from.len()).clamp(*SHARE.start(), *SHARE.end());
-        let read = self
-            .source
-            .read(&from, share, LOOK)
-            .await
-            .map_err(Interrupted::Source)?;
+        let read = self.source.read(&from, share, LOOK).await.map_err(Interrupted::Source)?;
         let mut checked = Vec::with_capacity(read.len());
         let mut broken = Vec::new();
         for entries in read {
@@ -179,11 +171,7 @@ impl<S: Source> ArchiveFollower<S> {
             }
         }
         if !good.is_empty() {
-            checked.push(Checked {
-                log,
-                from,
-                entries: good,
-            });
+            checked.push(Checked { log, from, entries: good });
         }
     }
 

@@ -58,10 +58,7 @@ pub enum Break {
 
 /// Reads the head of an entry and answers its offset, if it follows `after`. Its events are not looked at.
 pub fn follows(after: Offset, number: u64, text: &str) -> Result<Offset, Break> {
-    let malformed = |source| Break::Malformed {
-        found: number,
-        source,
-    };
+    let malformed = |source| Break::Malformed { found: number, source };
     let mut fields = Fields::new(text);
     let start = fields;
     if fields.word("version").map_err(malformed)? != VERSION {
@@ -102,37 +99,13 @@ mod tests {
 
     #[test]
     fn an_entry_follows_by_number_and_mark() {
-        let after = Offset {
-            number: 4,
-            mark: Mark(0xa),
-        };
+        let after = Offset { number: 4, mark: Mark(0xa) };
         let text = "1 000000000000000b 000000000000000a 1780000000000\n";
-        assert_eq!(
-            follows(after, 5, text),
-            Ok(Offset {
-                number: 5,
-                mark: Mark(0xb)
-            })
-        );
-        assert_eq!(
-            follows(after, 6, text),
-            Err(Break::Discontinuity { after, found: 6 })
-        );
-        let other = Offset {
-            mark: Mark(0xc),
-            ..after
-        };
-        assert_eq!(
-            follows(other, 5, text),
-            Err(Break::Discontinuity {
-                after: other,
-                found: 5
-            })
-        );
-        assert!(matches!(
-            follows(after, 5, &text.replacen('1', "2", 1)),
-            Err(Break::Malformed { .. })
-        ));
+        assert_eq!(follows(after, 5, text), Ok(Offset { number: 5, mark: Mark(0xb) }));
+        assert_eq!(follows(after, 6, text), Err(Break::Discontinuity { after, found: 6 }));
+        let other = Offset { mark: Mark(0xc), ..after };
+        assert_eq!(follows(other, 5, text), Err(Break::Discontinuity { after: other, found: 5 }));
+        assert!(matches!(follows(after, 5, &text.replacen('1', "2", 1)), Err(Break::Malformed { .. })));
     }
 
     #[test]

@@ -32,17 +32,10 @@ pub(super) struct Transaction {
 /// holds two logs, so that a failure is one log's own.
 pub(super) fn pack(logs: Vec<Checked>, alone: bool) -> Vec<Transaction> {
     let mut transactions: Vec<Transaction> = Vec::new();
-    for Checked {
-        log,
-        mut from,
-        entries,
-    } in logs
-    {
+    for Checked { log, mut from, entries } in logs {
         for (offset, text) in entries {
             let (events, bytes) = (text.lines().count(), text.len());
-            let fits = transactions
-                .last()
-                .is_some_and(|last| last.takes(log, events, bytes, alone));
+            let fits = transactions.last().is_some_and(|last| last.takes(log, events, bytes, alone));
             if !fits {
                 transactions.push(Transaction::default());
             }
@@ -69,11 +62,7 @@ impl Transaction {
                 reached.1 = offset;
             }
             _ => {
-                self.batches.push(LogBatch {
-                    log,
-                    from,
-                    entries: vec![(offset.number, text)],
-                });
+                self.batches.push(LogBatch { log, from, entries: vec![(offset.number, text)] });
                 self.reached.push((log, offset));
             }
         }
@@ -86,10 +75,7 @@ mod tests {
     use crate::domain::ids::Mark;
 
     fn checked(partition: u8, entries: u64, lines: usize) -> Checked {
-        let offset = |number| Offset {
-            number,
-            mark: Mark(number),
-        };
+        let offset = |number| Offset { number, mark: Mark(number) };
         let entry = |number| (offset(number), "x\n".repeat(lines));
         Checked {
             log: LogName::Wallet(partition),
@@ -100,20 +86,14 @@ mod tests {
 
     fn shape(transactions: &[Transaction]) -> Vec<Vec<(LogName, u64, usize)>> {
         let batch = |batch: &LogBatch| (batch.log, batch.from.number, batch.entries.len());
-        transactions
-            .iter()
-            .map(|transaction| transaction.batches.iter().map(batch).collect())
-            .collect()
+        transactions.iter().map(|transaction| transaction.batches.iter().map(batch).collect()).collect()
     }
 
     #[test]
     fn logs_share_a_transaction_and_large_ones_are_cut() {
         let (one, two) = (LogName::Wallet(1), LogName::Wallet(2));
         let packed = pack(vec![checked(1, 3, 400), checked(2, 2, 100)], false);
-        assert_eq!(
-            shape(&packed),
-            [vec![(one, 0, 2),], vec![(one, 2, 1), (two, 0, 2)]]
-        );
+        assert_eq!(shape(&packed), [vec![(one, 0, 2),], vec![(one, 2, 1), (two, 0, 2)]]);
         assert_eq!(packed[1].reached[0].1.number, 3);
         let alone = pack(vec![checked(1, 1, 1), checked(2, 1, 1)], true);
         assert_eq!(shape(&alone), [[(one, 0, 1)], [(two, 0, 1)]]);

@@ -1,10 +1,10 @@
 //! Everything that is tested from outside, in one binary: real Redis, real MariaDB, the real command.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
 mod archive;
 mod config;
 mod harness;
-#[allow(
-    dead_code,
-    reason = "what the tests of the day don't need stays for those of tomorrow"
-)]
+mod store;
+#[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;

@@ -13,34 +13,16 @@ fn concert() -> Log {
     let (ann, odd) = (prefixed("ann"), prefixed(ODD));
     let policy = prefixed(r#"{"policy":{"maxActive":7},"opensAt":null,"closesAt":null,"paused":true}"#);
     Log::concert(7)
-        .and(&[
-            "show 12 100 3".to_owned(),
-            format!("policy 2 {policy}"),
-            "catalog 4".to_owned(),
-        ])
+        .and(&["show 12 100 3".to_owned(), format!("policy 2 {policy}"), "catalog 4".to_owned()])
         .and(&[
             format!("joined 1 {ann}"),
             format!("joined 2 {odd}"),
             format!("admitted 1 {ann} 601000 61000"),
         ])
-        .and(&[
-            format!("claimed 1 {ann}"),
-            held(1, "ann", 5),
-            format!("stretched 1 {ann} 700000"),
-        ])
-        .and(&[
-            format!("admitted 2 {odd} 602000 0"),
-            held(2, ODD, 6),
-            held(3, "ann", 7),
-        ])
-        .and(&[
-            paid(1, "ann", 5),
-            format!("released {} 12 {odd} 6:500 user", id(2)),
-        ])
-        .and(&[
-            format!("expired {} 12 {ann} 7:500", id(3)),
-            format!("ended 1 {ann} paid"),
-        ])
+        .and(&[format!("claimed 1 {ann}"), held(1, "ann", 5), format!("stretched 1 {ann} 700000")])
+        .and(&[format!("admitted 2 {odd} 602000 0"), held(2, ODD, 6), held(3, "ann", 7)])
+        .and(&[paid(1, "ann", 5), format!("released {} 12 {odd} 6:500 user", id(2))])
+        .and(&[format!("expired {} 12 {ann} 7:500", id(3)), format!("ended 1 {ann} paid")])
         .and(&[format!("joined 3 {ann}"), format!("ended 2 {odd} left")])
 }
 
@@ -51,7 +33,7 @@ fn wallet() -> Log {
             format!("charged {} {ann} 10000 10000 8:3:annk:x 00000000000000ab", id(50)),
             format!("charged {} {odd} 700 700 4:k:xx 00000000000000ac", id(51)),
         ])
-        .and(&[format!("paid {} {ann} 7 {} 500 9500", id(1001), id(1))])
+        .and(&[format!("paid {} {ann} 7 12 {} 500 9500", id(1001), id(1))])
 }
 
 async fn with_concert() -> Fresh {
@@ -71,13 +53,7 @@ async fn with_concert() -> Fresh {
 async fn every_event_leaves_its_rows() {
     let fresh = with_concert().await;
     let (concert, wallet) = (concert(), wallet());
-    assert!(
-        fresh
-            .archive
-            .apply(&[wallet.whole(), concert.whole()])
-            .await
-            .unwrap()
-    );
+    assert!(fresh.archive.apply(&[wallet.whole(), concert.whole()]).await.unwrap());
 
     assert_eq!(
         fresh.rows("log_offsets").await,
@@ -104,10 +80,7 @@ async fn every_event_leaves_its_rows() {
         ]
     );
     assert_eq!(fresh.rows("booked_seats").await, [format!("12|5|7|{one}")]);
-    assert_eq!(
-        fresh.rows("payments").await,
-        [format!("7|{one}|{payment}|ann|500|9500|6000")]
-    );
+    assert_eq!(fresh.rows("payments").await, [format!("7|{one}|{payment}|ann|500|9500|6000")]);
     let (charge, other) = (id(50), id(51));
     assert_eq!(
         fresh.rows("ledger_transactions").await,
@@ -128,12 +101,7 @@ async fn every_event_leaves_its_rows() {
             "w03|3|0|1|concert|7|500|~".to_owned(),
         ]
     );
-    let (version, policy) = fresh
-        .archive
-        .policy(onsale::domain::ids::ConcertId(7))
-        .await
-        .unwrap()
-        .unwrap();
+    let (version, policy) = fresh.archive.policy(onsale::domain::ids::ConcertId(7)).await.unwrap().unwrap();
     assert_eq!((version, policy.paused, policy.policy.max_active), (2, true, 7));
     let events = fresh.archive.entries_after(concert.name, 2, 3).await.unwrap();
     assert_eq!(events, concert.entries[2..5]);
@@ -156,11 +124,7 @@ async fn large_transactions_use_every_statement_size() {
     let (many, few) = (fresh().await, fresh().await);
     let log = (0..500).fold(Log::concert(1), |log, n| {
         let user = format!("user {n}");
-        log.and(&[
-            format!("joined {} {}", n + 1, prefixed(&user)),
-            held(n, &user, n),
-            paid(n, &user, n),
-        ])
+        log.and(&[format!("joined {} {}", n + 1, prefixed(&user)), held(n, &user, n), paid(n, &user, n)])
     });
     for fresh in [&many, &few] {
         fresh.archive.begin_log(log.name, LOG_ID).await.unwrap();
@@ -185,13 +149,11 @@ async fn the_same_batch_counts_once() {
 async fn of_two_workers_one_applies_each_batch() {
     let (fresh, alone) = (with_concert().await, with_concert().await);
     let (concert, wallet) = (concert(), wallet());
-    for (first, second) in concert.batches(1).into_iter().zip(
-        wallet
-            .batches(1)
-            .into_iter()
-            .map(Some)
-            .chain(std::iter::repeat(None)),
-    ) {
+    for (first, second) in concert
+        .batches(1)
+        .into_iter()
+        .zip(wallet.batches(1).into_iter().map(Some).chain(std::iter::repeat(None)))
+    {
         let one: Vec<_> = [first.clone()].into_iter().chain(second.clone()).collect();
         let other: Vec<_> = second.clone().into_iter().chain([first]).collect();
         let (one, other) = tokio::join!(fresh.archive.apply(&one), fresh.archive.apply(&other));

@@ -32,10 +32,7 @@ async fn a_seat_booked_twice_is_refused_by_name() {
                 refused = Some(error);
             }
         }
-        let Some(Error::DoubleBooked {
-            seat, first, second, ..
-        }) = refused
-        else {
+        let Some(Error::DoubleBooked { seat, first, second, .. }) = refused else {
             panic!("batches of {size}: {refused:?}")
         };
         assert_eq!((seat, first, second), (5, id20(1), id20(2)));
@@ -44,19 +41,14 @@ async fn a_seat_booked_twice_is_refused_by_name() {
 
 #[tokio::test]
 async fn what_does_not_follow_is_refused() {
-    let log = Log::concert(7)
-        .and(&["show 12 100 3"])
-        .and(&["catalog 4"])
-        .and(&["catalog 5"]);
+    let log = Log::concert(7).and(&["show 12 100 3"]).and(&["catalog 4"]).and(&["catalog 5"]);
     let fresh = born(log.name).await;
     let before = fresh.tables().await;
 
     let mut gap = log.whole();
     gap.entries.remove(1);
     let mut other = log.whole();
-    other.entries[2].1 = other.entries[2]
-        .1
-        .replacen("0000000000000202", "0000000000000999", 1);
+    other.entries[2].1 = other.entries[2].1.replacen("0000000000000202", "0000000000000999", 1);
     for batch in [gap, other] {
         let error = fresh.archive.apply(&[batch]).await.unwrap_err();
         assert!(matches!(error, Error::Discontinuity { found: 3, .. }), "{error}");
@@ -91,18 +83,13 @@ async fn a_change_of_what_was_never_made_is_refused() {
     let fresh = born(log.name).await;
     let before = fresh.tables().await;
     let error = fresh.archive.apply(&[log.whole()]).await.unwrap_err();
-    assert!(
-        matches!(error, Error::UnknownReservation { log: found } if found == log.name),
-        "{error}"
-    );
+    assert!(matches!(error, Error::UnknownReservation { log: found } if found == log.name), "{error}");
     assert_eq!(fresh.tables().await, before);
 }
 
 #[tokio::test]
 async fn a_reservation_made_twice_is_refused_as_a_value() {
-    let log = Log::concert(7)
-        .and(&[held(1, "ann", 5)])
-        .and(&[held(1, "ann", 6)]);
+    let log = Log::concert(7).and(&[held(1, "ann", 5)]).and(&[held(1, "ann", 6)]);
     let fresh = born(log.name).await;
     let batches = log.batches(1);
     fresh.apply(&batches[..2]).await;
@@ -116,8 +103,5 @@ async fn a_stopped_log_takes_nothing() {
     let fresh = born(log.name).await;
     fresh.archive.mark_recovering(log.name).await.unwrap();
     assert!(!fresh.archive.apply(&[log.whole()]).await.unwrap());
-    assert_eq!(
-        fresh.archive.offsets().await.unwrap()[0].state,
-        LogState::Recovering
-    );
+    assert_eq!(fresh.archive.offsets().await.unwrap()[0].state, LogState::Recovering);
 }

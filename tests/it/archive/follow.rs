@@ -26,22 +26,13 @@ impl Streams {
     async fn connect(redis: &Redis) -> Self {
         let client = redis::Client::open(redis.url()).expect("its own address");
         let patient = AsyncConnectionConfig::new().set_response_timeout(Some(DEADLINE));
-        Self(
-            client
-                .get_multiplexed_async_connection_with_config(&patient)
-                .await
-                .expect("Redis does as told"),
-        )
+        Self(client.get_multiplexed_async_connection_with_config(&patient).await.expect("Redis does as told"))
     }
 
     async fn write(&mut self, log: &Log, entries: std::ops::Range<usize>) {
         for (number, text) in &log.entries[entries] {
             let id = format!("{number}-0");
-            let _: String = self
-                .0
-                .xadd(key(log.name), id, &[("e", text)])
-                .await
-                .expect("Redis does as told");
+            let _: String = self.0.xadd(key(log.name), id, &[("e", text)]).await.expect("Redis does as told");
         }
     }
 }
@@ -61,17 +52,12 @@ impl Source for Streams {
     ) -> Result<Vec<LogEntries>, RedisError> {
         let keys: Vec<_> = from.iter().map(|(log, _)| key(*log)).collect();
         let ids: Vec<_> = from.iter().map(|(_, number)| format!("{number}-0")).collect();
-        let options = StreamReadOptions::default()
-            .count(count)
-            .block(block.as_millis().try_into().expect("a second"));
+        let options =
+            StreamReadOptions::default().count(count).block(block.as_millis().try_into().expect("a second"));
         let reply: Option<StreamReadReply> = self.0.xread_options(&keys, &ids, &options).await?;
         let streams = reply.map(|reply| reply.keys).unwrap_or_default();
         let read = streams.into_iter().map(|stream| {
-            let log = stream
-                .key
-                .trim_matches(['{', ':', 'l', 'o', 'g', '}'])
-                .parse()
-                .expect("as written");
+            let log = stream.key.trim_matches(['{', ':', 'l', 'o', 'g', '}']).parse().expect("as written");
             let entry = |entry: redis::streams::StreamId| {
                 let number = entry.id.trim_end_matches("-0").parse().expect("as written");
                 (number, entry.get::<String>("e").expect("as written"))
@@ -93,31 +79,19 @@ impl Worker {
     async fn start(archive: &Archive, redis: &Redis) -> Self {
         let (stop, shutdown) = watch::channel(false);
         let (follower, applied) = ArchiveFollower::new(archive.clone(), Streams::connect(redis).await);
-        Self {
-            applied,
-            stop,
-            task: tokio::spawn(follower.run(shutdown)),
-        }
+        Self { applied, stop, task: tokio::spawn(follower.run(shutdown)) }
     }
 
     /// Waits until it tells that a log has been applied up to the end.
     async fn reaches(&mut self, log: &Log) {
         let end = offset(log.entries.len() as u64);
-        let reached = self
-            .applied
-            .wait_for(|applied| applied.get(&log.name) == Some(&end));
-        tokio::time::timeout(DEADLINE, reached)
-            .await
-            .expect("in time")
-            .expect("it runs");
+        let reached = self.applied.wait_for(|applied| applied.get(&log.name) == Some(&end));
+        tokio::time::timeout(DEADLINE, reached).await.expect("in time").expect("it runs");
     }
 
     async fn stop(self) {
         self.stop.send(true).expect("it runs");
-        tokio::time::timeout(DEADLINE, self.task)
-            .await
-            .expect("in time")
-            .expect("without a panic");
+        tokio::time::timeout(DEADLINE, self.task).await.expect("in time").expect("without a panic");
     }
 }
 
@@ -125,8 +99,7 @@ fn sale(concert: u32, entries: u32) -> Log {
     (0..entries).fold(Log::concert(concert), |log, n| {
         let (reservation, seat, user) = (concert * 10_000 + n, concert * 10_000 + n, format!("user {n}"));
         let joined = format!("joined {} {}", n + 1, prefixed(&user));
-        log.and(&[joined, held(reservation, &user, seat)])
-            .and(&[paid(reservation, &user, seat)])
+        log.and(&[joined, held(reservation, &user, seat)]).and(&[paid(reservation, &user, seat)])
     })
 }
 
@@ -182,9 +155,7 @@ async fn one_log_stops_and_the_others_go_on() {
     let mut streams = Streams::connect(&redis).await;
     let (good, gone, double) = (sale(1, 30), sale(2, 30), Log::concert(3));
     // Says that seat 10000 of the show is booked, which the first concert's log says too.
-    let double = double
-        .and(&[held(9, "ann", 10_000)])
-        .and(&[paid(9, "ann", 10_000)]);
+    let double = double.and(&[held(9, "ann", 10_000)]).and(&[paid(9, "ann", 10_000)]);
     for log in [&good, &gone, &double] {
         fresh.archive.begin_log(log.name, LOG_ID).await.unwrap();
     }
@@ -200,10 +171,8 @@ async fn one_log_stops_and_the_others_go_on() {
             (found.state == LogState::Recovering).then_some(found.offset.number)
         }
     };
-    wait_until(DEADLINE, "the log with a gap is stopped", || async {
-        stopped(gone.name).await == Some(10)
-    })
-    .await;
+    wait_until(DEADLINE, "the log with a gap is stopped", || async { stopped(gone.name).await == Some(10) })
+        .await;
     wait_until(DEADLINE, "the first seats are booked", || async {
         !fresh.rows("booked_seats").await.is_empty()
     })
@@ -229,17 +198,12 @@ async fn a_follower_outlives_its_mysql() {
     archive.begin_log(log.name, LOG_ID).await.unwrap();
     let mut worker = Worker::start(&archive, &redis).await;
     streams.write(&log, 0..50).await;
-    let begun = worker
-        .applied
-        .wait_for(|applied| applied.values().any(|offset| offset.number > 0));
+    let begun = worker.applied.wait_for(|applied| applied.values().any(|offset| offset.number > 0));
     tokio::time::timeout(DEADLINE, begun).await.unwrap().unwrap();
     server.kill();
     streams.write(&log, 50..121).await;
     server.restart();
     worker.reaches(&log).await;
     worker.stop().await;
-    assert_eq!(
-        archive.entries_after(log.name, 0, 1000).await.unwrap(),
-        log.entries
-    );
+    assert_eq!(archive.entries_after(log.name, 0, 1000).await.unwrap(), log.entries);
 }

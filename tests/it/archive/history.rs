@@ -2,16 +2,13 @@
 
 use onsale::archive::{Action, LedgerCursor, LedgerKind, ReservationCursor};
 use onsale::domain::fields::prefixed;
-use onsale::domain::ids::{ConcertId, PaymentId, ReservationId};
+use onsale::domain::ids::{ConcertId, PaymentId, ReservationId, ShowId};
 use onsale::domain::reservation::Status;
 
 use super::{LOG_ID, Log, fresh, held, id, paid};
 
 fn reservation(number: u32) -> ReservationId {
-    ReservationId {
-        concert: ConcertId(7),
-        id: id(number).parse().expect("a well-formed id"),
-    }
+    ReservationId { concert: ConcertId(7), show: ShowId(12), id: id(number).parse().unwrap() }
 }
 
 #[tokio::test]
@@ -20,12 +17,7 @@ async fn a_users_reservations_come_in_pages() {
     // Three at the same millisecond, and a neighbour whose name differs by a space at its end.
     let log = Log::concert(7)
         .and(&[held(1, "ann", 1)])
-        .and(&[
-            held(2, "ann", 2),
-            held(3, "ann", 3),
-            held(4, "ann", 4),
-            held(9, "ann ", 9),
-        ])
+        .and(&[held(2, "ann", 2), held(3, "ann", 3), held(4, "ann", 4), held(9, "ann ", 9)])
         .and(&[held(5, "ann", 5), paid(1, "ann", 1)]);
     fresh.archive.begin_log(log.name, LOG_ID).await.unwrap();
     fresh.apply(&[log.whole()]).await;
@@ -38,11 +30,7 @@ async fn a_users_reservations_come_in_pages() {
         cursor = Some(next.to_string().parse().unwrap());
     }
     let status = |n| {
-        if n == 1 {
-            Status::Confirmed
-        } else {
-            Status::Pending
-        }
+        if n == 1 { Status::Confirmed } else { Status::Pending }
     };
     let expected: Vec<_> = [5, 4, 3, 2, 1].map(|n| (reservation(n), status(n))).into();
     assert_eq!(seen, expected);
@@ -59,7 +47,7 @@ async fn a_ledger_is_newest_first_and_ones_own() {
             format!("charged {} {cash} 5 5 0: -", id(2)),
         ])
         .and(&[
-            format!("paid {} {ann} 7 {} 400 600", id(3), id(30)),
+            format!("paid {} {ann} 7 12 {} 400 600", id(3), id(30)),
             format!("charged {} {ann} 50 650 0: -", id(4)),
         ]);
     fresh.archive.begin_log(log.name, LOG_ID).await.unwrap();
@@ -83,16 +71,7 @@ async fn a_ledger_is_newest_first_and_ones_own() {
             (LedgerKind::Charge, 1000, 1000, None),
         ]
     );
-    assert_eq!(
-        fresh
-            .archive
-            .ledger_of("cash", None, 50)
-            .await
-            .unwrap()
-            .items
-            .len(),
-        1
-    );
+    assert_eq!(fresh.archive.ledger_of("cash", None, 50).await.unwrap().items.len(), 1);
 }
 
 #[tokio::test]
@@ -101,10 +80,7 @@ async fn a_reservation_tells_its_history_and_its_payment() {
     let ann = prefixed("ann");
     let log = Log::concert(7)
         .and(&[held(1, "ann", 1), held(2, "ann", 2), held(3, "ann", 3)])
-        .and(&[
-            paid(1, "ann", 1),
-            format!("released {} 12 {ann} 2:500 user", id(2)),
-        ])
+        .and(&[paid(1, "ann", 1), format!("released {} 12 {ann} 2:500 user", id(2))])
         .and(&[format!("expired {} 12 {ann} 3:500", id(3))]);
     fresh.archive.begin_log(log.name, LOG_ID).await.unwrap();
     fresh.apply(&log.batches(1)).await;
@@ -112,12 +88,7 @@ async fn a_reservation_tells_its_history_and_its_payment() {
     let mut told = Vec::new();
     for number in 1..=4 {
         let history = fresh.archive.history_of(reservation(number)).await.unwrap();
-        told.push(
-            history
-                .iter()
-                .map(|item| (item.at.0, item.action, item.reason))
-                .collect::<Vec<_>>(),
-        );
+        told.push(history.iter().map(|item| (item.at.0, item.action, item.reason)).collect::<Vec<_>>());
     }
     let held = (2000, Action::Held, None);
     assert_eq!(told[0], [held, (3000, Action::Confirmed, None)]);
@@ -125,19 +96,10 @@ async fn a_reservation_tells_its_history_and_its_payment() {
     assert_eq!(told[2], [held, (4000, Action::AutoRelease, Some("EXPIRED"))]);
     assert_eq!(told[3], []);
 
-    let payment = PaymentId {
-        reservation: reservation(1),
-        id: id(1001).parse().unwrap(),
-    };
+    let payment = PaymentId { reservation: reservation(1), id: id(1001).parse().unwrap() };
     let stored = fresh.archive.payment(payment).await.unwrap().unwrap();
-    assert_eq!(
-        (stored.user.as_str(), stored.amount, stored.balance),
-        ("ann", 500, 9500)
-    );
+    assert_eq!((stored.user.as_str(), stored.amount, stored.balance), ("ann", 500, 9500));
     assert_eq!(stored.seats.to_string(), "1:500");
-    let other = PaymentId {
-        reservation: reservation(2),
-        ..payment
-    };
+    let other = PaymentId { reservation: reservation(2), ..payment };
     assert_eq!(fresh.archive.payment(other).await.unwrap(), None);
 }

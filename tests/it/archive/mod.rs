@@ -35,9 +35,7 @@ pub(crate) async fn connect(url: &str) -> Archive {
     let file = format!("[mysql]\nurl = '{url}'\n");
     let config =
         Config::from_layers(Some(("test.toml", &file)), Path::new(""), []).expect("the file is whole");
-    Archive::connect(&config.mysql)
-        .await
-        .expect("MariaDB does as told")
+    Archive::connect(&config.mysql).await.expect("MariaDB does as told")
 }
 
 const TABLES: [&str; 9] = [
@@ -57,11 +55,7 @@ impl Fresh {
     pub(crate) async fn rows(&self, table: &str) -> Vec<String> {
         let select = "select column_name, column_key from information_schema.columns \
                       where table_schema = database() and table_name = ? order by ordinal_position";
-        let columns = sqlx::query(select)
-            .bind(table)
-            .fetch_all(&self.pool)
-            .await
-            .expect("MariaDB does as told");
+        let columns = sqlx::query(select).bind(table).fetch_all(&self.pool).await.unwrap();
         let shown: Vec<_> = columns
             .iter()
             .map(|row| format!("ifnull(cast({} as binary), '~')", row.get::<String, _>(0)))
@@ -71,18 +65,10 @@ impl Fresh {
             .filter(|row| row.get::<String, _>(1) == "PRI")
             .map(|row| row.get::<String, _>(0))
             .collect();
-        let query = format!(
-            "select concat_ws('|', {}) from {table} order by {}",
-            shown.join(", "),
-            keys.join(", ")
-        );
-        let rows = sqlx::query(AssertSqlSafe(query))
-            .fetch_all(&self.pool)
-            .await
-            .expect("MariaDB does as told");
-        let text = |row: &sqlx::mysql::MySqlRow| {
-            String::from_utf8(row.get::<Vec<u8>, _>(0)).expect("what was written is UTF-8")
-        };
+        let query =
+            format!("select concat_ws('|', {}) from {table} order by {}", shown.join(", "), keys.join(", "));
+        let rows = sqlx::query(AssertSqlSafe(query)).fetch_all(&self.pool).await.unwrap();
+        let text = |row: &sqlx::mysql::MySqlRow| String::from_utf8(row.get::<Vec<u8>, _>(0)).unwrap();
         rows.iter().map(text).collect()
     }
 
@@ -98,12 +84,7 @@ impl Fresh {
     /// Applies batches one by one, all of which must go through.
     pub(crate) async fn apply(&self, batches: &[LogBatch]) {
         for batch in batches {
-            assert!(
-                self.archive
-                    .apply(std::slice::from_ref(batch))
-                    .await
-                    .expect("MariaDB does as told")
-            );
+            assert!(self.archive.apply(std::slice::from_ref(batch)).await.expect("MariaDB does as told"));
         }
     }
 }
@@ -123,10 +104,7 @@ pub(crate) const LOG_ID: Mark = Mark(0xfeed);
 
 impl Log {
     pub(crate) fn new(name: LogName) -> Self {
-        Self {
-            name,
-            entries: Vec::new(),
-        }
+        Self { name, entries: Vec::new() }
     }
 
     pub(crate) fn concert(id: u32) -> Self {
@@ -166,10 +144,7 @@ impl Log {
 }
 
 pub(crate) fn offset(number: u64) -> Offset {
-    Offset {
-        number,
-        mark: mark(number),
-    }
+    Offset { number, mark: mark(number) }
 }
 
 /// A reservation, payment or charge id.
@@ -179,19 +154,11 @@ pub(crate) fn id(number: u32) -> String {
 
 /// `held` of a reservation with one seat for 500.
 pub(crate) fn held(reservation: u32, user: &str, seat: u32) -> String {
-    format!(
-        "held {} 12 {} 500 301000 3 {seat}:500 0: -",
-        id(reservation),
-        prefixed(user)
-    )
+    format!("held {} 12 {} 500 301000 3 {seat}:500 0: -", id(reservation), prefixed(user))
 }
 
 /// `paid` of the same.
 pub(crate) fn paid(reservation: u32, user: &str, seat: u32) -> String {
     let payment = id(reservation + 1000);
-    format!(
-        "paid {} 12 {} {payment} 500 9500 {seat}:500 0: -",
-        id(reservation),
-        prefixed(user)
-    )
+    format!("paid {} 12 {} {payment} 500 9500 {seat}:500 0: -", id(reservation), prefixed(user))
 }
