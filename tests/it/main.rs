@@ -4,6 +4,7 @@
 
 mod archive;
 mod config;
+mod embedded;
 mod harness;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]

@@ -85,9 +85,9 @@ async fn every_event_leaves_its_rows() {
     assert_eq!(
         fresh.rows("ledger_transactions").await,
         [
-            format!("w03|2|0|2000|charged|{charge}|~|~"),
-            format!("w03|2|1|2000|charged|{other}|~|~"),
-            format!("w03|3|0|3000|paid|{payment}|7|{one}"),
+            format!("w03|2|0|2000|charged|{charge}|~|~|~"),
+            format!("w03|2|1|2000|charged|{other}|~|~|~"),
+            format!("w03|3|0|3000|paid|{payment}|7|12|{one}"),
         ]
     );
     assert_eq!(

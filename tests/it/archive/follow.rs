@@ -5,10 +5,10 @@ use std::time::Duration;
 use onsale::archive::{Archive, LogState};
 use onsale::domain::fields::prefixed;
 use onsale::domain::ids::LogName;
-use onsale::follow::{Applied, ArchiveFollower, LogEntries, Source};
-use redis::aio::MultiplexedConnection;
-use redis::streams::{StreamReadOptions, StreamReadReply};
-use redis::{AsyncCommands, AsyncConnectionConfig, RedisError};
+use onsale::follow::{Applied, ArchiveFollower};
+use onsale::store::Settings;
+use onsale::store::log::Tail;
+use redis::AsyncCommands;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -19,52 +19,13 @@ use crate::support::wait_until;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The logs of a Redis, read as formats 1 says they lie there.
-struct Streams(MultiplexedConnection);
-
-impl Streams {
-    async fn connect(redis: &Redis) -> Self {
-        let client = redis::Client::open(redis.url()).expect("its own address");
-        let patient = AsyncConnectionConfig::new().set_response_timeout(Some(DEADLINE));
-        Self(client.get_multiplexed_async_connection_with_config(&patient).await.expect("Redis does as told"))
-    }
-
-    async fn write(&mut self, log: &Log, entries: std::ops::Range<usize>) {
-        for (number, text) in &log.entries[entries] {
-            let id = format!("{number}-0");
-            let _: String = self.0.xadd(key(log.name), id, &[("e", text)]).await.expect("Redis does as told");
-        }
-    }
-}
-
-fn key(log: LogName) -> String {
-    format!("{{{log}}}:log")
-}
-
-impl Source for Streams {
-    type Error = RedisError;
-
-    async fn read(
-        &mut self,
-        from: &[(LogName, u64)],
-        count: usize,
-        block: Duration,
-    ) -> Result<Vec<LogEntries>, RedisError> {
-        let keys: Vec<_> = from.iter().map(|(log, _)| key(*log)).collect();
-        let ids: Vec<_> = from.iter().map(|(_, number)| format!("{number}-0")).collect();
-        let options =
-            StreamReadOptions::default().count(count).block(block.as_millis().try_into().expect("a second"));
-        let reply: Option<StreamReadReply> = self.0.xread_options(&keys, &ids, &options).await?;
-        let streams = reply.map(|reply| reply.keys).unwrap_or_default();
-        let read = streams.into_iter().map(|stream| {
-            let log = stream.key.trim_matches(['{', ':', 'l', 'o', 'g', '}']).parse().expect("as written");
-            let entry = |entry: redis::streams::StreamId| {
-                let number = entry.id.trim_end_matches("-0").parse().expect("as written");
-                (number, entry.get::<String>("e").expect("as written"))
-            };
-            (log, stream.ids.into_iter().map(entry).collect())
-        });
-        Ok(read.collect())
+/// Writes logs as formats 1 says that they lie in Redis.
+async fn write(redis: &Redis, log: &Log, entries: std::ops::Range<usize>) {
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    for (number, text) in &log.entries[entries] {
+        let (key, id) = (format!("{{{}}}:log", log.name), format!("{number}-0"));
+        let _: String = connection.xadd(key, id, &[("e", text)]).await.unwrap();
     }
 }
 
@@ -76,9 +37,11 @@ struct Worker {
 }
 
 impl Worker {
-    async fn start(archive: &Archive, redis: &Redis) -> Self {
+    fn start(archive: &Archive, redis: &Redis) -> Self {
         let (stop, shutdown) = watch::channel(false);
-        let (follower, applied) = ArchiveFollower::new(archive.clone(), Streams::connect(redis).await);
+        let second = Duration::from_secs(1);
+        let settings = Settings { url: redis.url(), response_timeout: second, connect_timeout: second };
+        let (follower, applied) = ArchiveFollower::new(archive.clone(), Tail::new(&settings).unwrap());
         Self { applied, stop, task: tokio::spawn(follower.run(shutdown)) }
     }
 
@@ -106,14 +69,13 @@ fn sale(concert: u32, entries: u32) -> Log {
 #[tokio::test]
 async fn a_follower_carries_all_logs_and_finds_new_ones() {
     let (fresh, redis) = (fresh().await, Redis::start().await);
-    let mut streams = Streams::connect(&redis).await;
     let (first, second) = (sale(1, 40), sale(2, 40));
     fresh.archive.begin_log(first.name, LOG_ID).await.unwrap();
-    streams.write(&first, 0..20).await;
-    let mut worker = Worker::start(&fresh.archive, &redis).await;
+    write(&redis, &first, 0..20).await;
+    let mut worker = Worker::start(&fresh.archive, &redis);
     fresh.archive.begin_log(second.name, LOG_ID).await.unwrap();
-    streams.write(&second, 0..81).await;
-    streams.write(&first, 20..81).await;
+    write(&redis, &second, 0..81).await;
+    write(&redis, &first, 20..81).await;
     worker.reaches(&first).await;
     worker.reaches(&second).await;
     worker.stop().await;
@@ -124,17 +86,16 @@ async fn a_follower_carries_all_logs_and_finds_new_ones() {
 #[tokio::test]
 async fn two_workers_write_what_one_would() {
     let (fresh, alone, redis) = (fresh().await, super::fresh().await, Redis::start().await);
-    let mut streams = Streams::connect(&redis).await;
     let logs: Vec<_> = (1..=3).map(|concert| sale(concert, 100)).collect();
     for log in &logs {
         fresh.archive.begin_log(log.name, LOG_ID).await.unwrap();
         alone.archive.begin_log(log.name, LOG_ID).await.unwrap();
     }
-    let mut one = Worker::start(&fresh.archive, &redis).await;
-    let mut other = Worker::start(&fresh.archive, &redis).await;
+    let mut one = Worker::start(&fresh.archive, &redis);
+    let mut other = Worker::start(&fresh.archive, &redis);
     for part in 0..3 {
         for log in &logs {
-            streams.write(log, part * 67..(part + 1) * 67).await;
+            write(&redis, log, part * 67..(part + 1) * 67).await;
         }
     }
     for log in &logs {
@@ -152,17 +113,16 @@ async fn two_workers_write_what_one_would() {
 #[tokio::test]
 async fn one_log_stops_and_the_others_go_on() {
     let (fresh, redis) = (fresh().await, Redis::start().await);
-    let mut streams = Streams::connect(&redis).await;
     let (good, gone, double) = (sale(1, 30), sale(2, 30), Log::concert(3));
     // Says that seat 10000 of the show is booked, which the first concert's log says too.
     let double = double.and(&[held(9, "ann", 10_000)]).and(&[paid(9, "ann", 10_000)]);
     for log in [&good, &gone, &double] {
         fresh.archive.begin_log(log.name, LOG_ID).await.unwrap();
     }
-    streams.write(&good, 0..31).await;
-    streams.write(&gone, 0..10).await;
-    streams.write(&gone, 11..61).await;
-    let mut worker = Worker::start(&fresh.archive, &redis).await;
+    write(&redis, &good, 0..31).await;
+    write(&redis, &gone, 0..10).await;
+    write(&redis, &gone, 11..61).await;
+    let mut worker = Worker::start(&fresh.archive, &redis);
     let stopped = |log: LogName| {
         let archive = fresh.archive.clone();
         async move {
@@ -177,8 +137,8 @@ async fn one_log_stops_and_the_others_go_on() {
         !fresh.rows("booked_seats").await.is_empty()
     })
     .await;
-    streams.write(&double, 0..3).await;
-    streams.write(&good, 31..61).await;
+    write(&redis, &double, 0..3).await;
+    write(&redis, &good, 31..61).await;
     wait_until(DEADLINE, "the log that sells twice is stopped", || async {
         stopped(double.name).await.is_some()
     })
@@ -193,15 +153,14 @@ async fn a_follower_outlives_its_mysql() {
     let (mut server, redis) = (MariaDb::start().await, Redis::start().await);
     let archive = connect(&server.create_database().await).await;
     archive.migrate().await.unwrap();
-    let mut streams = Streams::connect(&redis).await;
     let log = sale(1, 60);
     archive.begin_log(log.name, LOG_ID).await.unwrap();
-    let mut worker = Worker::start(&archive, &redis).await;
-    streams.write(&log, 0..50).await;
+    let mut worker = Worker::start(&archive, &redis);
+    write(&redis, &log, 0..50).await;
     let begun = worker.applied.wait_for(|applied| applied.values().any(|offset| offset.number > 0));
     tokio::time::timeout(DEADLINE, begun).await.unwrap().unwrap();
     server.kill();
-    streams.write(&log, 50..121).await;
+    write(&redis, &log, 50..121).await;
     server.restart();
     worker.reaches(&log).await;
     worker.stop().await;

@@ -90,11 +90,8 @@ impl MariaDb {
     pub(crate) fn restart(&mut self) {
         self.running = None;
         let log = self.folder.join("mariadb.log");
-        let mut command = bound_to_us(&find_program("mariadbd").expect("install MariaDB: make install"));
-        command
-            .arg("--no-defaults")
-            .arg(format!("--datadir={}", self.data().display()))
-            .arg(self.temporary_tables());
+        let program = find_program("mariadbd").expect("install MariaDB: make install");
+        let mut command = self.order(&program);
         command.arg(format!("--socket={}", self.socket().display()));
         command.arg(format!("--pid-file={}", self.folder.join("mariadb.pid").display()));
         command.args(["--skip-networking", "--skip-name-resolve", "--max-connections=500"]).args(as_root());
@@ -110,11 +107,6 @@ impl MariaDb {
             greets(&socket)
         });
         self.running = Some(running);
-    }
-
-    /// A folder of its own for temporary tables: a server that starts clears those of every other out of a shared one.
-    fn temporary_tables(&self) -> String {
-        format!("--tmpdir={}", self.folder.display())
     }
 
     fn data(&self) -> PathBuf {
@@ -139,16 +131,21 @@ impl MariaDb {
         server
     }
 
+    /// A command of MariaDB's on our folders. It sweeps the folder for temporary files when it starts: in a shared one
+    /// it would take another's away.
+    fn order(&self, program: &Path) -> Command {
+        let mut command = bound_to_us(program);
+        command.arg("--no-defaults").arg(format!("--datadir={}", self.data().display()));
+        command.env("TMPDIR", &self.folder);
+        command
+    }
+
     fn install(&self) {
         let program = find_program("mariadb-install-db").expect("install MariaDB: make install");
         let log = self.folder.join("install.log");
         let log_file = File::create(&log).expect("its folder is ours");
         fs::create_dir(self.data()).expect("its folder is ours");
-        let mut command = bound_to_us(&program);
-        command
-            .arg("--no-defaults")
-            .arg(format!("--datadir={}", self.data().display()))
-            .arg(self.temporary_tables());
+        let mut command = self.order(&program);
         command.args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]);
         command.args(["--innodb-log-file-size=16M"]).args(as_root());
         command.stdin(Stdio::null()).stdout(log_file).stderr(Stdio::null());
