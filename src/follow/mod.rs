@@ -1,11 +1,14 @@
-//! Followers read the logs from offsets of their own and carry them on: the archive to MySQL.
+//! Followers read the logs from offsets of their own and carry them on: the archive to MySQL, the live views to memory.
 //!
 //! What they share is here: the test that one entry follows the other, and how to wait when the other side is
 //! away. A follower never skips an entry and never guesses: a log that does not go on where it
 //! was left is stopped, alone.
 
 mod archive;
+mod live;
 mod pack;
+mod snapshot;
+mod track;
 
 use std::time::Duration;
 
@@ -14,6 +17,7 @@ use crate::domain::fields::{Fields, Malformed};
 use crate::domain::ids::{Mark, Offset};
 
 pub use archive::{Applied, ArchiveFollower};
+pub use live::LiveFollower;
 
 /// Why an entry can't be the next one of its log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

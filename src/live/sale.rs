@@ -70,8 +70,8 @@ pub enum ApplyError {
 pub enum Applied {
     /// The state has moved on.
     Moved {
-        /// The entry says that MySQL holds a newer catalog.
-        catalog_changed: bool,
+        /// The catalog version that MySQL holds by now, if the entry says so.
+        catalog: Option<u64>,
     },
     /// It had been applied before; nothing changed.
     Known,
@@ -113,9 +113,11 @@ impl Sale {
             return Err(ApplyError::Discontinuity { ours, found: number });
         }
         let was_sold_out = self.is_sold_out();
-        let (mut catalog_changed, mut admitted) = (false, 0);
+        let (mut announced, mut admitted) = (None, 0);
         for event in &entry.events {
-            catalog_changed |= matches!(event, Event::Show { .. } | Event::Catalog { .. });
+            if let Event::Show { catalog, .. } | Event::Catalog { catalog } = event {
+                announced = Some(*catalog);
+            }
             admitted += u32::from(matches!(event, Event::Admitted { .. }));
             self.apply_event(number, entry.at, event)?;
         }
@@ -126,7 +128,7 @@ impl Sale {
             (_, false) => self.sold_out = None,
             (true, true) => {}
         }
-        Ok(Applied::Moved { catalog_changed })
+        Ok(Applied::Moved { catalog: announced })
     }
 
     fn apply_event(&mut self, number: u64, at: Millis, event: &Event<'_>) -> Result<(), ApplyError> {

@@ -78,7 +78,7 @@ fn on_sale(live: &Live, id: u32, seats: u32) -> (Arc<ConcertView>, Arc<ShowView>
     let view = live.concert(ConcertId(id)).unwrap();
     apply(&view, &format!("opened {LOG_ID} 0\n"));
     let moved = apply(&view, &format!("show {} {seats} 1\n", id * 10));
-    assert_eq!(moved, Applied::Moved { catalog_changed: true });
+    assert_eq!(moved, Applied::Moved { catalog: Some(1) });
     (view, live.show(ShowId(id * 10)).unwrap().1)
 }
 
