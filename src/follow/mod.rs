@@ -1,8 +1,7 @@
 //! Followers read the logs from offsets of their own and carry them on: the archive to MySQL, the live views to memory.
 //!
-//! What they share is here: the test that one entry follows the other, and how to wait when the other side is
-//! away. A follower never skips an entry and never guesses: a log that does not go on where it
-//! was left is stopped, alone.
+//! What they share is here: the test that one entry follows the other, and how to wait when the other side is away. A
+//! follower never skips an entry and never guesses: a log that does not go on where it was left is stopped, alone.
 
 mod archive;
 mod live;
