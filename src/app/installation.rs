@@ -38,7 +38,12 @@ impl Installation {
         let seen = SeenLogs::default();
         let store = Store::new(settings.clone(), limits, partitions, seen.clone())?;
         let engine = store.check_engine(Instant::now() + START).await?;
-        tracing::info!(engine = engine.name, version = engine.version, durable = engine.durable, "Redis is fit");
+        tracing::info!(
+            engine = engine.name,
+            version = engine.version,
+            durable = engine.durable,
+            "Redis is fit"
+        );
         let installation = Self { archive, seen, engine, settings, limits, partitions };
         installation.opening()?.wallets(Instant::now() + START).await?;
         Ok(installation)

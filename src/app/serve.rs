@@ -1,6 +1,7 @@
 //! The two listeners of a server.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,7 @@ use crate::http::{self, Context, Durability, Health, IdentityKeys, Material, Ope
 use crate::live::Live;
 
 /// Buckets of every histogram of seconds: those of OpenTelemetry's HTTP conventions.
-const SECONDS: [f64; 14] =
-    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 /// Between two upkeeps of the recorder; without them histograms grow as long as nobody scrapes.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -52,18 +52,19 @@ pub(super) async fn serve(
     let address = server.address();
 
     let (stop, stopping) = watch::channel(false);
-    let answers = Operations { prometheus: prometheus.clone(), health: Arc::clone(&health), live: live.clone() };
+    let answers =
+        Operations { prometheus: prometheus.clone(), health: Arc::clone(&health), live: live.clone() };
     let background = tokio::spawn(answers.run(operations, stopping));
     let upkeep = tokio::spawn(keep_up(prometheus, Arc::clone(&health), mysql));
-    let announcing = {
-        let health = Arc::clone(&health);
-        async move {
-            health.wait_serving().await;
+    let mut serving = pin!(server.run(make, Arc::clone(&health), shutdown));
+    let served = tokio::select! {
+        served = &mut serving => served,
+        () = health.wait_serving() => {
             // Nobody listens when the command has given up.
             let _ = ready.send(address);
+            serving.await
         }
     };
-    let (served, ()) = tokio::join!(server.run(make, Arc::clone(&health), shutdown), announcing);
     stop.send_replace(true);
     upkeep.abort();
     // Its end is that of the process.

@@ -28,10 +28,18 @@ pub(super) async fn start(
     resume(installation).await?;
     let millis = Duration::from_millis;
     let worker = &config.worker;
-    let admission =
-        loops::admission(installation.store()?, live.clone(), millis(worker.admit_interval_ms), stopping.clone());
-    let expiry =
-        loops::expiry(installation.store()?, live.clone(), millis(worker.expire_interval_ms), stopping.clone());
+    let admission = loops::admission(
+        installation.store()?,
+        live.clone(),
+        millis(worker.admit_interval_ms),
+        stopping.clone(),
+    );
+    let expiry = loops::expiry(
+        installation.store()?,
+        live.clone(),
+        millis(worker.expire_interval_ms),
+        stopping.clone(),
+    );
     let (follower, applied) = ArchiveFollower::new(installation.archive.clone(), installation.tail()?);
     let trimming = Trimming {
         store: installation.store()?,
@@ -53,7 +61,9 @@ async fn resume(installation: &Installation) -> Result<(), Error> {
         match import::open(&installation.archive, &opening, concert.concert, None).await {
             Ok(()) => {}
             // A stopped concert stays as it is until it is recovered; the others go on.
-            Err(Error::Opening(OpeningError::Recovering(log))) => tracing::warn!(%log, "the log is recovering"),
+            Err(Error::Opening(OpeningError::Recovering(log))) => {
+                tracing::warn!(%log, "the log is recovering")
+            }
             Err(Error::Opening(OpeningError::Store(crate::store::Failure::Stopped(log)))) => {
                 tracing::warn!(%log, "the log is stopped");
             }
@@ -74,6 +84,9 @@ pub(super) async fn drain(installation: &Installation, mut applied: watch::Recei
     });
     let begun = Instant::now();
     if timeout(DRAIN, level).await.is_err() {
-        tracing::warn!(waited_ms = begun.elapsed().as_millis(), "the archive is not level; the next start goes on");
+        tracing::warn!(
+            waited_ms = begun.elapsed().as_millis(),
+            "the archive is not level; the next start goes on"
+        );
     }
 }
