@@ -13,6 +13,7 @@ use crate::archive::Archive;
 use crate::domain::queue_token;
 use crate::domain::time::Millis;
 use crate::live::Live;
+use crate::opening::Opening;
 use crate::store::Store;
 
 /// What a context is made of.
@@ -23,6 +24,8 @@ pub struct Parts {
     pub live: Live,
     /// For history reads and organisers' calls.
     pub archive: Archive,
+    /// For organisers' calls.
+    pub opening: Opening,
     /// Verify identity tokens.
     pub identity: Arc<IdentityKeys>,
     /// Sign and verify queue tokens.
@@ -38,6 +41,7 @@ pub struct Context {
     pub(super) store: Store,
     pub(super) live: Live,
     pub(super) archive: Archive,
+    pub(super) opening: Opening,
     pub(super) identity: Verifier,
     pub(super) queue_keys: queue_token::Keys,
     pub(super) ticket_key: SigningKey,
@@ -52,6 +56,7 @@ impl Context {
             store: parts.store,
             live: parts.live,
             archive: parts.archive,
+            opening: parts.opening,
             identity: Verifier::new(parts.identity),
             queue_keys: parts.queue_keys,
             ticket_key: parts.ticket_key,

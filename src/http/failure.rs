@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::problem::{Code, Problem};
 use crate::domain::outcome::Refusal;
+use crate::opening::OpeningError;
 use crate::store::Failure;
 use crate::{archive, domain::time::Millis};
 
@@ -64,6 +65,18 @@ impl From<archive::Error> for Problem {
             _ => Code::Internal,
         };
         Self::caused(code, error)
+    }
+}
+
+impl From<OpeningError> for Problem {
+    fn from(error: OpeningError) -> Self {
+        match error {
+            OpeningError::Archive(error) => error.into(),
+            OpeningError::Store(failure) => failure.into(),
+            OpeningError::Recovering(_) => Self::new(Code::SalesStopped),
+            OpeningError::Read(_) => Self::caused(Code::Unavailable, error),
+            OpeningError::Foreign(_) => Self::caused(Code::Internal, error),
+        }
     }
 }
 

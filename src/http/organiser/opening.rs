@@ -1,13 +1,14 @@
-//! Putting on sale what MySQL holds: the archive names the log, Redis is given it, this server's view shows it.
+//! Putting on sale what an organiser wrote to MySQL, and showing it on this server at once.
 //!
-//! Each step repeats harmlessly, so a call that broke off between them is finished by the next one.
+//! [`crate::opening`] gives birth to logs; other servers find what is new within a second. Each step repeats
+//! harmlessly, so a call that broke off between them is finished by the next one.
 
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use crate::domain::catalog::{Concert, Show};
-use crate::domain::ids::{ConcertId, LogName, Mark, ShowId};
+use crate::domain::ids::{ConcertId, Mark, ShowId};
 use crate::domain::policy::PolicyState;
 use crate::http::context::Context;
 use crate::http::problem::{Code, Problem};
@@ -21,17 +22,14 @@ pub(super) async fn concert(
     state: &PolicyState,
     deadline: Instant,
 ) -> Result<Arc<ConcertView>, Problem> {
+    let log_id = ctx.opening.concert(concert, state, deadline).await?;
     let record = read(ctx, concert).await?;
-    let log = LogName::Concert(concert);
-    // Another server may have begun it: the mark that stands in MySQL is the log's.
-    let log_id = ctx.archive.begin_log(log, Mark(rand::random())).await?;
-    let born = ctx.store.open_concert(concert, log_id, state, deadline).await?;
-    publish(ctx, record, born.log_id).await?;
+    publish(ctx, record, log_id).await?;
     let view = ctx.live.concert(concert);
     let view =
         view.ok_or_else(|| Problem::caused(Code::Internal, "a published concert is not in the view"))?;
     // What a view shows follows within the second anyway; the concert works already.
-    view.reached(born.at.number, deadline).await;
+    view.reached(1, deadline).await;
     Ok(view)
 }
 
@@ -46,11 +44,11 @@ pub(super) async fn show(
     let concert = view.concert().concert;
     let record = read(ctx, concert).await?;
     let shows = publish(ctx, record, view.log_id()).await?;
-    let seats = shows.iter().find(|known| known.show == show).map(|show| show.seats.len());
-    let seats = seats.and_then(|seats| u32::try_from(seats).ok());
+    let found = shows.iter().find(|known| known.show == show);
+    let seats = found.and_then(|show| u32::try_from(show.seats.len()).ok());
     let seats = seats.ok_or_else(|| Problem::caused(Code::Internal, "a show just created has no seats"))?;
     let opening = ShowOpening { show, seats, catalog };
-    let at = ctx.store.open_show(concert, opening, deadline).await?;
+    let at = ctx.opening.show(concert, opening, deadline).await?;
     view.reached(at.number, deadline).await;
     Ok(())
 }
