@@ -56,20 +56,20 @@ pub(super) async fn serve(
         Operations { prometheus: prometheus.clone(), health: Arc::clone(&health), live: live.clone() };
     let background = tokio::spawn(answers.run(operations, stopping));
     let upkeep = tokio::spawn(keep_up(prometheus, Arc::clone(&health), mysql));
-    let mut serving = pin!(server.run(make, Arc::clone(&health), shutdown));
-    let served = tokio::select! {
-        served = &mut serving => served,
+    let mut running = pin!(server.run(make, Arc::clone(&health), shutdown));
+    let outcome = tokio::select! {
+        outcome = &mut running => outcome,
         () = health.wait_serving() => {
             // Nobody listens when the command has given up.
             let _ = ready.send(address);
-            serving.await
+            running.await
         }
     };
     stop.send_replace(true);
     upkeep.abort();
     // Its end is that of the process.
     let _ = background.await;
-    Ok(served?)
+    Ok(outcome?)
 }
 
 fn recorder() -> Result<PrometheusHandle, Error> {
@@ -117,21 +117,24 @@ fn settings(config: &Config, installation: &Installation) -> Settings {
 }
 
 fn identity_keys(config: &Config) -> Result<IdentityKeys, Error> {
-    let convert = |key: IdentityKey| http::IdentityKey {
-        kid: key.kid,
-        alg: match key.alg {
+    let mut keys = Vec::new();
+    for IdentityKey { kid, alg, material } in config.identity.read_keys()? {
+        let alg = match alg {
             config::Algorithm::HS256 => http::Algorithm::Hs256,
             config::Algorithm::RS256 => http::Algorithm::Rs256,
             config::Algorithm::ES256 => http::Algorithm::Es256,
             config::Algorithm::EdDSA => http::Algorithm::EdDsa,
-        },
-        material: match key.material {
-            KeyMaterial::Shared(secret) => Material::Secret(secret.expose().to_vec()),
-            KeyMaterial::Jwks(text) => Material::Jwks(text),
-        },
-    };
-    let keys = config.identity.read_keys()?.into_iter().map(convert).collect();
-    Ok(IdentityKeys::new(keys, config.identity.issuer.clone(), config.identity.audience.clone())?)
+        };
+        match material {
+            KeyMaterial::Shared(secret) => {
+                let material = Material::Secret(secret.expose().to_vec());
+                keys.push(http::IdentityKey { kid, alg, material });
+            }
+            KeyMaterial::Jwks(text) => keys.extend(http::IdentityKey::from_jwks(alg, &text)?),
+        }
+    }
+    let (issuer, audience) = (config.identity.issuer.as_deref(), config.identity.audience.as_deref());
+    Ok(IdentityKeys::new(&keys, issuer, audience)?)
 }
 
 type Source = Box<dyn std::error::Error + Send + Sync>;

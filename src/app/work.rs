@@ -13,6 +13,7 @@ use crate::follow::{Applied, ArchiveFollower};
 use crate::live::Live;
 use crate::loops::{self, Trimming};
 use crate::opening::OpeningError;
+use crate::store::Failure;
 
 /// How long a worker that stops waits for the archive to have all that was seen; the next start finds the rest.
 const DRAIN: Duration = Duration::from_secs(10);
