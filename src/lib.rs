@@ -1,7 +1,12 @@
-//! Sells seats when everybody comes at once.
+//! Sells seats when everybody comes at once: see `docs/architecture.md`.
 
 pub mod app;
+pub mod archive;
 pub mod commands;
 pub mod config;
+pub mod domain;
 pub mod embedded;
+pub mod follow;
+pub mod live;
+pub mod store;
 pub mod telemetry;

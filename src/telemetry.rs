@@ -24,10 +24,8 @@ pub enum Error {
 
 /// Sends all log lines of this process to stderr. To be called once, before threads are started.
 pub fn start(config: &Telemetry) -> Result<(), Error> {
-    let filter = EnvFilter::try_new(&config.level).map_err(|source| Error::Level {
-        level: config.level.clone(),
-        source,
-    })?;
+    let filter = EnvFilter::try_new(&config.level)
+        .map_err(|source| Error::Level { level: config.level.clone(), source })?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

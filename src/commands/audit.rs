@@ -22,10 +22,6 @@ impl Arguments {
         let report = app::audit(&config).await?;
         answer(&format!("{report:#}"))?;
         let fine = report.get("ok").and_then(serde_json::Value::as_bool) == Some(true);
-        Ok(if fine {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        })
+        Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -26,11 +26,7 @@ impl Arguments {
         for problem in &problems {
             writeln!(std::io::stderr(), "{problem}").map_err(Error::Output)?;
         }
-        Ok(if problems.is_empty() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        })
+        Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     fn problems(&self, config: &Config) -> Vec<String> {
@@ -40,14 +36,8 @@ impl Arguments {
         let named = |is_named: bool, read: Option<crate::config::Error>| read.filter(|_| is_named);
         let unreadable = [
             named(true, config.identity.read_keys().err()),
-            named(
-                config.queue_token.key_file.is_some(),
-                config.queue_token.read_keys().err(),
-            ),
-            named(
-                config.ticket.signing_key_file.is_some(),
-                config.ticket.read_seed().err(),
-            ),
+            named(config.queue_token.key_file.is_some(), config.queue_token.read_keys().err()),
+            named(config.ticket.signing_key_file.is_some(), config.ticket.read_seed().err()),
         ];
         problems.extend(unreadable.into_iter().flatten().map(|error| error.to_string()));
         problems

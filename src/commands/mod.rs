@@ -119,9 +119,7 @@ impl Verb {
 /// Writes one answer to stdout.
 fn answer(text: &str) -> Result<(), Error> {
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "{text}")
-        .and_then(|()| stdout.flush())
-        .map_err(Error::Output)
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(Error::Output)
 }
 
 fn listed(problems: &[config::Problem]) -> String {

@@ -40,28 +40,14 @@ impl ServeArguments {
         if !problems.is_empty() {
             return Err(Error::Problems(problems));
         }
-        run_until_signal(
-            config,
-            Roles {
-                serve: true,
-                work: false,
-            },
-        )
-        .await
+        run_until_signal(config, Roles { serve: true, work: false }).await
     }
 }
 
 impl WorkArguments {
     /// Runs the loops until a signal.
     pub(super) async fn execute(self) -> Result<ExitCode, Error> {
-        run_until_signal(
-            self.source.load()?,
-            Roles {
-                serve: false,
-                work: true,
-            },
-        )
-        .await
+        run_until_signal(self.source.load()?, Roles { serve: false, work: true }).await
     }
 }
 

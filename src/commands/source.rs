@@ -54,9 +54,5 @@ impl Source {
 /// Refuses a configuration whose values don't go together.
 pub(super) fn checked(config: Config) -> Result<Config, Error> {
     let problems = config.problems();
-    if problems.is_empty() {
-        Ok(config)
-    } else {
-        Err(Error::Problems(problems))
-    }
+    if problems.is_empty() { Ok(config) } else { Err(Error::Problems(problems)) }
 }

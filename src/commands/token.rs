@@ -57,10 +57,7 @@ impl Arguments {
     pub(super) fn execute(self) -> Result<ExitCode, Error> {
         let config = self.config()?;
         let keys = config.identity.read_keys()?;
-        let key = keys
-            .iter()
-            .find(|key| key.alg == Algorithm::HS256)
-            .ok_or(Error::NoSigningKey)?;
+        let key = keys.iter().find(|key| key.alg == Algorithm::HS256).ok_or(Error::NoSigningKey)?;
         answer(&self.sign(&config, key)?)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -89,10 +86,7 @@ impl Arguments {
             iss: config.identity.issuer.as_deref(),
             aud: config.identity.audience.as_deref(),
         };
-        let header = Header {
-            kid: key.kid.clone(),
-            ..Header::default()
-        };
+        let header = Header { kid: key.kid.clone(), ..Header::default() };
         encode(&header, &claims, &EncodingKey::from_secret(secret.expose())).map_err(Error::Sign)
     }
 }
@@ -100,9 +94,5 @@ impl Arguments {
 /// As the contract has it: 1 to 64 bytes without control characters, not `me`.
 fn user_id(text: &str) -> Result<String, String> {
     let fine = (1..=64).contains(&text.len()) && !text.chars().any(char::is_control) && text != "me";
-    if fine {
-        Ok(text.to_owned())
-    } else {
-        Err("1 to 64 bytes, no control characters, not `me`".to_owned())
-    }
+    if fine { Ok(text.to_owned()) } else { Err("1 to 64 bytes, no control characters, not `me`".to_owned()) }
 }

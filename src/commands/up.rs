@@ -42,10 +42,7 @@ pub(super) struct Arguments {
 impl Arguments {
     /// Runs until a signal, or until an engine dies.
     pub(super) async fn execute(self) -> Result<ExitCode, Error> {
-        let overrides = Overrides {
-            listen: self.listen,
-            ops_listen: self.ops_listen,
-        };
+        let overrides = Overrides { listen: self.listen, ops_listen: self.ops_listen };
         let instance = Instance::open(&self.data_dir, overrides)?;
         let config = checked(Config::load(Some(&instance.config_file()))?)?;
         let problems = config.serving_problems(true);
@@ -59,9 +56,7 @@ impl Arguments {
             engines = Engines::start(&instance, program) => engines?,
             () = signals.stop_asked() => return Err(Error::Interrupted),
         };
-        let ended = self
-            .on_engines(config, &instance, &mut engines, &mut signals)
-            .await;
+        let ended = self.on_engines(config, &instance, &mut engines, &mut signals).await;
         let stopped = engines.stop().await;
         ended?;
         stopped?;
@@ -88,16 +83,7 @@ impl Arguments {
             () = signals.stop_asked() => return Err(Error::Interrupted),
         }
         let trouble = async { engines.died().await.into() };
-        run::run(
-            config,
-            Roles {
-                serve: true,
-                work: true,
-            },
-            signals,
-            trouble,
-        )
-        .await
+        run::run(config, Roles { serve: true, work: true }, signals, trouble).await
     }
 }
 

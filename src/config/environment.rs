@@ -16,9 +16,7 @@ pub(super) fn settings() -> impl Iterator<Item = (String, String)> {
 
 /// The configuration file that `ONSALE_CONFIG` names, if it does.
 pub fn named_file() -> Option<PathBuf> {
-    std::env::var_os("ONSALE_CONFIG")
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
+    std::env::var_os("ONSALE_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// The system's folder for temporary files.

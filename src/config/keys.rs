@@ -41,11 +41,7 @@ impl Identity {
                 }
                 _ => return Err(wrong(&name, "HS256 takes secret_file, every other alg jwks_file")),
             };
-            Ok(IdentityKey {
-                kid: key.kid.clone(),
-                alg: key.alg,
-                material,
-            })
+            Ok(IdentityKey { kid: key.kid.clone(), alg: key.alg, material })
         };
         self.keys.iter().enumerate().map(read).collect()
     }
@@ -54,18 +50,12 @@ impl Identity {
 impl QueueToken {
     /// Reads the keys: the first one signs, all of them check.
     pub fn read_keys(&self) -> Result<Vec<Secret>, Error> {
-        let current = self
-            .key_file
-            .as_ref()
-            .ok_or_else(|| wrong("queue_token.key_file", "is required"))?;
+        let current = self.key_file.as_ref().ok_or_else(|| wrong("queue_token.key_file", "is required"))?;
         let mut keys = vec![read_hex("queue_token.key_file", current)?];
         for path in &self.previous_key_files {
             keys.push(read_hex("queue_token.previous_key_files", path)?);
         }
-        match keys
-            .iter()
-            .find(|key| key.expose().len() < SYMMETRIC_KEY_MIN_BYTES)
-        {
+        match keys.iter().find(|key| key.expose().len() < SYMMETRIC_KEY_MIN_BYTES) {
             Some(_) => Err(wrong("queue_token", "a key has fewer than 32 bytes")),
             None => Ok(keys),
         }
@@ -76,10 +66,7 @@ impl Ticket {
     /// Reads the 32-byte seed of the Ed25519 key that signs tickets.
     pub fn read_seed(&self) -> Result<Secret, Error> {
         let name = "ticket.signing_key_file";
-        let path = self
-            .signing_key_file
-            .as_ref()
-            .ok_or_else(|| wrong(name, "is required"))?;
+        let path = self.signing_key_file.as_ref().ok_or_else(|| wrong(name, "is required"))?;
         let seed = read_hex(name, path)?;
         if seed.expose().len() != SEED_BYTES {
             return Err(wrong(name, "an Ed25519 seed has 32 bytes"));
@@ -89,18 +76,12 @@ impl Ticket {
 }
 
 fn wrong(key: &str, says: &str) -> Error {
-    Error::Key {
-        key: key.to_owned(),
-        says: says.to_owned(),
-    }
+    Error::Key { key: key.to_owned(), says: says.to_owned() }
 }
 
 fn read(key: &str, path: &Path) -> Result<String, Error> {
     let text = fs::read_to_string(path);
-    text.map_err(|error| Error::Key {
-        key: key.to_owned(),
-        says: format!("{}: {error}", path.display()),
-    })
+    text.map_err(|error| Error::Key { key: key.to_owned(), says: format!("{}: {error}", path.display()) })
 }
 
 fn read_shared(key: &str, path: &Path) -> Result<Secret, Error> {
@@ -119,10 +100,8 @@ fn read_hex(key: &str, path: &Path) -> Result<Secret, Error> {
 }
 
 fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text
-        .chars()
-        .map(|letter| letter.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect();
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|letter| letter.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
     let pairs = digits.filter(|digits| digits.len().is_multiple_of(2))?;
     Some(pairs.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }

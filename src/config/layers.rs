@@ -10,10 +10,7 @@ pub(super) fn parse(origin: &str, text: &str) -> Result<Table, Error> {
     text.parse().map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
         let line = before.matches('\n').count() + 1;
-        Error::Parse {
-            origin: origin.to_owned(),
-            message: format!("line {line}: {}", error.message()),
-        }
+        Error::Parse { origin: origin.to_owned(), message: format!("line {line}: {}", error.message()) }
     })
 }
 
@@ -38,10 +35,8 @@ pub(super) fn merge_environment(
         let Some(path) = name.strip_prefix(PREFIX) else {
             continue;
         };
-        set(lower, &path.to_ascii_lowercase(), &text).map_err(|message| Error::Parse {
-            origin: name,
-            message,
-        })?;
+        set(lower, &path.to_ascii_lowercase(), &text)
+            .map_err(|message| Error::Parse { origin: name, message })?;
     }
     Ok(())
 }
@@ -68,13 +63,8 @@ fn scalar(below: Option<&Value>, text: &str) -> Value {
     if matches!(below, Some(Value::String(_))) {
         return as_text();
     }
-    let parsed = format!("value = {text}")
-        .parse::<Table>()
-        .ok()
-        .filter(|table| table.len() == 1);
-    parsed
-        .and_then(|mut table| table.remove("value"))
-        .unwrap_or_else(as_text)
+    let parsed = format!("value = {text}").parse::<Table>().ok().filter(|table| table.len() == 1);
+    parsed.and_then(|mut table| table.remove("value")).unwrap_or_else(as_text)
 }
 
 #[cfg(test)]
@@ -91,38 +81,20 @@ mod tests {
     fn a_variable_is_parsed_as_toml_and_falls_back_to_a_string() {
         assert_eq!(after("", "ONSALE__A__B", "5")["a"]["b"].as_integer(), Some(5));
         assert_eq!(after("", "ONSALE__A__B", "true")["a"]["b"].as_bool(), Some(true));
-        assert_eq!(
-            after("", "ONSALE__A__B", "[\"x\"]")["a"]["b"]
-                .as_array()
-                .unwrap()
-                .len(),
-            1
-        );
-        assert_eq!(
-            after("", "ONSALE__A__B", "redis://h")["a"]["b"].as_str(),
-            Some("redis://h")
-        );
-        assert_eq!(
-            after("", "ONSALE__A__B", "1\nc = 2")["a"]["b"].as_str(),
-            Some("1\nc = 2")
-        );
+        assert_eq!(after("", "ONSALE__A__B", "[\"x\"]")["a"]["b"].as_array().unwrap().len(), 1);
+        assert_eq!(after("", "ONSALE__A__B", "redis://h")["a"]["b"].as_str(), Some("redis://h"));
+        assert_eq!(after("", "ONSALE__A__B", "1\nc = 2")["a"]["b"].as_str(), Some("1\nc = 2"));
     }
 
     #[test]
     fn a_string_stays_a_string() {
-        assert_eq!(
-            after("[a]\nb = ''", "ONSALE__A__B", "123")["a"]["b"].as_str(),
-            Some("123")
-        );
+        assert_eq!(after("[a]\nb = ''", "ONSALE__A__B", "123")["a"]["b"].as_str(), Some("123"));
     }
 
     #[test]
     fn other_variables_are_passed_over_and_other_keys_stay() {
         let table = after("[a]\nb = 1\nc = 2", "ONSALE__A__C", "3");
-        assert_eq!(
-            (table["a"]["b"].as_integer(), table["a"]["c"].as_integer()),
-            (Some(1), Some(3))
-        );
+        assert_eq!((table["a"]["b"].as_integer(), table["a"]["c"].as_integer()), (Some(1), Some(3)));
         assert_eq!(after("", "ONSALE_CONFIG", "x").len(), 0);
     }
 

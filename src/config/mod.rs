@@ -90,11 +90,7 @@ impl Config {
         };
         let text = read_text(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        Self::from_layers(
-            Some((&path.display().to_string(), &text)),
-            folder,
-            environment::settings(),
-        )
+        Self::from_layers(Some((&path.display().to_string(), &text)), folder, environment::settings())
     }
 
     /// As [`Config::load`], from texts: `file` is its name and its content, `folder` what file names in it are
@@ -133,11 +129,8 @@ impl Config {
             &mut self.queue_token.key_file,
             &mut self.ticket.signing_key_file,
         ];
-        let of_identity = self
-            .identity
-            .keys
-            .iter_mut()
-            .flat_map(|key| [&mut key.secret_file, &mut key.jwks_file]);
+        let of_identity =
+            self.identity.keys.iter_mut().flat_map(|key| [&mut key.secret_file, &mut key.jwks_file]);
         for path in named.into_iter().chain(of_identity).flatten() {
             *path = folder.join(&*path);
         }
@@ -158,8 +151,5 @@ impl Config {
 }
 
 fn read_text(path: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })
 }

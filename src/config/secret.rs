@@ -108,15 +108,9 @@ mod tests {
         let rows = [
             ("redis://host:6379/1", "redis://host:6379/1"),
             ("redis://:pw@host", "redis://:(redacted)@host"),
-            (
-                "mysql://u:p@ss:w@h:3306/db?socket=/s",
-                "mysql://u:(redacted)@h:3306/db?socket=/s",
-            ),
+            ("mysql://u:p@ss:w@h:3306/db?socket=/s", "mysql://u:(redacted)@h:3306/db?socket=/s"),
             ("mysql://root@localhost/db", "mysql://root@localhost/db"),
-            (
-                "unix:///run/r.sock?db=1&pass=pw",
-                "unix:///run/r.sock?db=1&pass=(redacted)",
-            ),
+            ("unix:///run/r.sock?db=1&pass=pw", "unix:///run/r.sock?db=1&pass=(redacted)"),
         ];
         for (url, shown) in rows {
             assert_eq!(format!("{:?}", ConnectionUrl::new(url)), shown);

@@ -31,13 +31,8 @@ impl Config {
     /// What is wrong for every command; empty if nothing is.
     pub fn problems(&self) -> Vec<Problem> {
         let zero = self.positive().into_iter().filter(|(_, value)| *value == 0);
-        let zero = zero.map(|(key, _)| Problem {
-            key,
-            says: "must be at least 1",
-        });
-        zero.chain(broken(self.addresses()))
-            .chain(broken(self.relations()))
-            .collect()
+        let zero = zero.map(|(key, _)| Problem { key, says: "must be at least 1" });
+        zero.chain(broken(self.addresses())).chain(broken(self.relations())).collect()
     }
 
     /// What a server needs on top of that. `development` lets keys and settings pass that are for one machine only.
@@ -48,26 +43,10 @@ impl Config {
         let free_money = development || self.wallet.top_up != TopUp::Own;
         broken([
             (believable, "identity.keys", "is empty: nobody could be believed"),
-            (
-                self.queue_token.key_file.is_some(),
-                "queue_token.key_file",
-                "is required",
-            ),
-            (
-                self.ticket.signing_key_file.is_some(),
-                "ticket.signing_key_file",
-                "is required",
-            ),
-            (
-                made_up,
-                "identity.development",
-                "needs --dev: the keys are made up",
-            ),
-            (
-                free_money,
-                "wallet.top_up",
-                "\"self\" needs --dev: it is money for everybody",
-            ),
+            (self.queue_token.key_file.is_some(), "queue_token.key_file", "is required"),
+            (self.ticket.signing_key_file.is_some(), "ticket.signing_key_file", "is required"),
+            (made_up, "identity.development", "needs --dev: the keys are made up"),
+            (free_money, "wallet.top_up", "\"self\" needs --dev: it is money for everybody"),
         ])
         .collect()
     }
@@ -78,27 +57,15 @@ impl Config {
         let size = |value: usize| value as u64;
         [
             ("server.request_deadline_ms", server.request_deadline_ms),
-            (
-                "server.header_read_timeout_seconds",
-                server.header_read_timeout_seconds,
-            ),
-            (
-                "server.body_read_timeout_seconds",
-                server.body_read_timeout_seconds,
-            ),
+            ("server.header_read_timeout_seconds", server.header_read_timeout_seconds),
+            ("server.body_read_timeout_seconds", server.body_read_timeout_seconds),
             ("server.keep_alive_idle_seconds", server.keep_alive_idle_seconds),
             ("server.max_body_bytes", size(server.max_body_bytes)),
             ("server.max_connections", size(server.max_connections)),
             ("redis.response_timeout_ms", self.redis.response_timeout_ms),
             ("redis.connect_timeout_ms", self.redis.connect_timeout_ms),
-            (
-                "mysql.connect_timeout_seconds",
-                self.mysql.connect_timeout_seconds,
-            ),
-            (
-                "log.follower_batch_entries",
-                size(self.log.follower_batch_entries),
-            ),
+            ("mysql.connect_timeout_seconds", self.mysql.connect_timeout_seconds),
+            ("log.follower_batch_entries", size(self.log.follower_batch_entries)),
             ("coalesce.batch_weight", size(self.coalesce.batch_weight)),
             ("coalesce.queue_requests", size(self.coalesce.queue_requests)),
             ("worker.admit_interval_ms", self.worker.admit_interval_ms),
@@ -135,29 +102,18 @@ impl Config {
             key.secret_file.is_some() == shared && key.jwks_file.is_some() != shared
         });
         [
-            (
-                in_time,
-                "redis.response_timeout_ms",
-                "is above server.request_deadline_ms",
-            ),
+            (in_time, "redis.response_timeout_ms", "is above server.request_deadline_ms"),
             (connections, "mysql.max_connections", "must be at least 2"),
             (currency, "wallet.currency", "must be three capital letters"),
             (partitions, "wallet.partitions", "must be 1 to 1024"),
             (wallet.charge_min > 0, "wallet.charge_min", "must be at least 1"),
             (exact, "wallet.charge_max", "must be below 2^53"),
             (range, "wallet.charge_min", "is above wallet.charge_max"),
-            (
-                key_files,
-                "identity.keys",
-                "need secret_file with HS256, jwks_file with every other alg",
-            ),
+            (key_files, "identity.keys", "need secret_file with HS256, jwks_file with every other alg"),
         ]
     }
 }
 
 fn broken<const N: usize>(rules: [Rule; N]) -> impl Iterator<Item = Problem> {
-    rules
-        .into_iter()
-        .filter(|(holds, _, _)| !holds)
-        .map(|(_, key, says)| Problem { key, says })
+    rules.into_iter().filter(|(holds, _, _)| !holds).map(|(_, key, says)| Problem { key, says })
 }

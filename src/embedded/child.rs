@@ -54,14 +54,7 @@ pub(super) struct Child {
 impl Child {
     /// Starts it, in a process group of its own: a Ctrl-C in the terminal is for us, and we end our children in order.
     pub(super) fn spawn(order: Order<'_>) -> Result<Self, Error> {
-        let Order {
-            name,
-            program,
-            arguments,
-            folder,
-            log,
-            lock,
-        } = order;
+        let Order { name, program, arguments, folder, log, lock } = order;
         let log = folder.join(log);
         let output = File::options().create(true).append(true).open(&log);
         let output = output.map_err(Error::file(&log))?;
@@ -70,15 +63,9 @@ impl Child {
         let mut command = bound_to_this_thread(program);
         // A MariaDB that starts sweeps its folder for temporary files: in a shared one it takes those of another away.
         command.env("TMPDIR", folder.join("tmp"));
-        command
-            .args(arguments)
-            .current_dir(folder)
-            .process_group(0)
-            .kill_on_drop(true);
+        command.args(arguments).current_dir(folder).process_group(0).kill_on_drop(true);
         command.stdin(Stdio::from(lock)).stdout(output).stderr(errors);
-        let process = command
-            .spawn()
-            .map_err(|source| Error::Process { name, source })?;
+        let process = command.spawn().map_err(|source| Error::Process { name, source })?;
         Ok(Self { name, process, log })
     }
 
@@ -87,17 +74,11 @@ impl Child {
         let end = Instant::now() + READY_DEADLINE;
         while !timeout(LOOK_DEADLINE, answers()).await.unwrap_or(false) {
             let exit = self.process.try_wait();
-            if let Some(status) = exit.map_err(|source| Error::Process {
-                name: self.name,
-                source,
-            })? {
+            if let Some(status) = exit.map_err(|source| Error::Process { name: self.name, source })? {
                 return Err(self.how_it_ended(status));
             }
             if Instant::now() >= end {
-                return Err(Error::Silent {
-                    name: self.name,
-                    log: self.log.clone(),
-                });
+                return Err(Error::Silent { name: self.name, log: self.log.clone() });
             }
             sleep(LOOK_INTERVAL).await;
         }
@@ -109,10 +90,7 @@ impl Child {
         match self.process.wait().await {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(self.how_it_ended(status)),
-            Err(source) => Err(Error::Process {
-                name: self.name,
-                source,
-            }),
+            Err(source) => Err(Error::Process { name: self.name, source }),
         }
     }
 
@@ -120,19 +98,13 @@ impl Child {
     pub(super) async fn ended(&mut self) -> Error {
         match self.process.wait().await {
             Ok(status) => self.how_it_ended(status),
-            Err(source) => Error::Process {
-                name: self.name,
-                source,
-            },
+            Err(source) => Error::Process { name: self.name, source },
         }
     }
 
     /// Asks it to end with SIGTERM and waits; past the deadline it is killed.
     pub(super) async fn stop(&mut self) -> Result<(), Error> {
-        let failed = |source| Error::Process {
-            name: self.name,
-            source,
-        };
+        let failed = |source| Error::Process { name: self.name, source };
         // None: it has ended and been waited for already.
         let Some(id) = self.process.id() else {
             return Ok(());
@@ -140,9 +112,7 @@ impl Child {
         // The only way to send SIGTERM without unsafe code; `kill` is built into every shell.
         let mut tell = Command::new("/bin/sh");
         tell.args(["-c", "kill -TERM \"$1\"", "sh"]).arg(id.to_string());
-        tell.stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        tell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         // It may end by itself in between: then the signal fails and the wait below is over at once.
         tell.status().await.map_err(failed)?;
         if let Ok(status) = timeout(STOP_DEADLINE, self.process.wait()).await {
@@ -157,12 +127,7 @@ impl Child {
         let text = text.unwrap_or_default();
         let mut lines: Vec<&str> = text.lines().rev().take(TAIL_LINES).collect();
         lines.reverse();
-        Error::Ended {
-            name: self.name,
-            status,
-            log: self.log.clone(),
-            tail: lines.join(" | "),
-        }
+        Error::Ended { name: self.name, status, log: self.log.clone(), tail: lines.join(" | ") }
     }
 }
 

@@ -63,11 +63,7 @@ impl Instance {
         if sockets != run {
             make_private(&sockets)?;
         }
-        let instance = Self {
-            folder,
-            sockets,
-            _lock: lock,
-        };
+        let instance = Self { folder, sockets, _lock: lock };
         seed::update(&instance, overrides)?;
         Ok(instance)
     }
@@ -94,11 +90,7 @@ impl Instance {
 
     /// Makes a folder for an engine's data, if absent; others can't look into it.
     pub(super) fn make_data_folder(path: &Path) -> Result<(), Error> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(Error::file(path))
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::file(path))
     }
 
     /// Gives the lock that engines inherit, once no engine of an earlier process holds it.
@@ -111,9 +103,7 @@ impl Instance {
                 Ok(()) => return Ok(lock),
                 Err(TryLockError::WouldBlock) if Instant::now() < end => sleep(LOCK_INTERVAL).await,
                 Err(TryLockError::WouldBlock) => {
-                    return Err(Error::StillHeld {
-                        folder: self.folder.clone(),
-                    });
+                    return Err(Error::StillHeld { folder: self.folder.clone() });
                 }
                 Err(TryLockError::Error(source)) => return Err(Error::File { path, source }),
             }
@@ -133,12 +123,7 @@ impl Drop for Instance {
 }
 
 fn open_lock(path: &Path) -> Result<File, Error> {
-    let lock = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path);
+    let lock = File::options().read(true).write(true).create(true).truncate(false).open(path);
     lock.map_err(Error::file(path))
 }
 
@@ -157,24 +142,12 @@ fn socket_folder(folder: &Path) -> PathBuf {
 /// Makes a folder that only we may enter, or checks that the one there is such a folder: MariaDB's root has no
 /// password, so whoever reaches the socket is root.
 pub(super) fn make_private(folder: &Path) -> Result<(), Error> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(Error::file(folder))?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(Error::file(folder))?;
     let found = fs::symlink_metadata(folder).map_err(Error::file(folder))?;
-    let ours = fs::metadata("/proc/self")
-        .map_err(Error::file("/proc/self"))?
-        .uid();
+    let ours = fs::metadata("/proc/self").map_err(Error::file("/proc/self"))?.uid();
     let closed_to_others = found.permissions().mode().trailing_zeros() >= 6;
     let private = found.is_dir() && found.uid() == ours && closed_to_others;
-    if private {
-        Ok(())
-    } else {
-        Err(Error::NotPrivate {
-            path: folder.to_owned(),
-        })
-    }
+    if private { Ok(()) } else { Err(Error::NotPrivate { path: folder.to_owned() }) }
 }
 
 #[cfg(test)]

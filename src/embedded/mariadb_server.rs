@@ -25,11 +25,7 @@ enum Server {
 
 impl Server {
     fn find() -> Result<Self, Error> {
-        match (
-            find_program("mariadbd"),
-            find_program("mariadb-install-db"),
-            find_program("mysqld"),
-        ) {
+        match (find_program("mariadbd"), find_program("mariadb-install-db"), find_program("mysqld")) {
             (Some(server), Some(install), _) => Ok(Self::MariaDb { server, install }),
             (_, _, Some(server)) => Ok(Self::MySql { server }),
             _ => Err(Error::Missing { program: "mariadbd" }),
@@ -67,18 +63,9 @@ pub(super) async fn start(instance: &Instance, lock: &File) -> Result<Child, Err
         arguments.push("--mysqlx=OFF".into());
     }
     let (folder, log) = (instance.folder(), "mariadb.log");
-    let order = Order {
-        name: "MariaDB",
-        program: server.program(),
-        arguments,
-        folder,
-        log,
-        lock,
-    };
+    let order = Order { name: "MariaDB", program: server.program(), arguments, folder, log, lock };
     let mut child = Child::spawn(order)?;
-    child
-        .until_ready(async || ready::mariadb_answers(&socket).await)
-        .await?;
+    child.until_ready(async || ready::mariadb_answers(&socket).await).await?;
     Ok(child)
 }
 
@@ -95,11 +82,7 @@ async fn install(instance: &Instance, server: &Server, data: &Path, lock: &File)
     arguments.extend(as_root(&unfinished)?);
     let program = match server {
         Server::MariaDb { install, .. } => {
-            let fixed = [
-                "--auth-root-authentication-method=normal",
-                "--skip-test-db",
-                "--skip-name-resolve",
-            ];
+            let fixed = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"];
             arguments.extend(fixed.map(OsString::from));
             install
         }
@@ -110,14 +93,8 @@ async fn install(instance: &Instance, server: &Server, data: &Path, lock: &File)
     };
     tracing::info!(folder = %data.display(), "installing MariaDB for the first start");
     let (folder, log) = (instance.folder(), "mariadb.log");
-    let mut child = Child::spawn(Order {
-        name: "mariadb-install-db",
-        program,
-        arguments,
-        folder,
-        log,
-        lock,
-    })?;
+    let mut child =
+        Child::spawn(Order { name: "mariadb-install-db", program, arguments, folder, log, lock })?;
     child.finished().await?;
     fs::rename(&unfinished, data).map_err(Error::file(data))
 }

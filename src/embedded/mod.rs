@@ -88,10 +88,7 @@ pub enum Error {
 
 impl Error {
     fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::File {
-            path: path.into(),
-            source,
-        }
+        move |source| Self::File { path: path.into(), source }
     }
 }
 

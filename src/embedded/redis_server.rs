@@ -38,25 +38,14 @@ impl RedisProgram {
 
 /// Starts it on its socket and waits until it has read its append-only file.
 pub(super) async fn start(instance: &Instance, program: RedisProgram, lock: &File) -> Result<Child, Error> {
-    let path = find_program(program.name()).ok_or(Error::Missing {
-        program: program.name(),
-    })?;
+    let path = find_program(program.name()).ok_or(Error::Missing { program: program.name() })?;
     let data = instance.folder().join("redis");
     Instance::make_data_folder(&data)?;
     let socket = instance.redis_socket();
     let arguments = arguments(&data, &socket);
     let (folder, log) = (instance.folder(), "redis.log");
-    let mut child = Child::spawn(Order {
-        name: "Redis",
-        program: &path,
-        arguments,
-        folder,
-        log,
-        lock,
-    })?;
-    child
-        .until_ready(async || ready::redis_answers(&socket).await)
-        .await?;
+    let mut child = Child::spawn(Order { name: "Redis", program: &path, arguments, folder, log, lock })?;
+    child.until_ready(async || ready::redis_answers(&socket).await).await?;
     Ok(child)
 }
 

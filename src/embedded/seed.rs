@@ -61,10 +61,7 @@ pub(super) fn update(instance: &Instance, overrides: Overrides) -> Result<(), Er
     })?;
     let mut table = before.clone();
     let redis = format!("unix://{}", in_url(&instance.redis_socket()));
-    let mysql = format!(
-        "mysql://root@localhost/onsale?socket={}",
-        in_url(&instance.mysql_socket())
-    );
+    let mysql = format!("mysql://root@localhost/onsale?socket={}", in_url(&instance.mysql_socket()));
     set(&mut table, "redis", "url", redis);
     set(&mut table, "mysql", "url", mysql);
     let listeners = [("listen", overrides.listen), ("ops_listen", overrides.ops_listen)];
@@ -82,11 +79,7 @@ pub(super) fn update(instance: &Instance, overrides: Overrides) -> Result<(), Er
 
 /// A path as a part of a URL. Folders have spaces in their names, and worse.
 fn in_url(path: &Path) -> String {
-    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'/')
-        .remove(b'.')
-        .remove(b'-')
-        .remove(b'_');
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
     percent_encode(path.as_os_str().as_bytes(), ENCODED).to_string()
 }
 
@@ -115,12 +108,8 @@ fn create_once(path: &Path, content: &str) -> Result<(), Error> {
 fn write_beside(path: &Path, content: &str) -> Result<PathBuf, Error> {
     let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
     let write = || {
-        let mut file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&unfinished)?;
+        let mut file =
+            File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         file.write_all(content.as_bytes())?;
         file.sync_all()
     };
@@ -154,20 +143,9 @@ mod tests {
         let folder = folder.path().join("data");
         seed(&folder).unwrap();
         let listen = "127.0.0.1:1".parse().unwrap();
-        drop(
-            Instance::open(
-                &folder,
-                Overrides {
-                    listen: Some(listen),
-                    ops_listen: None,
-                },
-            )
-            .unwrap(),
-        );
+        drop(Instance::open(&folder, Overrides { listen: Some(listen), ops_listen: None }).unwrap());
         let path = config_file(&folder);
-        let text = fs::read_to_string(&path)
-            .unwrap()
-            .replace("top_up = \"self\"", "top_up = \"cashier\"");
+        let text = fs::read_to_string(&path).unwrap().replace("top_up = \"self\"", "top_up = \"cashier\"");
         fs::write(&path, text).unwrap();
         let instance = Instance::open(&folder, Overrides::default()).unwrap();
         let config = Config::load(Some(&instance.config_file())).unwrap();

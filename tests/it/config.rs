@@ -5,9 +5,7 @@ use std::{fs, path::Path};
 use onsale::config::{Config, KeyMaterial, Problem, TopUp};
 
 fn load(file: &str, settings: &[(&str, &str)]) -> Result<Config, String> {
-    let settings = settings
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Config::from_layers(Some(("test.toml", file)), Path::new("/etc/onsale"), settings)
         .map_err(|error| error.to_string())
 }
@@ -23,20 +21,13 @@ fn the_defaults_stand_by_themselves() {
     assert_eq!(config.server.listen, "127.0.0.1:8080".parse().unwrap());
     assert_eq!(config.wallet.top_up, TopUp::Cashier);
     let missing = config.serving_problems(false);
-    assert_eq!(
-        keys_of(&missing),
-        ["identity.keys", "queue_token.key_file", "ticket.signing_key_file"]
-    );
+    assert_eq!(keys_of(&missing), ["identity.keys", "queue_token.key_file", "ticket.signing_key_file"]);
 }
 
 #[test]
 fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     let file = "[redis]\nurl = 'redis://file'\nresponse_timeout_ms = 700\n";
-    let config = load(
-        file,
-        &[("ONSALE__REDIS__URL", "redis://environment"), ("HOME", "/root")],
-    )
-    .unwrap();
+    let config = load(file, &[("ONSALE__REDIS__URL", "redis://environment"), ("HOME", "/root")]).unwrap();
     assert_eq!(config.redis.url.expose(), "redis://environment");
     assert_eq!(config.redis.response_timeout_ms, 700);
     assert_eq!(config.redis.connect_timeout_ms, 1000);
@@ -92,10 +83,7 @@ fn what_is_made_for_development_needs_to_be_asked_for() {
         wallet.top_up = 'self'
     ";
     let config = load(file, &[]).unwrap();
-    assert_eq!(
-        keys_of(&config.serving_problems(false)),
-        ["identity.development", "wallet.top_up"]
-    );
+    assert_eq!(keys_of(&config.serving_problems(false)), ["identity.development", "wallet.top_up"]);
     assert_eq!(config.serving_problems(true), []);
 }
 
@@ -127,19 +115,13 @@ fn secrets_come_from_files_beside_the_configuration_and_are_never_shown() {
     assert_eq!(config.ticket.read_seed().unwrap().expose(), [0x0f; 32]);
     assert_eq!(config.mysql.url.expose(), "mysql://onsale:swordfish@db/onsale");
 
-    let shown = format!(
-        "{}{config:?}{identity:?}{queue_token:?}",
-        config.to_redacted_toml()
-    );
+    let shown = format!("{}{config:?}{identity:?}{queue_token:?}", config.to_redacted_toml());
     assert!(shown.contains("redis://:(redacted)@cache:6379"), "{shown}");
     for secret in ["swordfish", "an-identity-secret", "abab", "171, 171"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
     let again = config.to_redacted_toml();
-    assert!(
-        Config::from_layers(Some(("again", &again)), Path::new(""), []).is_ok(),
-        "{again}"
-    );
+    assert!(Config::from_layers(Some(("again", &again)), Path::new(""), []).is_ok(), "{again}");
 }
 
 #[test]

@@ -28,25 +28,13 @@ fn instance(folder: &Path, data_dir: &str) -> Config {
 async fn count_start(config: &Config) -> (u64, u64) {
     let client = redis::Client::open(config.redis.url.expose()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let in_redis = redis::cmd("INCR")
-        .arg("starts")
-        .query_async(&mut connection)
-        .await
-        .unwrap();
+    let in_redis = redis::cmd("INCR").arg("starts").query_async(&mut connection).await.unwrap();
 
-    let mut connection = sqlx::MySqlConnection::connect(config.mysql.url.expose())
-        .await
-        .unwrap();
+    let mut connection = sqlx::MySqlConnection::connect(config.mysql.url.expose()).await.unwrap();
     let create = "create table if not exists starts (at timestamp)";
     sqlx::query(create).execute(&mut connection).await.unwrap();
-    sqlx::query("insert into starts values (now())")
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    let row = sqlx::query("select count(*) from starts")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
+    sqlx::query("insert into starts values (now())").execute(&mut connection).await.unwrap();
+    let row = sqlx::query("select count(*) from starts").fetch_one(&mut connection).await.unwrap();
     (in_redis, u64::try_from(row.get::<i64, _>(0)).unwrap())
 }
 
@@ -65,12 +53,7 @@ async fn a_second_start_finds_everything_after_a_stop_and_after_a_kill() {
     let mut process = start(folder.path(), "data").await;
     let config = instance(folder.path(), "data");
     assert_eq!(count_start(&config).await, (1, 1));
-    assert_eq!(
-        engines_in(folder.path()).len(),
-        2,
-        "{:?}",
-        engines_in(folder.path())
-    );
+    assert_eq!(engines_in(folder.path()).len(), 2, "{:?}", engines_in(folder.path()));
     assert!(process.terminate().success(), "{}", process.log());
     assert_eq!(engines_in(folder.path()), Vec::<String>::new());
 
@@ -82,10 +65,8 @@ async fn a_second_start_finds_everything_after_a_stop_and_after_a_kill() {
     assert_eq!(count_start(&config).await, (3, 3));
 
     process.kill();
-    wait_until(Duration::from_secs(10), "no engine is left", async || {
-        engines_in(folder.path()).is_empty()
-    })
-    .await;
+    wait_until(Duration::from_secs(10), "no engine is left", async || engines_in(folder.path()).is_empty())
+        .await;
 }
 
 #[tokio::test]
@@ -106,13 +87,7 @@ async fn a_folder_with_a_long_and_strange_name_works_too() {
     let mut process = start(folder.path(), &name).await;
     let config = instance(folder.path(), &name);
     assert_eq!(count_start(&config).await, (1, 1));
-    let redis = config
-        .redis
-        .url
-        .expose()
-        .strip_prefix("unix://")
-        .unwrap()
-        .to_owned();
+    let redis = config.redis.url.expose().strip_prefix("unix://").unwrap().to_owned();
     assert!(redis.len() <= 107, "{redis}");
     process.terminate();
     assert!(!Path::new(&redis).parent().unwrap().exists(), "{redis}");
@@ -124,10 +99,8 @@ async fn an_engine_that_dies_ends_up_with_an_error_that_names_it() {
     let mut process = start(folder.path(), "data").await;
     let client = redis::Client::open(instance(folder.path(), "data").redis.url.expose()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let gone: redis::RedisResult<()> = redis::cmd("SHUTDOWN")
-        .arg("NOSAVE")
-        .query_async(&mut connection)
-        .await;
+    let gone: redis::RedisResult<()> =
+        redis::cmd("SHUTDOWN").arg("NOSAVE").query_async(&mut connection).await;
     drop(gone);
     assert_eq!(process.wait(Duration::from_secs(30)).code(), Some(1));
     assert!(process.log().contains("Redis ended"), "{}", process.log());
@@ -149,17 +122,7 @@ async fn a_first_start_that_was_killed_is_repeated() {
 #[test]
 fn an_identity_token_can_be_had_before_the_first_start() {
     let folder = folder();
-    let arguments = [
-        "token",
-        "--user",
-        "kim",
-        "--role",
-        "organiser",
-        "--data-dir",
-        "data",
-        "--ttl",
-        "60",
-    ];
+    let arguments = ["token", "--user", "kim", "--role", "organiser", "--data-dir", "data", "--ttl", "60"];
     let output = Process::run(folder.path(), &arguments);
     assert!(output.status.success(), "{output:?}");
     let token = String::from_utf8(output.stdout).unwrap();
@@ -178,17 +141,8 @@ fn an_identity_token_can_be_had_before_the_first_start() {
 #[test]
 fn commands_that_are_not_understood_exit_with_two() {
     let folder = folder();
-    for arguments in [
-        &["frobnicate"][..],
-        &["token"],
-        &["token", "--user", "me"],
-        &["up", "--listen", "x"],
-    ] {
-        assert_eq!(
-            Process::run(folder.path(), arguments).status.code(),
-            Some(2),
-            "{arguments:?}"
-        );
+    for arguments in [&["frobnicate"][..], &["token"], &["token", "--user", "me"], &["up", "--listen", "x"]] {
+        assert_eq!(Process::run(folder.path(), arguments).status.code(), Some(2), "{arguments:?}");
     }
 }
 
@@ -200,10 +154,7 @@ fn serve_refuses_what_was_made_for_development() {
     let served = Process::run(folder.path(), &["serve", "--data-dir", "data"]);
     assert_eq!(served.status.code(), Some(1));
     let says = String::from_utf8(served.stderr).unwrap();
-    assert!(
-        says.contains("identity.development") && says.contains("wallet.top_up"),
-        "{says}"
-    );
+    assert!(says.contains("identity.development") && says.contains("wallet.top_up"), "{says}");
     let checked = Process::run(folder.path(), &["check-config", "--data-dir", "data", "--dev"]);
     assert!(checked.status.success(), "{checked:?}");
     let shown = String::from_utf8(checked.stdout).unwrap();

@@ -1,12 +1,11 @@
 //! Everything that is tested from outside, in one binary: real Redis, real MariaDB, the real command.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on ends there")]
+#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod archive;
 mod config;
 mod embedded;
 mod harness;
-#[allow(
-    dead_code,
-    reason = "what the tests of the day don't need stays for those of tomorrow"
-)]
+mod store;
+#[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;

@@ -40,11 +40,7 @@ impl MariaDb {
     pub(crate) async fn database() -> String {
         static SHARED: OnceLock<MariaDb> = OnceLock::new();
         let server = tokio::task::spawn_blocking(|| SHARED.get_or_init(Self::start_shared));
-        server
-            .await
-            .expect("the server of this test process starts")
-            .create_database()
-            .await
+        server.await.expect("the server of this test process starts").create_database().await
     }
 
     /// A server of one test's own, to be killed and started again.
@@ -52,11 +48,8 @@ impl MariaDb {
         let start = || {
             let temporary = tempfile::Builder::new().prefix("onsale-mariadb-").tempdir();
             let temporary = temporary.expect("a temporary folder");
-            let mut server = Self {
-                folder: temporary.path().to_owned(),
-                running: None,
-                _temporary: Some(temporary),
-            };
+            let mut server =
+                Self { folder: temporary.path().to_owned(), running: None, _temporary: Some(temporary) };
             server.install();
             server.restart();
             server
@@ -71,14 +64,8 @@ impl MariaDb {
         let options = MySqlConnectOptions::new().username("root").socket(self.socket());
         let mut connection = options.connect().await.expect("the server answers");
         let create = format!("create database {name} character set utf8mb4");
-        connection
-            .execute(sqlx::AssertSqlSafe(create))
-            .await
-            .expect("root may create a database");
-        connection
-            .close()
-            .await
-            .expect("a connection at rest can be closed");
+        connection.execute(sqlx::AssertSqlSafe(create)).await.expect("root may create a database");
+        connection.close().await.expect("a connection at rest can be closed");
         format!("mysql://root@localhost/{name}?socket={}", self.socket().display())
     }
 
@@ -106,25 +93,13 @@ impl MariaDb {
         let program = find_program("mariadbd").expect("install MariaDB: make install");
         let mut command = self.order(&program);
         command.arg(format!("--socket={}", self.socket().display()));
-        command.arg(format!(
-            "--pid-file={}",
-            self.folder.join("mariadb.pid").display()
-        ));
-        command
-            .args([
-                "--skip-networking",
-                "--skip-name-resolve",
-                "--max-connections=500",
-            ])
-            .args(as_root());
+        command.arg(format!("--pid-file={}", self.folder.join("mariadb.pid").display()));
+        command.args(["--skip-networking", "--skip-name-resolve", "--max-connections=500"]).args(as_root());
         command.args(["--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M"]);
         // A test that kills it loses nothing by this: what was written is in the system's cache.
         command.arg("--innodb-flush-log-at-trx-commit=2");
         let log_file = File::create(&log).expect("its folder is ours");
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log_file);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log_file);
         let mut running = Running::new(spawn(command).expect("setpriv is installed"), log);
         let socket = self.socket();
         wait_until_blocking(START, "MariaDB greets", || {
@@ -142,11 +117,7 @@ impl MariaDb {
     fn start_shared() -> Self {
         let temporary = tempfile::Builder::new().prefix("onsale-mariadb-").tempdir();
         let folder = temporary.expect("a temporary folder").keep();
-        let mut server = Self {
-            folder,
-            running: None,
-            _temporary: None,
-        };
+        let mut server = Self { folder, running: None, _temporary: None };
         server.install();
         server.restart();
         let id = server.running.as_ref().expect("just started").id().to_string();
@@ -154,10 +125,7 @@ impl MariaDb {
         let mut command = Command::new("sh");
         command.args(["-c", clear, "sh", &id]).arg(&server.folder);
         // Its stdin is a pipe that only we hold open: it ends when we do, however that comes about.
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let shell = command.process_group(0).spawn().expect("there is a shell");
         std::mem::forget(shell);
         server
@@ -167,9 +135,7 @@ impl MariaDb {
     /// it would take another's away.
     fn order(&self, program: &Path) -> Command {
         let mut command = bound_to_us(program);
-        command
-            .arg("--no-defaults")
-            .arg(format!("--datadir={}", self.data().display()));
+        command.arg("--no-defaults").arg(format!("--datadir={}", self.data().display()));
         command.env("TMPDIR", &self.folder);
         command
     }
@@ -180,23 +146,12 @@ impl MariaDb {
         let log_file = File::create(&log).expect("its folder is ours");
         fs::create_dir(self.data()).expect("its folder is ours");
         let mut command = self.order(&program);
-        command.args([
-            "--auth-root-authentication-method=normal",
-            "--skip-test-db",
-            "--skip-name-resolve",
-        ]);
+        command.args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]);
         command.args(["--innodb-log-file-size=16M"]).args(as_root());
-        command
-            .stdin(Stdio::null())
-            .stdout(log_file)
-            .stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(log_file).stderr(Stdio::null());
         let mut installing = Running::new(spawn(command).expect("setpriv is installed"), log);
         let status = installing.wait(INSTALL);
-        assert!(
-            status.success(),
-            "MariaDB can't be installed: {}",
-            installing.log()
-        );
+        assert!(status.success(), "MariaDB can't be installed: {}", installing.log());
     }
 }
 

@@ -30,15 +30,9 @@ impl Process {
     pub(crate) fn start(folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Self {
         let log = NamedTempFile::new().expect("a temporary file");
         let mut command = bound_to_us(Path::new(env!("CARGO_BIN_EXE_onsale")));
-        command
-            .args(arguments)
-            .current_dir(folder)
-            .env_remove("ONSALE_CONFIG");
+        command.args(arguments).current_dir(folder).env_remove("ONSALE_CONFIG");
         let log_file: File = log.reopen().expect("our own file");
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log_file);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
         let child = spawn(command).expect("the command was built with the tests");
         let mut running = Running::new(child, log.path().to_owned());
         let stdout = running.take_stdout().expect("stdout is piped");
@@ -49,28 +43,16 @@ impl Process {
                 drop(sender.send(line));
             }
         });
-        Self {
-            running,
-            lines,
-            _log: log,
-        }
+        Self { running, lines, _log: log }
     }
 
     /// Runs `onsale` to its end and gives its output.
     pub(crate) fn run(folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Output {
         let mut command = bound_to_us(Path::new(env!("CARGO_BIN_EXE_onsale")));
-        command
-            .args(arguments)
-            .current_dir(folder)
-            .env_remove("ONSALE_CONFIG");
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.args(arguments).current_dir(folder).env_remove("ONSALE_CONFIG");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = spawn(command).expect("the command was built with the tests");
-        child
-            .wait_with_output()
-            .expect("a child of ours can be waited for")
+        child.wait_with_output().expect("a child of ours can be waited for")
     }
 
     /// Waits for the line `ready http://ADDRESS` on stdout and gives the address. Panics with the log when the

@@ -51,17 +51,9 @@ impl Redis {
 
     /// An empty server with further options, like `["--maxmemory", "4mb"]`.
     pub(crate) async fn start_with(persistence: Persistence, options: &[&str]) -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("onsale-redis-")
-            .tempdir()
-            .expect("a temporary folder");
+        let folder = tempfile::Builder::new().prefix("onsale-redis-").tempdir().expect("a temporary folder");
         let options = options.iter().map(|&option| option.to_owned()).collect();
-        let mut server = Self {
-            folder,
-            persistence,
-            options,
-            running: None,
-        };
+        let mut server = Self { folder, persistence, options, running: None };
         let start = || {
             server.restart();
             server
@@ -102,11 +94,7 @@ impl Redis {
         let log = self.folder.path().join("redis.log");
         let mut command = bound_to_us(Path::new("redis-server"));
         command.args(["--port", "0", "--save", "", "--maxmemory-policy", "noeviction"]);
-        command
-            .arg("--unixsocket")
-            .arg(self.socket())
-            .arg("--dir")
-            .arg(self.folder.path());
+        command.arg("--unixsocket").arg(self.socket()).arg("--dir").arg(self.folder.path());
         match self.persistence {
             Persistence::None => command.args(["--appendonly", "no"]),
             Persistence::Always => command.args(["--appendonly", "yes", "--appendfsync", "always"]),

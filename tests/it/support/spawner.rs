@@ -35,9 +35,7 @@ pub(super) fn spawn(command: Command) -> io::Result<Child> {
         sender
     });
     let (reply, child) = mpsc::channel();
-    orders
-        .send((command, reply))
-        .expect("the spawner lives as long as the process");
+    orders.send((command, reply)).expect("the spawner lives as long as the process");
     child.recv().expect("the spawner answers every order")
 }
 
@@ -81,13 +79,8 @@ impl Running {
     /// SIGTERM, without waiting.
     pub(super) fn terminate(&self) {
         let id = self.id().to_string();
-        let told = Command::new("sh")
-            .args(["-c", "kill -TERM \"$1\"", "sh", &id])
-            .status();
-        assert!(
-            told.expect("there is a shell").success(),
-            "process {id} is gone already"
-        );
+        let told = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &id]).status();
+        assert!(told.expect("there is a shell").success(), "process {id} is gone already");
     }
 
     /// Waits for the end with a deadline.

@@ -1,0 +1,86 @@
+-- charge: money comes into each user's balance, once for each request.
+--
+-- FLAGS    none
+-- KEYS     six for each wallet partition: writes all
+-- ARGV     mark of the entries; partitions (lib/wallet.lua); then count, and for each request: partition, user, charge id, amount, request,
+--          fingerprint, user whose request it is (a cashier charges for others)
+-- OUTCOMES in order of precedence
+--   { 'log_lost', partition, number, mark }     retry: later
+--   { 'replayed', charge, amount, balance }     retry: same answer
+--   { 'idempotency_key_reused' }                retry: no
+--   { 'rate_limited' }                          retry: when older keys are forgotten
+--   { 'amount_out_of_range' }                   retry: no    the balance would reach 2^53
+--   { 'charged', charge, amount, balance }
+--   { 'internal', message }                     retry: no
+--   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition
+-- INCLUDES text arguments clock journal map log idem wallet
+-- COST     O(1) a request
+
+local mark = argument()
+open_wallets(1)
+
+local function decide_charge(request)
+  local wallet = wallets[request.partition]
+  local lost = lost_outcome(wallet)
+  if lost then
+    return lost
+  end
+  local result, refused = recall(wallet.idem, request.request, request.fingerprint)
+  if refused then
+    return refused
+  end
+  if result then
+    local charge, amount, balance = string.match(result, '^(%S+) (%d+) (%d+)$')
+    return { 'replayed', charge, amount, balance }
+  end
+  if has_too_many_requests(wallet.idem, request.request, request.by) then
+    return { 'rate_limited' }
+  end
+  local balance = read_balance(wallet, request.user) + request.amount
+  if balance >= AMOUNT_MAX then
+    return { 'amount_out_of_range' }
+  end
+  write_balance(wallet, request.user, balance)
+  local result_kept = table.concat({ request.charge, int(request.amount), int(balance) }, ' ')
+  remember(wallet.idem, request.request, request.fingerprint, request.by, result_kept, wallet.log.now)
+  emit(wallet.log, table.concat({
+    'charged', request.charge, prefixed(request.user), int(request.amount), int(balance), prefixed(request.request),
+    request.fingerprint,
+  }, ' '))
+  return { 'charged', request.charge, int(request.amount), int(balance) }
+end
+
+local requests = {}
+for i = 1, argument_number() do
+  requests[i] = {
+    partition = argument(), user = argument(), charge = argument(), amount = argument_number(), request = argument(),
+    fingerprint = argument(), by = argument(),
+  }
+end
+
+local users, keys = {}, {}
+for _, request in ipairs(requests) do
+  local partition = request.partition
+  users[partition], keys[partition] = users[partition] or {}, keys[partition] or {}
+  table.insert(users[partition], request.user)
+  table.insert(keys[partition], request.request)
+end
+for partition, wanted in pairs(users) do
+  fetch(wallets[partition].balances, wanted)
+  fetch(wallets[partition].idem.result, keys[partition])
+end
+
+local outcomes = {}
+for i, request in ipairs(requests) do
+  outcomes[i] = attempt(decide_charge, request)
+end
+append_wallets(mark)
+flush_wallets()
+local answer = { 'ok', '', 0, '', 0 }
+for _, outcome in ipairs(outcomes) do
+  answer[#answer + 1] = outcome
+end
+for _, position in ipairs(wallet_positions()) do
+  answer[#answer + 1] = position
+end
+return answer

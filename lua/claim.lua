@@ -1,0 +1,43 @@
+-- claim: tells each user what his place is now; an active one is claimed by the asking.
+--
+-- FLAGS    allow-oom: it keeps places, it makes none
+-- KEYS     the concert block: writes meta, log, active, place, unclaimed
+-- ARGV     head of lib/concert.lua, no shows; then count, and for each request: user, seq
+-- OUTCOMES in order of precedence
+--   { 'active', end ms }              retry: same answer
+--   { 'waiting', position }           retry: same answer
+--   { 'queue_token_expired' }         retry: no    the place with that number has ended
+--   { 'internal', message }           retry: no
+-- INCLUDES text arguments clock journal map log concert place
+-- COST     O(log of the line) a request
+
+if log.lost then
+  return lost_reply(log)
+end
+
+local function decide_claim(request)
+  local held = live_place(request.user)
+  if held and held.seq == request.seq then
+    claim_place(held)
+    return { 'active', held.stop }
+  end
+  if tonumber(get(queue, request.user) or 0) == request.seq then
+    return { 'waiting', redis.call('ZRANK', queue.key, request.user) + 1 }
+  end
+  return { 'queue_token_expired' }
+end
+
+local requests, users = {}, {}
+for i = 1, argument_number() do
+  requests[i] = { user = argument(), seq = argument_number() }
+  users[i] = requests[i].user
+end
+fetch(place, users)
+fetch(queue, users)
+
+local outcomes = {}
+for i, request in ipairs(requests) do
+  outcomes[i] = attempt(decide_claim, request)
+end
+commit()
+return reply(outcomes)

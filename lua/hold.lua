@@ -1,0 +1,240 @@
+-- hold: all seats of a request are held for its user, or none; a hold that is over counts as free in the very call that looks.
+--
+-- FLAGS    none
+-- KEYS     the concert block and three keys for each show: writes all but policy and queue
+-- ARGV     head of lib/concert.lua with the shows; then count, and for each request: user, seq of his queue token ('' if he has
+--          none), show, catalog version, reservation id, request ('' without a key), fingerprint, number of seats, and for each seat
+--          index, price
+-- OUTCOMES in order of precedence; nothing is held unless 'held'
+--   { 'replayed', reservation, show, seats, amount, created ms, end ms }   retry: same answer
+--   { 'idempotency_key_reused' }                retry: no
+--   { 'rate_limited' }                          retry: when older keys are forgotten
+--   { 'sales_stopped' }                         retry: later
+--   { 'sale_not_open', opens_at or '' }         retry: from then on
+--   { 'queue_token_invalid' }                   retry: with a token    the policy wants one
+--   { 'queue_token_not_active', position }      retry: when active
+--   { 'queue_token_expired' }                   retry: no
+--   { 'stale_catalog' }                         retry: with the newer catalog
+--   { 'too_many_seats', limit }                 retry: with fewer
+--   { 'purchase_limit', limit, owned }          retry: with fewer
+--   { 'seat_unavailable', index, … }            retry: with others
+--   { 'held', reservation, show, seats, amount, created ms, end ms }
+--   { 'internal', message }                     retry: no
+-- INCLUDES text arguments clock journal map log concert idem place reservation
+-- COST     O(seats) a request, and O(seats of the holds that it finds over)
+
+if log.lost then
+  return lost_reply(log)
+end
+
+local policy = read_policy()
+
+local function told(outcome, r, stop)
+  return { outcome, r.id, r.show, r.seats, r.amount, r.created, stop }
+end
+
+local function replayed_outcome(request)
+  local result, refused = recall(idem, request.request, request.fingerprint)
+  if refused then
+    return refused
+  end
+  if result then
+    local id, stop = string.match(result, '^(%S+) (%d+)$')
+    return told('replayed', read_reservation(id), stop)
+  end
+  -- Without a key the reservation's own id is the request.
+  local known = read_reservation(request.id)
+  return known and told('replayed', known, known.stop)
+end
+
+-- The user's place, or why he has none. A policy that asks for none takes a place as a sign of life all the same.
+local function gate(request)
+  local held = request.seq ~= '' and live_place(request.user) or nil
+  if held and held.seq == tonumber(request.seq) then
+    return held, nil
+  end
+  if policy.gate_reserve ~= 1 then
+    return nil, nil
+  end
+  if request.seq == '' then
+    return nil, { 'queue_token_invalid' }
+  end
+  if tonumber(get(queue, request.user) or 0) == tonumber(request.seq) then
+    return nil, { 'queue_token_not_active', redis.call('ZRANK', queue.key, request.user) + 1 }
+  end
+  return nil, { 'queue_token_expired' }
+end
+
+-- Seats that the user holds or has booked; holds that are over do not count.
+local function owned_by(user, show, wanted)
+  local owned = tonumber(get(show.owned, user) or 0)
+  if owned + wanted <= policy.max_seats_per_user then
+    return owned
+  end
+  for id in string.gmatch(get(pending, user) or '', '%S+') do
+    local other = read_reservation(id)
+    if other.show == show.id and is_overdue(other) then
+      expire_reservation(other)
+    end
+  end
+  return tonumber(get(show.owned, user) or 0)
+end
+
+local function is_free(show, index)
+  local byte = get(show.seats, index)
+  if byte == HELD then
+    local holding = read_reservation(get(show.holder, index))
+    if is_overdue(holding) then
+      expire_reservation(holding)
+      return true
+    end
+  end
+  return byte == AVAILABLE
+end
+
+local function taken_outcome(request, show)
+  local outcome = { 'seat_unavailable' }
+  for _, index in ipairs(request.indexes) do
+    if not is_free(show, index) then
+      outcome[#outcome + 1] = index
+    end
+  end
+  return #outcome > 1 and outcome or nil
+end
+
+local function limit_outcome(request, show)
+  local wanted = #request.indexes
+  if wanted > policy.max_seats_per_reservation then
+    return { 'too_many_seats', policy.max_seats_per_reservation }
+  end
+  local owned = owned_by(request.user, show, wanted)
+  if owned + wanted > policy.max_seats_per_user then
+    return { 'purchase_limit', policy.max_seats_per_user, owned }
+  end
+end
+
+local function settle_place(held, stop)
+  if not held then
+    return
+  end
+  if policy.end_token_on == 'reservation' then
+    end_place(held, 'reserved')
+    return
+  end
+  claim_place(held)
+  stretch_place(held, math.min(stop, held.admitted + policy.active_ms + policy.hold_ms))
+end
+
+local function write_hold(request, show)
+  local r = {
+    id = request.id, status = 'pending', show = show.id, amount = request.amount, created = int(now),
+    stop = now + policy.hold_ms, catalog = request.catalog, payment = '-', seats = request.seats, ext = '-',
+    user = request.user,
+  }
+  for _, index in ipairs(request.indexes) do
+    put(show.seats, index, HELD)
+    put(show.holder, index, r.id)
+  end
+  put(show.owned, r.user, int(tonumber(get(show.owned, r.user) or 0) + #request.indexes))
+  write_reservation(r)
+  put(expiry, r.id, int(r.stop))
+  add_pending(r.user, r.id)
+  touch(show)
+  remember(idem, request.request, request.fingerprint, r.user, r.id .. ' ' .. int(r.stop), now)
+  emit(log, table.concat({
+    'held', r.id, r.show, prefixed(r.user), int(r.amount), int(r.stop), r.catalog, r.seats,
+    prefixed(request.request), request.request == '' and '-' or request.fingerprint,
+  }, ' '))
+  return r
+end
+
+local function decide_hold(request)
+  local known = replayed_outcome(request)
+  if known then
+    return known
+  end
+  if has_too_many_requests(idem, request.request, request.user) then
+    return { 'rate_limited' }
+  end
+  local closed = closed_outcome(policy)
+  if closed then
+    return closed
+  end
+  local held, refused = gate(request)
+  if refused then
+    return refused
+  end
+  if tonumber(request.catalog) < count('catalog') then
+    return { 'stale_catalog' }
+  end
+  local show = shows[request.show]
+  local unsold = limit_outcome(request, show) or taken_outcome(request, show)
+  if unsold then
+    return unsold
+  end
+  local r = write_hold(request, show)
+  settle_place(held, r.stop)
+  return told('held', r, r.stop)
+end
+
+local function argument_request()
+  local request = {
+    user = argument(), seq = argument(), show = argument(), catalog = argument(), id = argument(),
+    request = argument(), fingerprint = argument(), indexes = {}, amount = 0,
+  }
+  local seats = {}
+  for i = 1, argument_number() do
+    local index, price = argument(), argument()
+    request.indexes[i] = index
+    request.amount = request.amount + tonumber(price)
+    seats[i] = index .. ':' .. price
+  end
+  request.seats = table.concat(seats, ',')
+  return request
+end
+
+-- One read a key for the whole batch, then those that the seats held now lead to.
+local function prefetch(requests)
+  local users, ids, keys, indexes = {}, {}, {}, {}
+  for i, request in ipairs(requests) do
+    users[i], ids[i] = request.user, request.id
+    if request.request ~= '' then
+      keys[#keys + 1] = request.request
+    end
+    indexes[request.show] = indexes[request.show] or {}
+    for _, index in ipairs(request.indexes) do
+      table.insert(indexes[request.show], index)
+    end
+  end
+  fetch(place, users)
+  fetch(pending, users)
+  fetch(idem.result, keys)
+  for id, wanted in pairs(indexes) do
+    local show, held = shows[id], {}
+    fetch(show.owned, users)
+    fetch(show.seats, wanted)
+    for _, index in ipairs(wanted) do
+      if show.seats.read[index] == HELD then
+        held[#held + 1] = index
+      end
+    end
+    fetch(show.holder, held)
+    for _, index in ipairs(held) do
+      ids[#ids + 1] = show.holder.read[index]
+    end
+  end
+  fetch(reservations, ids)
+end
+
+local requests = {}
+for i = 1, argument_number() do
+  requests[i] = argument_request()
+end
+prefetch(requests)
+
+local outcomes = {}
+for i, request in ipairs(requests) do
+  outcomes[i] = attempt(decide_hold, request)
+end
+commit()
+return reply(outcomes)

@@ -1,0 +1,40 @@
+-- leave: each user gives his place back, in line or active; a place that is gone already stays gone.
+--
+-- FLAGS    allow-oom: it only removes
+-- KEYS     the concert block: writes meta, log, queue, active, place, unclaimed
+-- ARGV     head of lib/concert.lua, no shows; then count, and for each request: user, seq
+-- OUTCOMES
+--   { 'left' }                        retry: same answer
+--   { 'internal', message }           retry: no
+-- INCLUDES text arguments clock journal map log concert place
+-- COST     O(log of the line) a request
+
+if log.lost then
+  return lost_reply(log)
+end
+
+local function decide_leave(request)
+  local held = read_place(request.user)
+  if held and held.seq == request.seq then
+    end_place(held, overdue(held) or 'left')
+  elseif tonumber(get(queue, request.user) or 0) == request.seq then
+    put(queue, request.user, false)
+    emit(log, 'ended ' .. int(request.seq) .. ' ' .. prefixed(request.user) .. ' left')
+  end
+  return { 'left' }
+end
+
+local requests, users = {}, {}
+for i = 1, argument_number() do
+  requests[i] = { user = argument(), seq = argument_number() }
+  users[i] = requests[i].user
+end
+fetch(place, users)
+fetch(queue, users)
+
+local outcomes = {}
+for i, request in ipairs(requests) do
+  outcomes[i] = attempt(decide_leave, request)
+end
+commit()
+return reply(outcomes)

@@ -1,0 +1,75 @@
+-- reservation: the record of a reservation, and how its seats come back.
+-- KEYS: res, expiry, pending, ended of the concert block; seats, holder, owned of its show.
+
+local AVAILABLE, HELD, BOOKED = 48, 49, 50
+
+local function read_reservation(id)
+  local record = get(reservations, id)
+  if not record then
+    return nil
+  end
+  local status, show, amount, created, stop, catalog, payment, seats, ext, user =
+    string.match(record, '^(%l+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) (%S+) (%S+) (.*)$')
+  return {
+    id = id, status = status, show = show, amount = tonumber(amount), created = created, stop = tonumber(stop),
+    catalog = catalog, payment = payment, seats = seats, ext = ext, user = user,
+  }
+end
+
+local function write_reservation(r)
+  put(reservations, r.id, table.concat({
+    r.status, r.show, int(r.amount), r.created, int(r.stop), r.catalog, r.payment, r.seats, r.ext, r.user,
+  }, ' '))
+end
+
+-- The indexes in `index:price,…`.
+local function seat_indexes(seats)
+  local indexes = {}
+  for index in string.gmatch(seats, '(%d+):') do
+    indexes[#indexes + 1] = index
+  end
+  return indexes
+end
+
+local function add_pending(user, id)
+  local list = get(pending, user)
+  put(pending, user, list and list .. ' ' .. id or id)
+end
+
+local function remove_pending(user, id)
+  local left = {}
+  for other in string.gmatch(get(pending, user) or '', '%S+') do
+    if other ~= id then
+      left[#left + 1] = other
+    end
+  end
+  put(pending, user, #left > 0 and table.concat(left, ' '))
+end
+
+-- Ends a PENDING reservation as `status`: its seats are available from here on. `event` tells it, `reason` follows.
+local function free_reservation(r, status, event, reason)
+  local show = shows[r.show]
+  local indexes = seat_indexes(r.seats)
+  for _, index in ipairs(indexes) do
+    put(show.seats, index, AVAILABLE)
+    put(show.holder, index, false)
+  end
+  local owned = tonumber(get(show.owned, r.user) or 0) - #indexes
+  put(show.owned, r.user, owned > 0 and int(owned))
+  remove_pending(r.user, r.id)
+  put(expiry, r.id, false)
+  put(ended, r.id, int(now))
+  r.status = status
+  write_reservation(r)
+  touch(show)
+  local fields = { event, r.id, r.show, prefixed(r.user), r.seats, reason }
+  emit(log, table.concat(fields, ' '))
+end
+
+local function expire_reservation(r)
+  free_reservation(r, 'expired', 'expired')
+end
+
+local function is_overdue(r)
+  return r.status == 'pending' and now >= r.stop
+end

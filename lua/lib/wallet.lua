@@ -1,0 +1,62 @@
+-- wallet: the wallet partitions of this batch (formats 1): their logs, balances and requests.
+--
+-- ARGV at this point: number of partitions, and for each its name and what the server has seen of its log.
+-- A partition whose log was lost stops only its own users' requests.
+
+local WALLET_KEYS = 6
+-- Lua's numbers are exact below 2^53.
+local AMOUNT_MAX = 9007199254740992
+
+local wallets = {}
+
+local function open_wallets(first_key)
+  for i = 1, argument_number() do
+    local at = first_key + WALLET_KEYS * (i - 1)
+    local name = argument()
+    wallets[name] = {
+      name = name,
+      log = open_log(KEYS[at], KEYS[at + 1], argument_seen(), {}),
+      balances = map('hash', KEYS[at + 2]),
+      idem = {
+        result = map('hash', KEYS[at + 3]), stop = map('zset', KEYS[at + 4]), user = map('hash', KEYS[at + 5]),
+      },
+    }
+  end
+end
+
+local function lost_outcome(wallet)
+  return wallet.log.lost and { 'log_lost', wallet.name, wallet.log.number, wallet.log.mark } or nil
+end
+
+local function read_balance(wallet, user)
+  local record = get(wallet.balances, user)
+  return record and tonumber(string.match(record, '^(%d+) ')) or 0
+end
+
+local function write_balance(wallet, user, balance)
+  put(wallet.balances, user, int(balance) .. ' ' .. int(wallet.log.now))
+end
+
+-- Where each partition's log stands after this batch: name, number, mark.
+local function wallet_positions()
+  local positions = {}
+  for _, wallet in pairs(wallets) do
+    positions[#positions + 1] = { 'wallet', wallet.name, wallet.log.number, wallet.log.mark }
+  end
+  return positions
+end
+
+local function append_wallets(entry)
+  for _, wallet in pairs(wallets) do
+    append(wallet.log, entry)
+  end
+end
+
+local function flush_wallets()
+  for _, wallet in pairs(wallets) do
+    flush(wallet.balances)
+    flush(wallet.idem.result)
+    flush(wallet.idem.stop)
+    flush(wallet.idem.user)
+  end
+end

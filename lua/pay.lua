@@ -1,0 +1,159 @@
+-- pay: a PENDING reservation is paid from its owner's balance before its end, whole and once: money, seats and place in one step.
+--
+-- FLAGS    allow-oom: a payment is the last thing to refuse
+-- KEYS     the concert block, three keys for each show, six for each wallet partition: writes all but policy and queue
+-- ARGV     head of lib/concert.lua with the shows; partitions (lib/wallet.lua); then count, and for each request: user, show,
+--          reservation, payment id, partition, request ('' without a key), fingerprint
+-- OUTCOMES in order of precedence; nothing has happened unless 'paid'
+--   { 'log_lost', partition, number, mark }     retry: later    the log of his partition was lost
+--   { 'replayed', reservation, show, payment, seats, amount, balance }   retry: same answer
+--   { 'idempotency_key_reused' }                retry: no
+--   { 'rate_limited' }                          retry: when older keys are forgotten
+--   { 'sales_stopped' }                         retry: later
+--   { 'invalid_reservation', reason }           retry: no    not_found already_paid cancelled refunded expired
+--   { 'insufficient_balance', current, required }   retry: after a charge
+--   { 'paid', reservation, show, payment, seats, amount, balance }
+--   { 'internal', message }                     retry: no
+--   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition
+-- INCLUDES text arguments clock journal map log concert idem place reservation wallet
+-- COST     O(seats) a request
+
+if log.lost then
+  return lost_reply(log)
+end
+
+open_wallets(#KEYS - 6 * tonumber(ARGV[argument_at + 1]) + 1)
+
+local policy = read_policy()
+local INVALID = { confirmed = 'already_paid', cancelled = 'cancelled', refunded = 'refunded', expired = 'expired' }
+
+local function told(outcome, r)
+  return { outcome, r.id, r.show, r.payment, r.seats, r.amount, string.match(r.ext, 'balance=(%d+)') }
+end
+
+local function replayed_outcome(request)
+  local result, refused = recall(idem, request.request, request.fingerprint)
+  if refused then
+    return refused
+  end
+  if result then
+    return told('replayed', read_reservation(string.match(result, '^%S+ (%S+)$')))
+  end
+  -- Without a key the payment's own id is the request.
+  local r = read_reservation(request.reservation)
+  return r and r.payment == request.payment and told('replayed', r) or nil
+end
+
+local function invalid_outcome(r, request)
+  if not r or r.user ~= request.user or r.show ~= request.show then
+    return { 'invalid_reservation', 'not_found' }
+  end
+  if is_overdue(r) then
+    expire_reservation(r)
+  end
+  return INVALID[r.status] and { 'invalid_reservation', INVALID[r.status] }
+end
+
+local function has_live_pending(user)
+  for id in string.gmatch(get(pending, user) or '', '%S+') do
+    if not is_overdue(read_reservation(id)) then
+      return true
+    end
+  end
+  return false
+end
+
+local function settle_place(user)
+  local held = live_place(user)
+  if not held then
+    return
+  end
+  if policy.end_token_on == 'payment' and not has_live_pending(user) then
+    end_place(held, 'paid')
+  else
+    claim_place(held)
+  end
+end
+
+local function move_money(r, request, wallet, balance)
+  write_balance(wallet, r.user, balance)
+  emit(wallet.log, table.concat({
+    'paid', request.payment, prefixed(r.user), request.concert, r.show, r.id, int(r.amount), int(balance),
+  }, ' '))
+  set_count('revenue', count('revenue') + r.amount)
+end
+
+local function book_seats(r)
+  local show = shows[r.show]
+  local indexes = seat_indexes(r.seats)
+  for _, index in ipairs(indexes) do
+    put(show.seats, index, BOOKED)
+  end
+  set_count('sellable', count('sellable') - #indexes)
+  touch(show)
+  remove_pending(r.user, r.id)
+  put(expiry, r.id, false)
+end
+
+local function decide_pay(request)
+  local wallet = wallets[request.partition]
+  local known = lost_outcome(wallet) or replayed_outcome(request)
+  if known then
+    return known
+  end
+  if has_too_many_requests(idem, request.request, request.user) then
+    return { 'rate_limited' }
+  end
+  if get(log.meta, 'stopped') then
+    return { 'sales_stopped' }
+  end
+  local r = read_reservation(request.reservation)
+  local invalid = invalid_outcome(r, request)
+  if invalid then
+    return invalid
+  end
+  local balance = read_balance(wallet, r.user) - r.amount
+  if balance < 0 then
+    return { 'insufficient_balance', balance + r.amount, r.amount }
+  end
+  r.status, r.payment, r.ext = 'confirmed', request.payment, 'balance=' .. int(balance)
+  write_reservation(r)
+  book_seats(r)
+  move_money(r, request, wallet, balance)
+  remember(idem, request.request, request.fingerprint, r.user, request.payment .. ' ' .. r.id, now)
+  emit(log, table.concat({
+    'paid', r.id, r.show, prefixed(r.user), r.payment, int(r.amount), int(balance), r.seats,
+    prefixed(request.request), request.request == '' and '-' or request.fingerprint,
+  }, ' '))
+  settle_place(r.user)
+  return told('paid', r)
+end
+
+local concert = string.match(KEYS[1], '^{c(%d+)}')
+local requests, ids, users, keys = {}, {}, {}, {}
+for i = 1, argument_number() do
+  local request = {
+    concert = concert, user = argument(), show = argument(), reservation = argument(), payment = argument(),
+    partition = argument(), request = argument(), fingerprint = argument(),
+  }
+  requests[i], ids[i], users[i] = request, request.reservation, request.user
+  if request.request ~= '' then
+    keys[#keys + 1] = request.request
+  end
+end
+fetch(reservations, ids)
+fetch(pending, users)
+fetch(place, users)
+fetch(idem.result, keys)
+
+local outcomes = {}
+for i, request in ipairs(requests) do
+  outcomes[i] = attempt(decide_pay, request)
+end
+append_wallets(mark)
+commit()
+flush_wallets()
+for _, position in ipairs(wallet_positions()) do
+  outcomes[#outcomes + 1] = position
+end
+return reply(outcomes)

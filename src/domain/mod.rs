@@ -1,0 +1,17 @@
+//! The words and rules of a sale: ids, money, policies, events, outcomes, tokens.
+//!
+//! Pure: no I/O, no clock, no randomness, no async. Time and random bits are arguments, so every rule here is
+//! tested without a server. Formats follow `docs/decisions/0001-formats.md`.
+
+pub mod catalog;
+pub mod event;
+pub mod fields;
+pub mod ids;
+pub mod outcome;
+pub mod policy;
+pub mod queue;
+pub mod queue_token;
+pub mod reservation;
+pub mod ticket;
+pub mod time;
+pub mod wallet;

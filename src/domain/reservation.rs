@@ -1,0 +1,153 @@
+//! A reservation: its seats, its status and the record that Redis holds (formats 1).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::fields::{Fields, Malformed};
+use super::ids::{Id20, InvalidId, ShowId};
+use super::time::Millis;
+
+/// What a reservation is now. Upper case in JSON, lower case in records and tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Status {
+    /// Its seats are held until its end.
+    Pending,
+    /// Paid: its seats are booked.
+    Confirmed,
+    /// It was not paid in time.
+    Expired,
+    /// Its owner gave it back.
+    Cancelled,
+    /// Its money and seats went back.
+    Refunded,
+}
+
+impl Status {
+    /// The word in records, tables and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Confirmed => "confirmed",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Refunded => "refunded",
+        }
+    }
+}
+
+impl FromStr for Status {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        [Self::Pending, Self::Confirmed, Self::Expired, Self::Cancelled, Self::Refunded]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(InvalidId)
+    }
+}
+
+/// Seats by index with their frozen prices (minor units), in the order asked: `7:50000,2:50000`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seats(pub Vec<(u32, i64)>);
+
+impl Seats {
+    /// The indexes, in the order asked.
+    pub fn indexes(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.iter().map(|&(index, _)| index)
+    }
+
+    /// The price of all of them, minor units.
+    pub fn total(&self) -> i64 {
+        self.0.iter().map(|&(_, price)| price).sum()
+    }
+}
+
+impl FromStr for Seats {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let seat = |part: &str| {
+            let (index, price) = part.split_once(':')?;
+            Some((index.parse().ok()?, price.parse().ok()?))
+        };
+        text.split(',').map(seat).collect::<Option<_>>().map(Self).ok_or(InvalidId)
+    }
+}
+
+impl fmt::Display for Seats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (index, price)) in self.0.iter().enumerate() {
+            let separator = if i == 0 { "" } else { "," };
+            write!(f, "{separator}{index}:{price}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A reservation as Redis holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// As last written; see [`Reservation::status_at`].
+    pub status: Status,
+    /// Its show.
+    pub show: ShowId,
+    /// Price of all its seats, minor units.
+    pub amount: i64,
+    /// When it was made.
+    pub created: Millis,
+    /// It lapses at this time unless paid.
+    pub end: Millis,
+    /// The catalog version that it was priced and indexed with.
+    pub catalog: u64,
+    /// Its payment, once CONFIRMED.
+    pub payment: Option<Id20>,
+    /// Its seats.
+    pub seats: Seats,
+    /// Its owner.
+    pub user: String,
+}
+
+impl Reservation {
+    /// Reads a record.
+    pub fn decode(record: &str) -> Result<Self, Malformed> {
+        let mut fields = Fields::new(record);
+        let status = fields.parse("status")?;
+        let show = ShowId(fields.parse("show")?);
+        let amount = fields.parse("amount")?;
+        let created = Millis(fields.parse("created")?);
+        let end = Millis(fields.parse("end")?);
+        let catalog = fields.parse("catalog")?;
+        let start = fields;
+        let payment = match fields.word("payment")? {
+            "-" => None,
+            id => Some(id.parse().map_err(|_| start.malformed("payment"))?),
+        };
+        let seats = fields.parse("seats")?;
+        fields.word("ext")?;
+        let user = fields.rest().to_owned();
+        Ok(Self { status, show, amount, created, end, catalog, payment, seats, user })
+    }
+
+    /// What it is at `now`: a PENDING one is EXPIRED from its end on, swept or not (invariant 2).
+    pub fn status_at(&self, now: Millis) -> Status {
+        if self.status == Status::Pending && now >= self.end { Status::Expired } else { self.status }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_whole() {
+        let record = "pending 12 100000 1780000000000 1780000300000 3 - 7:50000,2:50000 - a b|c";
+        let reservation = Reservation::decode(record).unwrap();
+        assert_eq!(reservation.user, "a b|c");
+        assert_eq!(reservation.seats.to_string(), "7:50000,2:50000");
+        assert_eq!(reservation.status_at(Millis(1_780_000_299_999)), Status::Pending);
+        assert_eq!(reservation.status_at(Millis(1_780_000_300_000)), Status::Expired);
+    }
+}

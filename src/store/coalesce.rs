@@ -1,0 +1,252 @@
+//! Coalescing: calls of one verb for one concert that come while its last batch is under way leave together as the next.
+//!
+//! Nothing waits when nothing is under way. Each verb has a lane of its own with one batch in flight, so a payment never
+//! stands behind a queue of holds: at most one batch of each other verb is before it. A caller that goes away
+//! breaks nobody: its request is decided and its answer dropped. A batch whose outcome is unknown is sent again as it is,
+//! since every request carries an id that the script knows again.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use redis::Cmd;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
+
+use super::call::{AskError, Caller, Scope};
+use super::connection::CallError;
+use super::reply::{Decided, MalformedReply, Outcome};
+use super::scripts::Script;
+use super::{Answer, Failure};
+use crate::domain::ids::{ConcertId, LogName, ShowId};
+
+/// One verb that takes a list of requests.
+pub(super) trait Verb: Send + Sync + 'static {
+    /// One request.
+    type Request: Send + Sync + 'static;
+    /// What it gets if it is not refused.
+    type Reply: Send + 'static;
+    /// Whether the script takes wallet partitions.
+    const WALLETS: bool = false;
+
+    fn script() -> &'static Script;
+
+    /// What it costs Redis, in seats touched; 1 at least.
+    fn weight(_request: &Self::Request) -> usize {
+        1
+    }
+
+    fn show(_request: &Self::Request) -> Option<ShowId> {
+        None
+    }
+
+    fn partition(_request: &Self::Request) -> Option<u8> {
+        None
+    }
+
+    fn push(request: &Self::Request, command: &mut Cmd);
+
+    /// The reply, or `None` if the outcome is a refusal. The flag says that it is a first answer told again.
+    fn read(outcome: &Outcome) -> Result<Option<(Self::Reply, bool)>, MalformedReply>;
+}
+
+/// Bounds of every lane.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Weight of one batch: keeps a script call well under 1 ms.
+    pub batch_weight: usize,
+    /// Requests that may wait before one lane; the next is refused at once.
+    pub queue_requests: usize,
+}
+
+struct Pending<V: Verb> {
+    request: V::Request,
+    deadline: Instant,
+    sent: bool,
+    answer: oneshot::Sender<Result<Answer<V::Reply>, Failure>>,
+}
+
+struct Queue<V: Verb> {
+    waiting: VecDeque<Pending<V>>,
+    driving: bool,
+}
+
+/// The requests of one verb for one concert (or for all wallets) on one core.
+pub(super) struct Lane<V: Verb> {
+    caller: Arc<Caller>,
+    concert: Option<ConcertId>,
+    limits: Limits,
+    queue: Mutex<Queue<V>>,
+}
+
+/// How long a driver waits before it asks again, at most: Redis may be starting.
+const PAUSE_MAX: Duration = Duration::from_millis(100);
+
+impl<V: Verb> Lane<V> {
+    pub(super) fn new(caller: Arc<Caller>, concert: Option<ConcertId>, limits: Limits) -> Arc<Self> {
+        let queue = Mutex::new(Queue { waiting: VecDeque::new(), driving: false });
+        Arc::new(Self { caller, concert, limits, queue })
+    }
+
+    /// Sends a request with the next batch and waits for its own outcome.
+    pub(super) async fn call(
+        self: &Arc<Self>,
+        request: V::Request,
+        deadline: Instant,
+    ) -> Result<Answer<V::Reply>, Failure> {
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            if queue.waiting.len() >= self.limits.queue_requests {
+                return Err(Failure::Overloaded);
+            }
+            queue.waiting.push_back(Pending { request, deadline, sent: false, answer });
+            if !queue.driving {
+                queue.driving = true;
+                tokio::spawn(Driver { lane: Arc::clone(self), done: false }.drive());
+            }
+        }
+        answered.await.unwrap_or_else(|closed| Err(Failure::Fault(Arc::new(closed))))
+    }
+
+    /// The next batch, at least one request; none left ends the driver.
+    fn take_batch(&self) -> Option<Vec<Pending<V>>> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut weight = 0;
+        let fits = |pending: &Pending<V>| {
+            weight += V::weight(&pending.request);
+            weight <= self.limits.batch_weight
+        };
+        let count = queue.waiting.iter().map(fits).take_while(|fits| *fits).count().max(1);
+        if queue.waiting.is_empty() {
+            queue.driving = false;
+            return None;
+        }
+        Some(queue.waiting.drain(..count).collect())
+    }
+
+    async fn serve(&self, mut batch: Vec<Pending<V>>) {
+        let mut pause = Duration::from_millis(5);
+        let mut last_error: Option<Arc<CallError>> = None;
+        loop {
+            batch = answer_late(batch, last_error.as_ref());
+            if batch.is_empty() {
+                return;
+            }
+            match self.ask(&batch).await {
+                Ok(decided) => return self.answer_all(batch, &decided),
+                Err(AskError::Call(error)) if is_passing(&error) => {
+                    let unknown = matches!(error, CallError::Unknown(_));
+                    for pending in &mut batch {
+                        pending.sent |= unknown;
+                    }
+                    last_error = Some(Arc::new(error));
+                }
+                Err(error) => return fail_all(batch, &Failure::from(error)),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    async fn ask(&self, batch: &[Pending<V>]) -> Result<Decided, AskError> {
+        let (mut shows, mut partitions): (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
+        for pending in batch {
+            shows.extend(V::show(&pending.request).filter(|show| !shows.contains(show)));
+            partitions.extend(V::partition(&pending.request).filter(|other| !partitions.contains(other)));
+        }
+        let wallets = V::WALLETS.then_some(partitions.as_slice());
+        let scope = Scope { concert: self.concert, shows: &shows, wallets };
+        let deadline = batch.iter().map(|pending| pending.deadline).max().unwrap_or_else(Instant::now);
+        let arguments = |command: &mut Cmd| {
+            command.arg(batch.len());
+            for pending in batch {
+                V::push(&pending.request, command);
+            }
+        };
+        self.caller.ask(V::script(), scope, deadline, arguments).await
+    }
+
+    fn answer_all(&self, batch: Vec<Pending<V>>, decided: &Decided) {
+        if decided.outcomes.len() != batch.len() {
+            let what = format!("{} outcomes for {} requests", decided.outcomes.len(), batch.len());
+            return fail_all(batch, &Failure::from(AskError::from(MalformedReply(what))));
+        }
+        for (pending, outcome) in batch.into_iter().zip(&decided.outcomes) {
+            let result = self.read(outcome, decided);
+            // A caller that has gone away wants no answer.
+            let _ = pending.answer.send(result);
+        }
+    }
+
+    fn read(&self, outcome: &Outcome, decided: &Decided) -> Result<Answer<V::Reply>, Failure> {
+        let read = || -> Result<_, AskError> {
+            if outcome.name()? == "log_lost" {
+                return Err(self.caller.stop(outcome.parse::<LogName>(1)?));
+            }
+            match V::read(outcome)? {
+                Some(reply) => Ok(Ok(reply)),
+                None => Ok(Err(outcome.refusal()?)),
+            }
+        };
+        let (value, replayed) = read().map_err(Failure::from)?.map_err(Failure::Refused)?;
+        Ok(Answer { value, replayed, at: decided.offset, log_id: decided.log_id, now: decided.now })
+    }
+}
+
+/// Drives a lane until its queue is empty; if it dies, the lane can be driven again.
+struct Driver<V: Verb> {
+    lane: Arc<Lane<V>>,
+    done: bool,
+}
+
+impl<V: Verb> Driver<V> {
+    async fn drive(mut self) {
+        while let Some(batch) = self.lane.take_batch() {
+            self.lane.serve(batch).await;
+        }
+        // `take_batch` has cleared the flag under the lock; from here on another driver may run.
+        self.done = true;
+    }
+}
+
+impl<V: Verb> Drop for Driver<V> {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        let mut queue = self.lane.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.driving = false;
+        // Their callers learn it from the closed channel.
+        queue.waiting.clear();
+    }
+}
+
+/// Whether asking again can help. An OOM is an answer: the bound is reached, and waiting would only pile up requests.
+fn is_passing(error: &CallError) -> bool {
+    match error {
+        CallError::NotSent(_) | CallError::Unknown(_) => true,
+        CallError::Refused(error) => error.code() != Some("OOM"),
+        CallError::Fault(_) => false,
+    }
+}
+
+fn answer_late<V: Verb>(batch: Vec<Pending<V>>, error: Option<&Arc<CallError>>) -> Vec<Pending<V>> {
+    let now = Instant::now();
+    let (late, in_time): (Vec<_>, Vec<_>) = batch.into_iter().partition(|pending| pending.deadline <= now);
+    for pending in late {
+        let failure = match error {
+            Some(error) if pending.sent => Failure::OutcomeUnknown(Arc::clone(error) as _),
+            Some(error) => Failure::Unavailable(Arc::clone(error) as _),
+            None => Failure::Overloaded,
+        };
+        let _ = pending.answer.send(Err(failure));
+    }
+    in_time
+}
+
+fn fail_all<V: Verb>(batch: Vec<Pending<V>>, failure: &Failure) {
+    for pending in batch {
+        let _ = pending.answer.send(Err(failure.clone()));
+    }
+}
