@@ -32,7 +32,7 @@ const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// What this process can do, as probes see it.
 #[derive(Default)]
 pub struct Health {
-    serving: AtomicBool,
+    serving: watch::Sender<bool>,
     draining: AtomicBool,
     degraded: Mutex<BTreeSet<String>>,
 }
@@ -40,7 +40,13 @@ pub struct Health {
 impl Health {
     /// All cores serve, or none.
     pub fn set_serving(&self, serving: bool) {
-        self.serving.store(serving, Ordering::Relaxed);
+        self.serving.send_replace(serving);
+    }
+
+    /// Ends once all cores serve.
+    pub async fn serving(&self) {
+        // The sender lives in `self`, so there is no error to see.
+        drop(self.serving.subscribe().wait_for(|serving| *serving).await);
     }
 
     /// It was told to stop. There is no way back.
@@ -58,8 +64,9 @@ impl Health {
         }
     }
 
-    fn ready(&self) -> bool {
-        self.serving.load(Ordering::Relaxed) && !self.draining.load(Ordering::Relaxed)
+    /// Whether all cores serve and nobody told it to stop.
+    pub fn is_ready(&self) -> bool {
+        *self.serving.borrow() && !self.draining.load(Ordering::Relaxed)
     }
 
     fn degraded(&self) -> Vec<String> {
@@ -130,7 +137,7 @@ impl Operations {
         let concerts = self.live.concerts();
         let recovering = concerts.iter().filter(|view| view.recovering());
         degraded.extend(recovering.map(|view| format!("concert {}", view.concert().concert)));
-        let (status, word) = if self.health.ready() {
+        let (status, word) = if self.health.is_ready() {
             (StatusCode::OK, "ready")
         } else {
             (StatusCode::SERVICE_UNAVAILABLE, "unready")
@@ -159,14 +166,14 @@ mod tests {
     #[test]
     fn a_process_is_ready_while_it_serves_and_does_not_drain() {
         let health = Health::default();
-        assert!(!health.ready());
+        assert!(!health.is_ready());
         health.set_serving(true);
         health.set_degraded("mysql", true);
-        assert!(health.ready());
+        assert!(health.is_ready());
         assert_eq!(health.degraded(), ["mysql"]);
         health.set_degraded("mysql", false);
         assert!(health.degraded().is_empty());
         health.set_draining();
-        assert!(!health.ready());
+        assert!(!health.is_ready());
     }
 }

@@ -6,6 +6,7 @@ mod archive;
 mod config;
 mod embedded;
 mod harness;
+mod http;
 mod live;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]

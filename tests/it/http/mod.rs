@@ -1,0 +1,4 @@
+//! The HTTP contract against a whole server.
+
+mod app;
+mod sale;
