@@ -43,10 +43,10 @@ impl Health {
         self.serving.send_replace(serving);
     }
 
-    /// Ends once all cores serve.
-    pub async fn serving(&self) {
-        // The sender lives in `self`, so there is no error to see.
-        drop(self.serving.subscribe().wait_for(|serving| *serving).await);
+    /// Waits until all cores serve.
+    pub async fn wait_serving(&self) {
+        // The sender is ours: it does not go away meanwhile.
+        let _ = self.serving.subscribe().wait_for(|serving| *serving).await;
     }
 
     /// It was told to stop. There is no way back.
@@ -92,7 +92,7 @@ impl Operations {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
-                _ = shutdown.wait_for(|stop| *stop) => return,
+                () = stopped(&mut shutdown) => return,
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                     Ok((stream, _)) => { connections.spawn(self.clone().serve(stream)); }
@@ -145,6 +145,11 @@ impl Operations {
         let body = json!({"status": word, "degraded": degraded});
         typed(status, "application/json", body.to_string())
     }
+}
+
+/// Waits for the word to stop; its sender gone means the same.
+async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
 fn plain(status: StatusCode, body: String) -> Response<Full<Bytes>> {

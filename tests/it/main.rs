@@ -4,6 +4,7 @@
 
 mod archive;
 mod config;
+mod demo;
 mod embedded;
 mod harness;
 mod http;

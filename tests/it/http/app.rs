@@ -152,7 +152,7 @@ impl App {
         let run = server.run(make, Arc::clone(&health), stopping);
         let server = tokio::spawn(async move { run.await.unwrap() });
         let app = Self { address, health, shutdown, server, _redis: redis, _loops: loops };
-        tokio::time::timeout(Duration::from_secs(10), app.health.serving()).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(10), app.health.wait_serving()).await.unwrap();
         app
     }
 
