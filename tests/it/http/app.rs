@@ -115,8 +115,13 @@ impl App {
         let (tell, changed) = mpsc::channel(8);
         let follower = LiveFollower::new(live.clone(), store.clone(), tail, tell);
         tokio::spawn(follower.run(stop.clone()));
-        let catalog =
-            CatalogLoop { archive: archive.clone(), live: live.clone(), store: store.clone(), changed };
+        let catalog = CatalogLoop {
+            archive: archive.clone(),
+            live: live.clone(),
+            store: store.clone(),
+            changed,
+            well: watch::channel(true).0,
+        };
         tokio::spawn(catalog.run(stop.clone()));
         tokio::spawn(admission(store.clone(), live.clone(), Duration::from_millis(20), stop));
 
