@@ -12,7 +12,7 @@ use hyper::header::HeaderMap;
 use hyper_util::rt::TokioIo;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use onsale::domain::queue_token;
-use onsale::follow::LiveFollower;
+use onsale::follow::{ArchiveFollower, LiveFollower};
 use onsale::http::{
     Algorithm, Context, Durability, Health, IdentityKey, IdentityKeys, Material, Parts, Server, Settings,
     TopUp, Wallet,
@@ -94,26 +94,29 @@ fn settings() -> Settings {
     }
 }
 
+fn redis_settings(url: String) -> onsale::store::Settings {
+    let second = Duration::from_secs(1);
+    onsale::store::Settings { url, response_timeout: second, connect_timeout: second }
+}
+
 impl App {
     pub(crate) async fn start() -> Self {
         let redis = Redis::start().await;
         let archive = connect(&MariaDb::database().await).await;
         archive.migrate().await.unwrap();
         let (seen, live) = (SeenLogs::default(), Live::new());
-        let tail = Tail::new(&onsale::store::Settings {
-            url: redis.url(),
-            response_timeout: Duration::from_secs(1),
-            connect_timeout: Duration::from_secs(1),
-        });
-        let tail = tail.unwrap();
+        // A tail is one connection: readers that block need one each.
+        let tail = || Tail::new(&redis_settings(redis.url())).unwrap();
         let store: Store = store_on(&redis, seen.clone());
-        let opening = Opening::new(archive.clone(), store.clone(), tail.clone());
+        let opening = Opening::new(archive.clone(), store.clone(), tail());
         opening.wallets(soon()).await.unwrap();
         load(&archive, &seen, &live).await.unwrap();
 
         let (loops, stop) = watch::channel(false);
         let (tell, changed) = mpsc::channel(8);
-        let follower = LiveFollower::new(live.clone(), store.clone(), tail, tell);
+        let (archivist, _) = ArchiveFollower::new(archive.clone(), tail());
+        tokio::spawn(archivist.run(stop.clone()));
+        let follower = LiveFollower::new(live.clone(), store.clone(), tail(), tell);
         tokio::spawn(follower.run(stop.clone()));
         let catalog = CatalogLoop {
             archive: archive.clone(),
@@ -133,15 +136,9 @@ impl App {
         let address = server.address();
         let url = redis.url();
         let make = move |_| {
-            let second = Duration::from_secs(1);
-            let redis = onsale::store::Settings {
-                url: url.clone(),
-                response_timeout: second,
-                connect_timeout: second,
-            };
             let limits = onsale::store::Limits { batch_weight: 128, queue_requests: 20_000 };
             let parts = Parts {
-                store: Store::new(redis, limits, 4, seen.clone()).unwrap(),
+                store: Store::new(redis_settings(url.clone()), limits, 4, seen.clone()).unwrap(),
                 live: live.clone(),
                 archive: archive.clone(),
                 opening: opening.clone(),

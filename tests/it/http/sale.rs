@@ -192,6 +192,64 @@ async fn an_organiser_steers_a_running_sale() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn histories_are_read_page_by_page() {
+    let app = App::start().await;
+    let (_, show) = app.on_sale(json!({"gated": []})).await;
+    let bearer = format!("Bearer {}", token("u", &[]));
+    let identity = ("authorization", bearer.as_str());
+    let boss = format!("Bearer {}", token("boss", &["organiser"]));
+    let boss = ("authorization", boss.as_str());
+    for seat in ["A-1-1", "A-1-2", "A-1-3"] {
+        let key = ("idempotency-key", seat);
+        let amount = json!({"amount": 50_000}).to_string();
+        assert_eq!(
+            app.send("POST", "/v1/users/me/balance", &[identity, key], Some(&amount)).await.status,
+            200
+        );
+        let hold = json!({"showId": show, "seats": [seat]}).to_string();
+        let held = app.send("POST", "/v1/reservations", &[identity, key], Some(&hold)).await;
+        assert_eq!(held.status, 201, "{:?}", held.bytes);
+        let pay = json!({"reservationId": held.json()["reservationId"]}).to_string();
+        assert_eq!(app.send("POST", "/v1/payments", &[identity, key], Some(&pay)).await.status, 200);
+    }
+    crate::support::wait_until(Duration::from_secs(10), "the archive has all of it", || async {
+        let ledger = app.send("GET", "/v1/users/me/ledger", &[identity], None).await;
+        let list = app.send("GET", "/v1/reservations", &[identity], None).await.json();
+        let confirmed = |item: &serde_json::Value| {
+            item["status"] == "CONFIRMED" && item["tickets"][0]["seat"].is_string()
+        };
+        ledger.json()["items"].as_array().is_some_and(|items| items.len() == 6)
+            && list["items"].as_array().is_some_and(|items| items.len() == 3 && items.iter().all(confirmed))
+    })
+    .await;
+
+    let mut path = "/v1/users/me/ledger?limit=4".to_owned();
+    let first = app.send("GET", &path, &[identity], None).await.json();
+    assert_eq!(
+        (&first["items"][0]["type"], &first["items"][0]["balanceAfter"]),
+        (&json!("PAYMENT"), &json!(0))
+    );
+    path.push_str("&cursor=");
+    path.push_str(first["nextCursor"].as_str().unwrap());
+    let second = app.send("GET", &path, &[identity], None).await.json();
+    assert_eq!((second["items"].as_array().unwrap().len(), &second["nextCursor"]), (2, &json!(null)));
+    let wrong = app.send("GET", "/v1/reservations?cursor=x", &[identity], None).await;
+    assert_eq!((wrong.status, wrong.json()["field"].as_str()), (400, Some("cursor")));
+
+    let newest = app.send("GET", "/v1/reservations?limit=1", &[identity], None).await.json();
+    assert_eq!(newest["items"][0]["seats"], json!(["A-1-3"]));
+    let path =
+        format!("/v1/admin/reservations/{}/history", newest["items"][0]["reservationId"].as_str().unwrap());
+    let history = app.send("GET", &path, &[boss], None).await.json();
+    assert_eq!(
+        (&history["items"][0]["action"], &history["items"][1]["action"]),
+        (&json!("HELD"), &json!("CONFIRMED"))
+    );
+    let top = app.send("GET", "/v1/rankings/concerts?by=booked", &[], None).await.json();
+    assert_eq!((&top["items"][0]["rank"], &top["items"][0]["booked"]), (&json!(1), &json!(3)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_drains_and_ends() {
     let app = App::start().await;
     assert_eq!(app.send("GET", "/v1/concerts", &[], None).await.status, 200);
