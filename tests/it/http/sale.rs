@@ -206,8 +206,8 @@ async fn histories_are_read_page_by_page() {
             app.send("POST", "/v1/users/me/balance", &[identity, key], Some(&amount)).await.status,
             200
         );
-        let hold = json!({"showId": show, "seats": [seat]}).to_string();
-        let held = app.send("POST", "/v1/reservations", &[identity, key], Some(&hold)).await;
+        let wanted = json!({"showId": show, "seats": [seat]}).to_string();
+        let held = app.send("POST", "/v1/reservations", &[identity, key], Some(&wanted)).await;
         assert_eq!(held.status, 201, "{:?}", held.bytes);
         let pay = json!({"reservationId": held.json()["reservationId"]}).to_string();
         assert_eq!(app.send("POST", "/v1/payments", &[identity, key], Some(&pay)).await.status, 200);
