@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod embedded;
 mod harness;
+mod http;
 mod live;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
