@@ -1,0 +1,11 @@
+//! The scripts of `lua/`, each by itself on a real Redis: every outcome in order of precedence, all that a call leaves behind,
+//! the millisecond before and at each bound.
+
+mod call;
+mod promise;
+mod script;
+mod state;
+mod step;
+mod world;
+
+mod leave;
