@@ -8,4 +8,7 @@ mod state;
 mod step;
 mod world;
 
+mod admit;
+mod claim;
+mod join;
 mod leave;
