@@ -9,6 +9,14 @@ mod step;
 mod world;
 
 mod admit;
+mod catalog;
 mod claim;
 mod join;
 mod leave;
+mod memory;
+mod open_log;
+mod open_show;
+mod policy;
+mod snapshot;
+mod tidy;
+mod trim;
