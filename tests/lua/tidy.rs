@@ -106,6 +106,24 @@ async fn the_latest_of_one_users_keys_decides_nothing_for_the_others() {
 }
 
 #[tokio::test]
+async fn a_reservation_stays_for_as_long_as_a_request_names_it() {
+    let mut world = a_sale().await;
+    let fill = "for i = 1, 100 do
+        redis.call('HSET', KEYS[1], '1:bhold:' .. i, 'f r')
+        redis.call('ZADD', KEYS[2], ARGV[1], '1:bhold:' .. i)
+      end";
+    let older = (T - 1).to_string();
+    world.command(&["EVAL", fill, "2", "{c7}:idem", "{c7}:idem_end", &older]);
+    let request = hold("a", "1", "1", "r1", "k");
+    world.run(&request);
+    world.run(&Call::batch("release", &[&["a", "12", "r1"]]).shows(&[12]));
+    world.at(DAY);
+    assert_eq!(world.run(&tidy(DAY)).outcome(), "tidied 100 0");
+    world.run(&request).refuses(&["replayed r1 12 1:50000 50000 T T+300000"]);
+    assert_eq!(world.run(&tidy(DAY)).outcome(), "tidied 1 1");
+}
+
+#[tokio::test]
 async fn at_most_100_of_each_go_with_a_call() {
     let mut world = a_sale().await;
     let fill = "for i = 1, 250 do
@@ -122,9 +140,10 @@ async fn at_most_100_of_each_go_with_a_call() {
     world.command(&[&["EVAL", fill, "5"][..], &keys, &[&T.to_string()]].concat());
     world.at(DAY);
     for (answer, left) in [
-        ("tidied 100 100", Some("150")),
-        ("tidied 100 20", Some("50")),
-        ("tidied 50 0", None),
+        ("tidied 100 0", Some("150")),
+        ("tidied 100 0", Some("50")),
+        ("tidied 50 100", None),
+        ("tidied 0 20", None),
         ("tidied 0 0", None),
     ] {
         assert_eq!(world.run(&tidy(DAY)).outcome(), answer);
