@@ -9,6 +9,9 @@ mod embedded;
 mod harness;
 mod http;
 mod live;
+#[allow(dead_code, reason = "the harness has what the modules of the other verbs need")]
+#[path = "../lua/mod.rs"]
+mod lua;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;
