@@ -14,3 +14,4 @@ mod lua;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;
+mod tidy;
