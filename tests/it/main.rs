@@ -17,3 +17,4 @@ mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;
 mod trimming;
+mod tidy;

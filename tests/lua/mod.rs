@@ -3,7 +3,7 @@
 
 mod call;
 mod promise;
-mod script;
+pub(crate) mod script;
 mod state;
 mod step;
 mod world;
