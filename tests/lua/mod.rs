@@ -8,4 +8,9 @@ mod state;
 mod step;
 mod world;
 
+mod hold;
+mod hold_place;
+mod lapse;
 mod leave;
+mod rebuild;
+mod sale;
