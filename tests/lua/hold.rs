@@ -101,7 +101,7 @@ async fn a_hold_sent_again_gets_its_first_answer_whatever_has_happened_since() {
     sale.run(&super::sale::reservations("expire", &["r1", "r2"]));
     sale.run(&again).refuses(&answers);
     sale.world.command(&["HSET", "{c7}:idem_user", "a", "1000"]);
-    let step = sale.world.run(&again);
+    let step = sale.run_aside(&again);
     assert!(step.outcomes.iter().all(|outcome| outcome.starts_with("replayed ")), "{step:?}");
 }
 
@@ -117,7 +117,7 @@ async fn a_user_has_a_thousand_live_keys_and_no_more() {
         keyed("r4", "", "3:1"),
         Hold { key: "k1", ..Hold::new("b", "2", "r5", "4:1") },
     ]);
-    let step = sale.world.run(&call);
+    let step = sale.run_aside(&call);
     let names: Vec<_> = step.outcomes.iter().map(|outcome| outcome.split(' ').next().unwrap()).collect();
     assert_eq!(names, ["held", "rate_limited", "replayed", "held", "held"]);
     assert_eq!((sale.get("idem_user/a"), sale.get("idem_user/b")), ("1000".to_owned(), "1".to_owned()));
@@ -226,6 +226,6 @@ async fn requests_of_one_batch_are_decided_in_order() {
 async fn blocked_seats_and_indexes_beyond_the_show_are_not_available() {
     let mut sale = Sale::with(&["a"]).await;
     sale.world.command(&["SETRANGE", "{c7}:seats:12", "4", "3"]);
-    let step = sale.world.run(&hold(&[Hold::new("a", "1", "r1", "3:1,4:1,10:1")]));
+    let step = sale.run_aside(&hold(&[Hold::new("a", "1", "r1", "3:1,4:1,10:1")]));
     step.refuses(&["seat_unavailable 4 10"]);
 }

@@ -8,9 +8,15 @@ mod state;
 mod step;
 mod world;
 
+mod charge;
+mod expire;
 mod hold;
 mod hold_place;
 mod lapse;
 mod leave;
+mod pay;
+mod pay_place;
 mod rebuild;
+mod release;
+mod requests;
 mod sale;

@@ -202,8 +202,15 @@ impl Sale {
     /// Runs a call, and checks the whole state against the logs.
     #[track_caller]
     pub(crate) fn run(&mut self, call: &Call) -> Step {
-        let step = self.world.run(call);
+        let step = self.run_aside(call);
         tells_all(&self.world.state(), &WALLETS);
+        step
+    }
+
+    /// Runs a call on a state that holds what no log tells: written by the test, or tidied.
+    #[track_caller]
+    pub(crate) fn run_aside(&mut self, call: &Call) -> Step {
+        let step = self.world.run(call);
         let short = |lines: Vec<String>| lines.iter().map(|line| line.replace(ID_ZEROS, "")).collect();
         Step { outcomes: short(step.outcomes), events: short(step.events), changes: short(step.changes) }
     }
