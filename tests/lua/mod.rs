@@ -8,15 +8,18 @@ mod state;
 mod step;
 mod world;
 
+mod buyers;
 mod charge;
 mod expire;
 mod hold;
 mod hold_place;
 mod lapse;
 mod leave;
+mod lost;
 mod pay;
 mod pay_place;
 mod rebuild;
 mod release;
 mod requests;
 mod sale;
+mod throws;

@@ -25,8 +25,10 @@ pub(crate) fn tells_all(state: &State, wallets: &[&str]) {
         told.extend(rebuild(&format!("{wallet}:"), LogKind::Wallet, state));
     }
     let untold = |path: &str| {
+        let wallets_log = || wallets.iter().any(|name| path.starts_with(&format!("{name}:log/")));
         let aside = ["meta/credit", "meta/credit_at", "meta/stopped"];
-        path.contains("log/")
+        path.starts_with("log/")
+            || wallets_log()
             || aside.contains(&path)
             || (path.starts_with("policy/") && path != "policy/json")
     };
@@ -49,9 +51,9 @@ fn rebuild(prefix: &str, kind: LogKind, state: &State) -> Lines {
         for event in &entry.events {
             rebuilt.apply(event);
         }
-        rebuilt.set("meta/number", rebuilt.number);
+        rebuilt.set("meta/number", &{ rebuilt.number });
         rebuilt.set("meta/mark", &previous);
-        rebuilt.set("meta/time", rebuilt.now);
+        rebuilt.set("meta/time", &{ rebuilt.now });
     }
     rebuilt.lines
 }
@@ -102,23 +104,23 @@ impl Rebuilt<'_> {
             Event::Expired(freed) => self.freed(freed, "expired"),
             Event::Paid(paid) => self.paid(paid),
             Event::Charged { charge, user, amount, balance, request, fingerprint } => {
-                self.set(&format!("balances/{user}"), format!("{balance} {}", self.now));
+                self.set(&format!("balances/{user}"), &format!("{balance} {}", self.now));
                 self.remember(request, &format!("{fingerprint} {charge} {amount} {balance}"));
             }
             Event::Spent { user, balance, .. } => {
-                self.set(&format!("balances/{user}"), format!("{balance} {}", self.now));
+                self.set(&format!("balances/{user}"), &format!("{balance} {}", self.now));
             }
         }
     }
 
     fn born(&mut self, log_id: &str, epoch: u32) {
         self.set("meta/format", "1");
-        self.set("meta/log_id", log_id);
-        self.set("meta/epoch", epoch);
-        self.set("meta/trim", 0);
+        self.set("meta/log_id", &log_id);
+        self.set("meta/epoch", &epoch);
+        self.set("meta/trim", &0);
         if self.prefix.is_empty() {
             for field in ["catalog", "seq", "shows", "sellable", "revenue"] {
-                self.set(&format!("meta/{field}"), 0);
+                self.set(&format!("meta/{field}"), &0);
             }
         }
     }
@@ -129,8 +131,8 @@ impl Rebuilt<'_> {
         let fresh = known.is_empty();
         self.add("meta/shows", i64::from(fresh));
         self.add("meta/sellable", i64::try_from(seats - known.len()).unwrap());
-        self.set("meta/catalog", catalog);
-        self.set(&key, format!("{known:0<seats$}"));
+        self.set("meta/catalog", &catalog);
+        self.set(&key, &format!("{known:0<seats$}"));
         self.touch(show);
     }
 
@@ -138,10 +140,10 @@ impl Rebuilt<'_> {
         let Held { reservation, show, user, amount, end, catalog, seats, request, fingerprint } = held;
         let (now, end) = (self.now, end.0);
         let record = format!("pending {show} {amount} {now} {end} {catalog} - {seats} - {user}");
-        self.set(&format!("res/{reservation}"), record);
-        self.set(&format!("expiry/{reservation}"), end);
+        self.set(&format!("res/{reservation}"), &record);
+        self.set(&format!("expiry/{reservation}"), &end);
         let others = self.get(&format!("pending/{user}")).map_or_else(String::new, |list| list + " ");
-        self.set(&format!("pending/{user}"), format!("{others}{reservation}"));
+        self.set(&format!("pending/{user}"), &format!("{others}{reservation}"));
         for index in seats.indexes() {
             self.set_seat(show.0, index, "1");
             self.set(&format!("holder:{show}/{index}"), reservation);
@@ -154,8 +156,8 @@ impl Rebuilt<'_> {
     fn freed(&mut self, freed: &Freed<'_>, status: &str) {
         let Freed { reservation, show, user, seats } = freed;
         let record = self.get(&format!("res/{reservation}")).expect("it was held");
-        self.set(&format!("res/{reservation}"), record.replacen("pending", status, 1));
-        self.set(&format!("ended/{reservation}"), self.now);
+        self.set(&format!("res/{reservation}"), &record.replacen("pending", status, 1));
+        self.set(&format!("ended/{reservation}"), &{ self.now });
         self.not_pending(&reservation.to_string(), user);
         for index in seats.indexes() {
             self.set_seat(show.0, index, "0");
@@ -172,7 +174,7 @@ impl Rebuilt<'_> {
         let before = format!(" - {seats} - {user}");
         let after = format!(" {payment} {seats} balance={balance} {user}");
         let record = record.replacen("pending", "confirmed", 1).replacen(&before, &after, 1);
-        self.set(&format!("res/{reservation}"), record);
+        self.set(&format!("res/{reservation}"), &record);
         self.not_pending(&reservation.to_string(), user);
         for index in seats.indexes() {
             self.set_seat(show.0, index, "2");
@@ -187,7 +189,7 @@ impl Rebuilt<'_> {
         self.remove(&format!("expiry/{reservation}"));
         let list = self.get(&format!("pending/{user}")).expect("it was pending");
         let left: Vec<_> = list.split(' ').filter(|other| *other != reservation).collect();
-        self.set(&format!("pending/{user}"), left.join(" "));
+        self.set(&format!("pending/{user}"), &left.join(" "));
         self.remove_if(&format!("pending/{user}"), "");
     }
 
@@ -196,8 +198,8 @@ impl Rebuilt<'_> {
             return;
         }
         let user = Fields::new(request).text("user").expect("a request begins with its user");
-        self.set(&format!("idem/{request}"), kept);
-        self.set(&format!("idem_end/{request}"), self.now + DAY_MS);
+        self.set(&format!("idem/{request}"), &kept);
+        self.set(&format!("idem_end/{request}"), &(self.now + DAY_MS));
         self.add(&format!("idem_user/{user}"), 1);
         assert!(request.starts_with(&prefixed(user)), "{request}");
     }
@@ -209,9 +211,9 @@ impl Rebuilt<'_> {
     }
 
     fn set_place(&mut self, user: &str, [seq, admitted, end, claim_by]: [i64; 4]) {
-        self.set(&format!("place/{user}"), format!("{seq} {admitted} {end} {claim_by}"));
-        self.set(&format!("active/{user}"), end);
-        self.set(&format!("unclaimed/{user}"), claim_by);
+        self.set(&format!("place/{user}"), &format!("{seq} {admitted} {end} {claim_by}"));
+        self.set(&format!("active/{user}"), &end);
+        self.set(&format!("unclaimed/{user}"), &claim_by);
         self.remove_if(&format!("unclaimed/{user}"), "0");
     }
 
@@ -220,24 +222,24 @@ impl Rebuilt<'_> {
         let mut seats = self.get(&key).expect("the show is on sale");
         let index = index as usize;
         seats.replace_range(index..=index, status);
-        self.set(&key, seats);
+        self.set(&key, &seats);
     }
 
     fn touch(&mut self, show: u32) {
-        self.set(&format!("meta/v:{show}"), self.number);
+        self.set(&format!("meta/v:{show}"), &{ self.number });
     }
 
     fn get(&self, name: &str) -> Option<String> {
         self.lines.get(&format!("{}{name}", self.prefix)).cloned()
     }
 
-    fn set(&mut self, name: &str, value: impl ToString) {
+    fn set(&mut self, name: &str, value: &(impl ToString + ?Sized)) {
         self.lines.insert(format!("{}{name}", self.prefix), value.to_string());
     }
 
     fn add(&mut self, name: &str, amount: i64) {
         let before: i64 = self.get(name).map_or(0, |value| value.parse().expect("a count"));
-        self.set(name, before + amount);
+        self.set(name, &(before + amount));
     }
 
     fn remove(&mut self, name: &str) {
