@@ -34,7 +34,7 @@ async fn all_that_a_payment_writes() {
     );
     sale.run(&pay(&[Pay::new("a", "r2", "p2")])).is(
         &["paid r2 12 p2 5:900 900 2900"],
-        &["paid r2 12 1:a p2 900 2900 5:900 0: -", "ended 1 1:a paid", "w00 paid p2 1:a 7 r2 900 2900"],
+        &["paid r2 12 1:a p2 900 2900 5:900 0: -", "ended 1 1:a paid", "w00 paid p2 1:a 7 12 r2 900 2900"],
         &[
             "active/a: gone",
             "expiry/r2: gone",
