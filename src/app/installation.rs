@@ -1,5 +1,6 @@
 //! What every command stands on: MySQL, Redis, and the logs of the wallets.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,7 +10,7 @@ use crate::archive::Archive;
 use crate::config::Config;
 use crate::opening::Opening;
 use crate::store::log::Tail;
-use crate::store::{Engine, Limits, SeenLogs, Settings, Store};
+use crate::store::{Engine, Limits, MemoryBound, SeenLogs, Settings, Store};
 
 /// The two engines, checked, with what this process has seen of their logs.
 pub(super) struct Installation {
@@ -19,6 +20,7 @@ pub(super) struct Installation {
     settings: Settings,
     limits: Limits,
     partitions: u8,
+    memory: Arc<MemoryBound>,
 }
 
 impl Installation {
@@ -36,6 +38,7 @@ impl Installation {
         };
         let partitions = u8::try_from(config.wallet.partitions).unwrap_or(u8::MAX);
         let seen = SeenLogs::default();
+        let memory = Arc::new(MemoryBound::new(config.log.memory_max_bytes));
         let store = Store::new(settings.clone(), limits, partitions, seen.clone())?;
         let engine = store.check_engine(Instant::now() + START).await?;
         tracing::info!(
@@ -44,14 +47,15 @@ impl Installation {
             durable = engine.durable,
             "Redis is fit"
         );
-        let installation = Self { archive, seen, engine, settings, limits, partitions };
+        let installation = Self { archive, seen, engine, settings, limits, partitions, memory };
         installation.opening()?.wallets(Instant::now() + START).await?;
         Ok(installation)
     }
 
     /// A store for one core or loop.
     pub(super) fn store(&self) -> Result<Store, Error> {
-        Ok(Store::new(self.settings.clone(), self.limits, self.partitions, self.seen.clone())?)
+        let (settings, memory) = (self.settings.clone(), Arc::clone(&self.memory));
+        Ok(Store::bounded(settings, self.limits, self.partitions, self.seen.clone(), memory)?)
     }
 
     /// A reader of logs for one follower.

@@ -130,6 +130,7 @@ pub async fn run(
         well: mysql_well,
     };
     tasks.spawn(catalog.run(stopping.clone()));
+    tasks.spawn(loops::memory(installation.store()?, stopping.clone()));
     warm(&live).await?;
     let archived = if roles.work {
         Some(work::start(&config, &installation, &live, &mut tasks, &stopping).await?)

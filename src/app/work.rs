@@ -62,12 +62,9 @@ async fn resume(installation: &Installation) -> Result<(), Error> {
         match import::open(&installation.archive, &opening, concert.concert, None).await {
             Ok(()) => {}
             // A stopped concert stays as it is until it is recovered; the others go on.
-            Err(Error::Opening(OpeningError::Recovering(log))) => {
-                tracing::warn!(%log, "the log is recovering")
-            }
-            Err(Error::Opening(OpeningError::Store(crate::store::Failure::Stopped(log)))) => {
-                tracing::warn!(%log, "the log is stopped");
-            }
+            Err(Error::Opening(
+                OpeningError::Recovering(log) | OpeningError::Store(Failure::Stopped(log)),
+            )) => tracing::warn!(%log, "the log is stopped"),
             Err(error) => return Err(error),
         }
     }

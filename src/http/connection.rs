@@ -66,6 +66,8 @@ impl Connection {
             .timer(TokioTimer::new())
             // `Activity` watches heads; see there.
             .header_read_timeout(None)
+            // A request that arrived whole is done, though its client closed right behind it.
+            .half_close(true)
             .max_buf_size(BUFFER_BYTES)
             .serve_connection(io, service);
         pin!(connection);

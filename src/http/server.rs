@@ -101,16 +101,14 @@ impl Server {
         }
         drop((begun, finished));
 
-        for _ in 0..cores {
-            if beginnings.recv().await.is_none() {
-                break;
-            }
-        }
-        health.set_serving(true);
         let mut outcome = Ok(());
-        let mut left = cores;
+        let (mut serving, mut left) = (0, cores);
         while left > 0 {
             tokio::select! {
+                Some(()) = beginnings.recv() => {
+                    serving += 1;
+                    health.set_serving(serving == cores);
+                }
                 _ = shutdown.wait_for(|stop| *stop), if !*stop.borrow() => {
                     health.set_draining();
                     stop.send_replace(true);

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::call::Scope;
 use super::coalesce::Verb;
+use super::memory::Need;
 use super::reply::{MalformedReply, Outcome};
 use super::scripts::{self, Script};
 use super::{Answer, Failure, Store};
@@ -69,6 +70,7 @@ pub(super) struct ReleaseRequest {
 impl Verb for Hold {
     type Request = HoldRequest;
     type Reply = Held;
+    const NEED: Need = Need::New;
 
     fn script() -> &'static Script {
         &scripts::HOLD

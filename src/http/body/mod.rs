@@ -7,11 +7,10 @@
 mod path;
 
 use std::cell::RefCell;
-use std::error::Error;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Body;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper::header;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -23,6 +22,8 @@ use super::request::Request;
 
 /// From this size on simd-json is faster.
 const SIMD_BYTES_MIN: usize = 512;
+/// So much of a body that is too large is read to answer 413; after it the connection breaks.
+const DROPPED_BYTES_MAX: usize = 1 << 20;
 
 thread_local! {
     static BUFFERS: RefCell<simd_json::Buffers> = RefCell::new(simd_json::Buffers::default());
@@ -53,27 +54,40 @@ async fn receive(ctx: &Context, request: &mut Request) -> Result<Bytes, Problem>
         return Ok(Bytes::new());
     };
     let limit = ctx.settings.max_body_bytes;
-    if body.size_hint().lower() > limit as u64 {
-        return Err(too_large(limit));
-    }
-    let whole = Limited::new(body, limit).collect();
-    let Ok(received) = timeout(ctx.settings.body_read_timeout, whole).await else {
+    let Ok(received) = timeout(ctx.settings.body_read_timeout, collect(body, limit)).await else {
         return Err(Problem::new(Code::InvalidRequest).detail("The body took too long to arrive."));
     };
     match received {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
-        Err(error) => Err(cut_short(error)),
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(too_large(limit)),
+        // The client broke off or sent wrong chunks; it may still read the answer.
+        Err(error) => {
+            Err(Problem::new(Code::InvalidRequest).detail(format!("The body did not arrive whole: {error}.")))
+        }
     }
+}
+
+/// The body, or `None` if it is longer than `limit`. What is too long is read on and dropped, up to a bound: a
+/// connection closed on unread bytes is reset, and the client would never see the answer.
+async fn collect(mut body: Incoming, limit: usize) -> Result<Option<Bytes>, hyper::Error> {
+    let mut received = BytesMut::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        length += data.len();
+        if length <= limit {
+            received.extend_from_slice(&data);
+        } else if length > DROPPED_BYTES_MAX {
+            break;
+        }
+    }
+    Ok((length <= limit).then(|| received.freeze()))
 }
 
 fn too_large(limit: usize) -> Problem {
     Problem::new(Code::PayloadTooLarge).detail(format!("A body has at most {limit} bytes."))
-}
-
-/// The client broke off or sent wrong chunks; it may still read the answer.
-fn cut_short(error: Box<dyn Error + Send + Sync>) -> Problem {
-    Problem::caused(Code::InvalidRequest, error).detail("The body did not arrive whole.")
 }
 
 fn check_type(request: &Request) -> Result<(), Problem> {
