@@ -8,6 +8,7 @@ pub mod config;
 pub mod domain;
 pub mod embedded;
 pub mod follow;
+pub mod http;
 pub mod live;
 pub mod loops;
 pub mod opening;

@@ -23,8 +23,10 @@ pub mod snapshot;
 mod wallet;
 mod wallet_history;
 
+use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::ConnectOptions;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 
 use crate::config::Mysql;
@@ -48,7 +50,8 @@ pub struct Archive {
 impl Archive {
     /// An archive that connects when it is first asked. Fails only if the address can't be read.
     pub fn lazy(config: &Mysql) -> Result<Self, Error> {
-        let options: MySqlConnectOptions = config.url.expose().parse()?;
+        // A slow statement of a thousand rows would be logged whole, with what users are called.
+        let options = MySqlConnectOptions::from_str(config.url.expose())?.disable_statement_logging();
         let pool = MySqlPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(Duration::from_secs(config.connect_timeout_seconds))

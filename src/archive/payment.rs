@@ -159,11 +159,12 @@ impl Archive {
     pub async fn payment(&self, id: PaymentId) -> Result<Option<StoredPayment>, Error> {
         let select = "select p.user, p.amount, p.balance, p.paid_at, r.show_id, r.seats \
                       from payments p join reservations r using (concert, reservation) \
-                      where p.concert = ? and p.reservation = ? and p.payment = ?";
+                      where p.concert = ? and p.reservation = ? and p.payment = ? and r.show_id = ?";
         let query = sqlx::query(select)
             .bind(id.reservation.concert.0)
             .bind(id.reservation.id.as_str())
-            .bind(id.id.as_str());
+            .bind(id.id.as_str())
+            .bind(id.reservation.show.0);
         let Some(row) = query.fetch_optional(&self.pool).await? else {
             return Ok(None);
         };

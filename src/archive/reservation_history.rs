@@ -100,10 +100,12 @@ impl Archive {
 
     /// Every change of a reservation, oldest first; empty if the archive has none of that name.
     pub async fn history_of(&self, id: ReservationId) -> Result<Vec<HistoryItem>, Error> {
-        let query =
-            sqlx::query_scalar("select entries from reservations where concert = ? and reservation = ?")
-                .bind(id.concert.0)
-                .bind(id.id.as_str());
+        let query = sqlx::query_scalar(
+            "select entries from reservations where concert = ? and reservation = ? and show_id = ?",
+        )
+        .bind(id.concert.0)
+        .bind(id.id.as_str())
+        .bind(id.show.0);
         let entries: Option<String> = query.fetch_optional(&self.pool).await?;
         let mut history = Vec::new();
         let log = LogName::Concert(id.concert);

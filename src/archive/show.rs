@@ -57,6 +57,16 @@ impl Archive {
         Ok(Some((show, version)))
     }
 
+    /// The shows of a concert with the number of their seats, by id.
+    pub async fn show_sizes(&self, concert: ConcertId) -> Result<Vec<(ShowId, u32)>, Error> {
+        let rows =
+            sqlx::query_as("select show_id, seats_total from shows where concert = ? order by show_id")
+                .bind(concert.0)
+                .fetch_all(&self.pool)
+                .await?;
+        Ok(rows.into_iter().map(|(show, seats)| (ShowId(show), seats)).collect())
+    }
+
     /// The shows of a concert with all their seats, by id.
     pub async fn shows(&self, concert: ConcertId) -> Result<Vec<Show>, Error> {
         let mut connection = self.pool.acquire().await?;

@@ -92,7 +92,10 @@ pub(super) async fn run(
 
 async fn announce(ready: oneshot::Receiver<SocketAddr>) -> Result<(), Error> {
     match ready.await {
-        Ok(address) => answer(&format!("ready http://{address}")),
+        Ok(address) => {
+            tracing::info!("buy a seat by hand: curl http://{address}/");
+            answer(&format!("ready http://{address}"))
+        }
         // It ended before it was ready, and says why itself.
         Err(_) => Ok(()),
     }

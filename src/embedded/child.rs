@@ -24,6 +24,9 @@ const READY_DEADLINE: Duration = Duration::from_mins(5);
 const LOOK_DEADLINE: Duration = Duration::from_secs(2);
 /// Between two looks.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// Whoever stops us may signal our whole process group (`timeout` does, and a terminal) and hit the shell that was to
+/// pass the signal on before it has; measured in 4 of 50 stops with one try.
+const SIGNAL_TRIES: u32 = 3;
 /// Lines of its log that an error shows.
 const TAIL_LINES: usize = 5;
 
@@ -109,12 +112,12 @@ impl Child {
         let Some(id) = self.process.id() else {
             return Ok(());
         };
-        // The only way to send SIGTERM without unsafe code; `kill` is built into every shell.
-        let mut tell = Command::new("/bin/sh");
-        tell.args(["-c", "kill -TERM \"$1\"", "sh"]).arg(id.to_string());
-        tell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         // It may end by itself in between: then the signal fails and the wait below is over at once.
-        tell.status().await.map_err(failed)?;
+        for _ in 0..SIGNAL_TRIES {
+            if terminate(id).await.map_err(failed)? {
+                break;
+            }
+        }
         if let Ok(status) = timeout(STOP_DEADLINE, self.process.wait()).await {
             return status.map(drop).map_err(failed);
         }
@@ -147,4 +150,13 @@ fn bound_to_this_thread(program: &Path) -> Command {
     };
     command.arg(program);
     command
+}
+
+/// Sends SIGTERM through a shell, which has `kill` built in: without unsafe code there is no other way. False when it
+/// can't be sent, or the shell itself was ended.
+async fn terminate(id: u32) -> std::io::Result<bool> {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "kill -TERM \"$1\"", "sh"]).arg(id.to_string()).process_group(0);
+    shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Ok(shell.status().await?.success())
 }

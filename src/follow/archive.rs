@@ -12,9 +12,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::pack::{Checked, Transaction, pack};
-use super::{Backoff, Break, LogEntries, Source, follows};
+use super::{Backoff, Break, follows};
 use crate::archive::{Archive, Error, LogState};
 use crate::domain::ids::{LogName, Offset};
+use crate::store::log::{RawEntry, ReadError, Tail};
 
 /// Offsets committed to MySQL, of the logs that are followed: what may be trimmed, and what lag is counted from.
 pub type Applied = Arc<BTreeMap<LogName, Offset>>;
@@ -30,10 +31,9 @@ const ENTRIES_OF_ROUND: usize = 2048;
 const SHARE: std::ops::RangeInclusive<usize> = 8..=64;
 
 /// Carries the logs to the archive until told to stop.
-#[derive(Debug)]
-pub struct ArchiveFollower<S> {
+pub struct ArchiveFollower {
     archive: Archive,
-    source: S,
+    tail: Tail,
     logs: BTreeMap<LogName, Offset>,
     /// When the offsets have to be read again.
     due: Instant,
@@ -46,26 +46,20 @@ pub struct ArchiveFollower<S> {
 
 /// Why a round ended before its end; waiting may help.
 #[derive(Debug, thiserror::Error)]
-enum Interrupted<E> {
+enum Interrupted {
     #[error("the archive can't be written")]
-    Archive(#[source] Error),
+    Archive(#[from] Error),
     #[error("the logs can't be read")]
-    Source(#[source] E),
+    Logs(#[from] ReadError),
 }
 
-impl<E> From<Error> for Interrupted<E> {
-    fn from(error: Error) -> Self {
-        Self::Archive(error)
-    }
-}
-
-impl<S: Source> ArchiveFollower<S> {
+impl ArchiveFollower {
     /// A follower, and where it tells how far it is.
-    pub fn new(archive: Archive, source: S) -> (Self, watch::Receiver<Applied>) {
+    pub fn new(archive: Archive, tail: Tail) -> (Self, watch::Receiver<Applied>) {
         let (applied, progress) = watch::channel(Applied::default());
         let follower = Self {
             archive,
-            source,
+            tail,
             logs: BTreeMap::new(),
             due: Instant::now(),
             unmarked: BTreeSet::new(),
@@ -104,7 +98,7 @@ impl<S: Source> ArchiveFollower<S> {
         }
     }
 
-    async fn round(&mut self) -> Result<(), Interrupted<S::Error>> {
+    async fn round(&mut self) -> Result<(), Interrupted> {
         if Instant::now() >= self.due {
             self.read_offsets().await?;
         }
@@ -114,11 +108,11 @@ impl<S: Source> ArchiveFollower<S> {
         }
         let from: Vec<_> = self.logs.iter().map(|(log, offset)| (*log, offset.number)).collect();
         let share = (ENTRIES_OF_ROUND / from.len()).clamp(*SHARE.start(), *SHARE.end());
-        let read = self.source.read(&from, share, LOOK).await.map_err(Interrupted::Source)?;
+        let read = self.tail.read(&from, share, LOOK).await?;
         let mut checked = Vec::with_capacity(read.len());
         let mut broken = Vec::new();
-        for entries in read {
-            self.check(entries, &mut checked, &mut broken);
+        for (log, entries) in read {
+            self.check(log, entries, &mut checked, &mut broken);
         }
         let mut whole = true;
         for transaction in pack(checked, self.alone) {
@@ -152,13 +146,18 @@ impl<S: Source> ArchiveFollower<S> {
     }
 
     /// Sorts what was read of one log into what follows its offset and, behind that, what does not.
-    fn check(&self, read: LogEntries, checked: &mut Vec<Checked>, broken: &mut Vec<(LogName, Break)>) {
-        let (log, entries) = read;
+    fn check(
+        &self,
+        log: LogName,
+        entries: Vec<RawEntry>,
+        checked: &mut Vec<Checked>,
+        broken: &mut Vec<(LogName, Break)>,
+    ) {
         let Some(&from) = self.logs.get(&log) else {
             return;
         };
         let (mut offset, mut good) = (from, Vec::with_capacity(entries.len()));
-        for (number, text) in entries {
+        for RawEntry { number, text } in entries {
             match follows(offset, number, &text) {
                 Ok(next) => {
                     good.push((next, text));

@@ -1,8 +1,7 @@
 //! Followers read the logs from offsets of their own and carry them on: the archive to MySQL, the live views to memory.
 //!
-//! What they share is here: where entries come from, the test that one follows the other, and how to wait when
-//! the other side is away. A follower never skips an entry and never guesses: a log that does not go on where it
-//! was left is stopped, alone.
+//! What they share is here: the test that one entry follows the other, and how to wait when the other side is away. A
+//! follower never skips an entry and never guesses: a log that does not go on where it was left is stopped, alone.
 
 mod archive;
 mod live;
@@ -10,34 +9,14 @@ mod pack;
 mod snapshot;
 mod track;
 
-use std::error::Error;
-use std::future::Future;
 use std::time::Duration;
 
 use crate::domain::event::VERSION;
 use crate::domain::fields::{Fields, Malformed};
-use crate::domain::ids::{LogName, Mark, Offset};
+use crate::domain::ids::{Mark, Offset};
 
 pub use archive::{Applied, ArchiveFollower};
 pub use live::LiveFollower;
-
-/// Entries of one log in order: number and text.
-pub type LogEntries = (LogName, Vec<(u64, String)>);
-
-/// Where entries come from: a connection to Redis of its own.
-pub trait Source: Send {
-    /// Why nothing could be read.
-    type Error: Error + Send + Sync + 'static;
-
-    /// Reads up to `count` entries of each log behind the number given with it. Waits up to `block` for the first
-    /// one; nothing by then is an empty answer. Dropping the future loses no entry.
-    fn read(
-        &mut self,
-        from: &[(LogName, u64)],
-        count: usize,
-        block: Duration,
-    ) -> impl Future<Output = Result<Vec<LogEntries>, Self::Error>> + Send;
-}
 
 /// Why an entry can't be the next one of its log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

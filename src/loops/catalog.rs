@@ -31,6 +31,8 @@ pub struct CatalogLoop {
     pub store: Store,
     /// Concerts whose log names a newer catalog than is shown.
     pub changed: mpsc::Receiver<ConcertId>,
+    /// Tells whether MySQL answers.
+    pub well: watch::Sender<bool>,
 }
 
 impl CatalogLoop {
@@ -43,7 +45,9 @@ impl CatalogLoop {
                 changed = self.changed.recv() => changed,
                 () = tokio::time::sleep(LOOK) => None,
             };
-            if let Err(error) = self.look(changed, &mut told).await {
+            let looked = self.look(changed, &mut told).await;
+            self.well.send_replace(looked.is_ok());
+            if let Err(error) = looked {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the catalog waits for MySQL");
             }
         }

@@ -6,6 +6,7 @@
 mod admission;
 mod catalog;
 mod expiry;
+mod memory;
 mod trimming;
 
 use std::future::Future;
@@ -20,6 +21,7 @@ use crate::store::{Failure, SeenLogs};
 pub use self::admission::admission;
 pub use self::catalog::{CatalogError, CatalogLoop, load};
 pub use self::expiry::expiry;
+pub use self::memory::memory;
 pub use self::trimming::{Trimming, trimming};
 
 /// A step must be over by then; the next tick tries again.

@@ -72,7 +72,9 @@ pub async fn trimming(trimming: Trimming, mut shutdown: watch::Receiver<bool>) {
             for (log, offset) in archived.iter() {
                 let samples = samples.entry(*log).or_default();
                 samples.note(now, wall_clock(), offset.number, keep);
-                if let Some(upto) = samples.kept_since(now, keep) {
+                // At the bound of memory only the archive holds it back.
+                let all = store.memory().is_reached().then_some(offset.number);
+                if let Some(upto) = all.or_else(|| samples.kept_since(now, keep)) {
                     trim(&store, *log, upto).await;
                 }
             }

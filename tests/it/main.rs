@@ -5,9 +5,17 @@
 mod archive;
 mod audit;
 mod config;
+mod demo;
 mod embedded;
 mod harness;
+mod http;
 mod live;
+#[allow(dead_code, reason = "the harness has what the modules of the other verbs need")]
+#[path = "../lua/mod.rs"]
+mod lua;
+mod readme;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;
+mod tidy;
+mod trimming;

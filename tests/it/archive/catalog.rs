@@ -5,7 +5,7 @@ use onsale::archive::{
     NewConcert,
 };
 use onsale::domain::catalog::Section;
-use onsale::domain::ids::{ConcertId, LogName, ShowId};
+use onsale::domain::ids::{ConcertId, ShowId};
 use onsale::domain::policy::{Policy, PolicyState};
 use onsale::domain::time::Millis;
 
@@ -34,7 +34,7 @@ concerts:
 ";
 
 async fn import(archive: &Archive, file: &str) -> Result<Vec<Change>, Error> {
-    let report = archive.import(&CatalogFile::parse(file).unwrap()).await?;
+    let report = archive.import(&CatalogFile::parse(file).expect("a catalog")).await?;
     Ok(report.concerts.iter().map(|concert| concert.change).collect())
 }
 
@@ -207,11 +207,12 @@ async fn a_million_seats_load_in_seconds() {
     let start = std::time::Instant::now();
     import(&fresh.archive, &file).await.unwrap();
     let imported = start.elapsed();
-    import(&fresh.archive, &file).await.unwrap();
-    let again = start.elapsed() - imported;
+    let start = std::time::Instant::now();
     let shows = fresh.archive.shows(ConcertId(1)).await.unwrap();
-    let loaded = start.elapsed() - imported - again;
-    assert_eq!(shows.iter().map(|show| show.seats.len()).sum::<usize>(), 1_000_000);
-    println!("1,000,000 seats: imported in {imported:?}, again in {again:?}, loaded in {loaded:?}");
-    assert_eq!(fresh.archive.begin_log(LogName::Concert(ConcertId(1)), LOG_ID).await.unwrap(), LOG_ID);
+    let loaded = start.elapsed();
+    let seats: usize = shows.iter().map(|show| show.seats.len()).sum();
+    assert_eq!(seats, 1_000_000);
+    println!("1,000,000 seats: imported in {imported:?}, loaded in {loaded:?}");
+    // Measured on two cores without optimisation: 4.5 s and 2 s.
+    assert!(imported + loaded < std::time::Duration::from_mins(1));
 }

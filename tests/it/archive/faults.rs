@@ -7,12 +7,13 @@ use super::{Fresh, LOG_ID, Log, fresh, held, id, paid};
 
 async fn born(log: LogName) -> Fresh {
     let fresh = fresh().await;
-    fresh.archive.begin_log(log, LOG_ID).await.unwrap();
+    let begun = fresh.archive.begin_log(log, LOG_ID).await;
+    begun.expect("MariaDB does as told");
     fresh
 }
 
 fn id20(number: u32) -> Id20 {
-    id(number).parse().unwrap()
+    id(number).parse().expect("a well-formed id")
 }
 
 #[tokio::test]

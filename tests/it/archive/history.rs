@@ -102,4 +102,10 @@ async fn a_reservation_tells_its_history_and_its_payment() {
     assert_eq!(stored.seats.to_string(), "1:500");
     let other = PaymentId { reservation: reservation(2), ..payment };
     assert_eq!(fresh.archive.payment(other).await.unwrap(), None);
+
+    // The show is part of the name.
+    let elsewhere = ReservationId { show: ShowId(13), ..reservation(1) };
+    assert_eq!(fresh.archive.history_of(elsewhere).await.unwrap(), []);
+    let elsewhere = PaymentId { reservation: elsewhere, ..payment };
+    assert_eq!(fresh.archive.payment(elsewhere).await.unwrap(), None);
 }

@@ -26,15 +26,16 @@ pub(crate) struct Fresh {
 pub(crate) async fn fresh() -> Fresh {
     let url = MariaDb::database().await;
     let archive = connect(&url).await;
-    archive.migrate().await.unwrap();
-    let pool = MySqlPool::connect(&url).await.unwrap();
+    archive.migrate().await.expect("MariaDB does as told");
+    let pool = MySqlPool::connect(&url).await.expect("MariaDB does as told");
     Fresh { archive, pool }
 }
 
 pub(crate) async fn connect(url: &str) -> Archive {
     let file = format!("[mysql]\nurl = '{url}'\n");
-    let config = Config::from_layers(Some(("test.toml", &file)), Path::new(""), []).unwrap();
-    Archive::connect(&config.mysql).await.unwrap()
+    let config =
+        Config::from_layers(Some(("test.toml", &file)), Path::new(""), []).expect("the file is whole");
+    Archive::connect(&config.mysql).await.expect("MariaDB does as told")
 }
 
 const TABLES: [&str; 9] = [
@@ -83,7 +84,7 @@ impl Fresh {
     /// Applies batches one by one, all of which must go through.
     pub(crate) async fn apply(&self, batches: &[LogBatch]) {
         for batch in batches {
-            assert!(self.archive.apply(std::slice::from_ref(batch)).await.unwrap());
+            assert!(self.archive.apply(std::slice::from_ref(batch)).await.expect("MariaDB does as told"));
         }
     }
 }

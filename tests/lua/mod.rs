@@ -1,0 +1,36 @@
+//! The scripts of `lua/`, each by itself on a real Redis: every outcome in order of precedence, all that a call leaves behind,
+//! the millisecond before and at each bound.
+
+mod call;
+mod promise;
+pub(crate) mod script;
+mod state;
+mod step;
+mod world;
+
+mod admit;
+mod buyers;
+mod catalog;
+mod charge;
+mod claim;
+mod expire;
+mod hold;
+mod hold_place;
+mod join;
+mod lapse;
+mod leave;
+mod lost;
+mod memory;
+mod open_log;
+mod open_show;
+mod pay;
+mod pay_place;
+mod policy;
+mod rebuild;
+mod release;
+mod requests;
+mod sale;
+mod snapshot;
+mod throws;
+mod tidy;
+mod trim;
