@@ -178,7 +178,7 @@ impl Row for EventRow<'_> {
     }
 }
 
-fn read_offset(row: &MySqlRow) -> Result<LogOffset, Error> {
+pub(super) fn read_offset(row: &MySqlRow) -> Result<LogOffset, Error> {
     let log: String = row.try_get("log")?;
     let epoch: u32 = row.try_get("epoch")?;
     let state: String = row.try_get("state")?;
