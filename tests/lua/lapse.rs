@@ -127,6 +127,12 @@ async fn holds_that_are_over_count_for_no_limit() {
     );
     assert_eq!((sale.get("owned:12/a"), sale.get("pending/a")), ("6".to_owned(), "r2 r3 r4".to_owned()));
     sale.world.load(&saved);
+    sale.at(301_000);
+    let step = sale.run(&hold(&[four]));
+    let expired = step.events.iter().filter(|event| event.starts_with("expired ")).count();
+    assert_eq!(expired, 2, "both of this show, none of a show whose keys the call lacks: {step:?}");
+    assert_eq!((sale.get("owned:12/a"), sale.get("pending/a")), ("4".to_owned(), "r3 r4".to_owned()));
+    sale.world.load(&saved);
     sale.world.policy(&[("max_seats_per_user", "4")]);
     let step = sale.run(&hold(&[four]));
     assert_eq!((step.outcome(), step.events.len()), ("purchase_limit 4 2", 1), "told are the live ones");
