@@ -18,8 +18,11 @@ if known[1] then
   return { 'exists', known[1], tonumber(known[2]), known[3] }
 end
 if redis.call('EXISTS', log_key) == 1 then
-  return redis.error_reply('a log without its meta')
+  return redis.error_reply('ERR a log without its meta')
 end
+
+-- HSET would find a field without a value only when the log is born.
+assert(not policy or #ARGV % 2 == 0, 'field without a value')
 
 local log_id, mark, epoch = ARGV[1], ARGV[2], ARGV[3]
 local now = clock(0)

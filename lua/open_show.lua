@@ -22,7 +22,9 @@ end
 if wanted > known or catalog > count('catalog') then
   set_count('shows', count('shows') + (known == 0 and 1 or 0))
   set_count('sellable', count('sellable') + wanted - known)
-  set_count('catalog', math.max(catalog, count('catalog')))
+  -- An entry says absolute state: the version in force, even if this show comes with an older one.
+  catalog = math.max(catalog, count('catalog'))
+  set_count('catalog', catalog)
   touch(show)
   emit(log, table.concat({ 'show', id, int(wanted), int(catalog) }, ' '))
   commit()

@@ -78,7 +78,7 @@ end
 local function move_money(r, request, wallet, balance)
   write_balance(wallet, r.user, balance)
   emit(wallet.log, table.concat({
-    'paid', request.payment, prefixed(r.user), request.concert, r.id, int(r.amount), int(balance),
+    'paid', request.payment, prefixed(r.user), request.concert, r.show, r.id, int(r.amount), int(balance),
   }, ' '))
   set_count('revenue', count('revenue') + r.amount)
 end

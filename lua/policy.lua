@@ -14,6 +14,8 @@ if log.lost then
 end
 
 local base, json = argument_number(), argument()
+-- HSET would find a field without a value only when the entry is written and the old policy gone.
+assert((#ARGV - argument_at) % 2 == 0, 'field without a value')
 if base ~= count('policy') then
   return reply({ { 'stale_policy', count('policy') } })
 end

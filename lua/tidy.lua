@@ -17,7 +17,9 @@ local KEEP_MS = 24 * 3600 * 1000
 
 local requests = forget_requests(idem, now, TIDY_MAX)
 local before = math.min(argument_number(), now) - KEEP_MS
-local over = redis.call('ZRANGEBYSCORE', ended.key, '-inf', int(before), 'LIMIT', 0, TIDY_MAX)
+-- A request names its reservation and is due no later: reservations go when no due request is left.
+local limit = requests < TIDY_MAX and TIDY_MAX or 0
+local over = redis.call('ZRANGEBYSCORE', ended.key, '-inf', int(before), 'LIMIT', 0, limit)
 for _, id in ipairs(over) do
   put(ended, id, false)
   put(reservations, id, false)

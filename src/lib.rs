@@ -1,6 +1,15 @@
 //! Sells seats when everybody comes at once: see `docs/architecture.md`.
 
+pub mod app;
+pub mod archive;
+pub mod commands;
 pub mod config;
 pub mod domain;
+pub mod embedded;
+pub mod follow;
+pub mod http;
+pub mod live;
+pub mod loops;
+pub mod opening;
 pub mod store;
 pub mod telemetry;

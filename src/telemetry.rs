@@ -1,5 +1,7 @@
 //! What the process says about itself on stderr. Stdout belongs to the answers of commands.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, Telemetry};
@@ -24,7 +26,10 @@ pub enum Error {
 pub fn start(config: &Telemetry) -> Result<(), Error> {
     let filter = EnvFilter::try_new(&config.level)
         .map_err(|source| Error::Level { level: config.level.clone(), source })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match config.format {
         LogFormat::Pretty => lines.try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

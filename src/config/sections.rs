@@ -164,8 +164,6 @@ pub struct Log {
     pub keep_seconds: u64,
     /// Bytes of Redis at which entries go earlier; 0 is no bound.
     pub memory_max_bytes: u64,
-    /// Entries a follower takes at once.
-    pub follower_batch_entries: usize,
 }
 
 /// `[coalesce]`: bounds of one batch and of the queue before it.

@@ -51,7 +51,7 @@ impl Config {
         .collect()
     }
 
-    fn positive(&self) -> [(&'static str, u64); 15] {
+    fn positive(&self) -> [(&'static str, u64); 14] {
         let server = &self.server;
         // Sizes only ever grow on the way from usize to u64.
         let size = |value: usize| value as u64;
@@ -65,7 +65,6 @@ impl Config {
             ("redis.response_timeout_ms", self.redis.response_timeout_ms),
             ("redis.connect_timeout_ms", self.redis.connect_timeout_ms),
             ("mysql.connect_timeout_seconds", self.mysql.connect_timeout_seconds),
-            ("log.follower_batch_entries", size(self.log.follower_batch_entries)),
             ("coalesce.batch_weight", size(self.coalesce.batch_weight)),
             ("coalesce.queue_requests", size(self.coalesce.queue_requests)),
             ("worker.admit_interval_ms", self.worker.admit_interval_ms),

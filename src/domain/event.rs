@@ -4,7 +4,7 @@
 //! store a history that did not happen.
 
 use super::fields::{Fields, Malformed};
-use super::ids::{ConcertId, Id20, Mark, ShowId};
+use super::ids::{ConcertId, Id20, Mark, ReservationId, ShowId};
 use super::reservation::Seats;
 use super::time::Millis;
 
@@ -131,7 +131,7 @@ pub enum Event<'a> {
     /// Wallet: money came in.
     Charged { charge: Id20, user: &'a str, amount: i64, balance: i64, request: &'a str, fingerprint: &'a str },
     /// Wallet: money went to a concert.
-    Spent { payment: Id20, user: &'a str, concert: ConcertId, reservation: Id20, amount: i64, balance: i64 },
+    Spent { payment: Id20, user: &'a str, reservation: ReservationId, amount: i64, balance: i64 },
 }
 
 /// Which words an entry may hold: `paid` has one form in a concert's log and one in a wallet's.
@@ -234,8 +234,11 @@ impl<'a> Event<'a> {
             "paid" => Self::Spent {
                 payment: fields.parse("payment")?,
                 user: fields.text("user")?,
-                concert: ConcertId(fields.parse("concert")?),
-                reservation: fields.parse("reservation")?,
+                reservation: ReservationId {
+                    concert: ConcertId(fields.parse("concert")?),
+                    show: ShowId(fields.parse("show")?),
+                    id: fields.parse("reservation")?,
+                },
                 amount: fields.parse("amount")?,
                 balance: fields.parse("balance")?,
             },

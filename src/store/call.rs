@@ -4,13 +4,14 @@
 //! here, before anything is decided on it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use redis::{Cmd, Value};
 use tokio::time::Instant;
 
 use super::connection::{CallError, Connection};
 use super::keys;
+use super::memory::MemoryBound;
 use super::reply::{Decided, MalformedReply, Reply};
 use super::scripts::Script;
 use super::seen::SeenLogs;
@@ -75,17 +76,22 @@ pub(super) enum AskError {
 pub(super) struct Caller {
     connection: Connection,
     seen: SeenLogs,
+    memory: Arc<MemoryBound>,
     // The generation of the connection on which each log was last checked in full.
     checked: Mutex<HashMap<LogName, u64>>,
 }
 
 impl Caller {
-    pub(super) fn new(connection: Connection, seen: SeenLogs) -> Self {
-        Self { connection, seen, checked: Mutex::default() }
+    pub(super) fn new(connection: Connection, seen: SeenLogs, memory: Arc<MemoryBound>) -> Self {
+        Self { connection, seen, memory, checked: Mutex::default() }
     }
 
     pub(super) fn seen(&self) -> &SeenLogs {
         &self.seen
+    }
+
+    pub(super) fn memory(&self) -> &MemoryBound {
+        &self.memory
     }
 
     pub(super) fn connection(&self) -> &Connection {

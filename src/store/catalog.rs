@@ -103,6 +103,10 @@ impl Store {
         };
         let outcome = Outcome::new(items);
         let read = || -> Result<Birth, MalformedReply> {
+            match outcome.name()? {
+                "opened" | "exists" => {}
+                other => return Err(MalformedReply(other.to_owned())),
+            }
             Ok(Birth {
                 log_id: outcome.parse(1)?,
                 at: Offset { number: outcome.number(2)?, mark: outcome.parse(3)? },

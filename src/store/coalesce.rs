@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use super::call::{AskError, Caller, Scope};
 use super::connection::CallError;
+use super::memory::Need;
 use super::reply::{Decided, MalformedReply, Outcome};
 use super::scripts::Script;
 use super::{Answer, Failure};
@@ -28,6 +29,8 @@ pub(super) trait Verb: Send + Sync + 'static {
     type Reply: Send + 'static;
     /// Whether the script takes wallet partitions.
     const WALLETS: bool = false;
+    /// Whether it is refused when memory is short.
+    const NEED: Need = Need::Last;
 
     fn script() -> &'static Script;
 
@@ -94,6 +97,9 @@ impl<V: Verb> Lane<V> {
         request: V::Request,
         deadline: Instant,
     ) -> Result<Answer<V::Reply>, Failure> {
+        if self.caller.memory().refuses(V::NEED) {
+            return Err(Failure::Overloaded);
+        }
         let (answer, answered) = oneshot::channel();
         {
             let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,6 +10,7 @@ mod connection;
 mod engine;
 mod keys;
 pub mod log;
+mod memory;
 mod payment;
 mod pool;
 mod queue;
@@ -35,6 +36,7 @@ pub use self::catalog::{Birth, ShowOpening};
 pub use self::coalesce::Limits;
 pub use self::connection::Settings;
 pub use self::engine::{Engine, EngineError};
+pub use self::memory::MemoryBound;
 pub use self::payment::{Paid, PayRequest};
 pub use self::queue::{Admitted, Joined, PlaceState};
 pub use self::reservation::{Held, HoldRequest};
@@ -122,8 +124,19 @@ struct Inner {
 impl Store {
     /// A store of one core. `partitions` is what the installation was born with.
     pub fn new(settings: Settings, limits: Limits, partitions: u8, seen: SeenLogs) -> Result<Self, Failure> {
+        Self::bounded(settings, limits, partitions, seen, Arc::new(MemoryBound::new(0)))
+    }
+
+    /// The same with a bound of Redis's memory.
+    pub fn bounded(
+        settings: Settings,
+        limits: Limits,
+        partitions: u8,
+        seen: SeenLogs,
+        memory: Arc<MemoryBound>,
+    ) -> Result<Self, Failure> {
         let connection = Connection::new(settings).map_err(|error| Failure::Unavailable(Arc::new(error)))?;
-        let caller = Arc::new(Caller::new(connection, seen));
+        let caller = Arc::new(Caller::new(connection, seen, memory));
         let charge = Lane::new(Arc::clone(&caller), None, limits);
         Ok(Self(Arc::new(Inner { caller, limits, partitions, charge, concerts: Mutex::default() })))
     }

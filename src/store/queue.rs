@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::call::Scope;
 use super::coalesce::Verb;
+use super::memory::Need;
 use super::reply::{MalformedReply, Outcome};
 use super::scripts::{self, Script};
 use super::{Answer, Failure, Store};
@@ -63,6 +64,7 @@ pub(super) struct PlaceRequest {
 impl Verb for Join {
     type Request = UserId;
     type Reply = Joined;
+    const NEED: Need = Need::New;
 
     fn script() -> &'static Script {
         &scripts::JOIN
@@ -86,6 +88,7 @@ impl Verb for Join {
 impl Verb for Claim {
     type Request = PlaceRequest;
     type Reply = PlaceState;
+    const NEED: Need = Need::Kept;
 
     fn script() -> &'static Script {
         &scripts::CLAIM

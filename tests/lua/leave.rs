@@ -41,6 +41,20 @@ async fn an_active_place_ends_by_the_reason_that_came_first() {
 }
 
 #[tokio::test]
+async fn a_place_that_nobody_claimed_in_time_ends_as_unclaimed() {
+    let mut world = a_line().await;
+    world.run(&leave(&[&["a", "1"]]));
+    world.run(&Call::one("admit", &[]));
+    let gone = ["active/c: gone", "place/c: gone", "unclaimed/c: gone"];
+    let saved = world.save();
+    for (ms, reason) in [(59_999, "left"), (60_000, "unclaimed"), (600_000, "lapsed")] {
+        world.load(&saved);
+        world.at(ms);
+        world.run(&leave(&[&["c", "3"]])).is(&["left"], &[&format!("ended 3 1:c {reason}")], &gone);
+    }
+}
+
+#[tokio::test]
 async fn promises() {
     let mut world = a_line().await;
     let call = leave(&[&["a", "1"], &["c", "3"], &["b", "2"], &["nobody", "9"]]);

@@ -17,7 +17,7 @@ async fn all_that_a_payment_writes() {
     sale.at(1000);
     sale.run(&pay(&[Pay { key: "k", ..Pay::new("a", "r1", "p1") }])).is(
         &["paid r1 12 p1 3:500,1:700 1200 3800"],
-        &["paid r1 12 1:a p1 1200 3800 3:500,1:700 8:1:apay:k f2", "w00 paid p1 1:a 7 r1 1200 3800"],
+        &["paid r1 12 1:a p1 1200 3800 3:500,1:700 8:1:apay:k f2", "w00 paid p1 1:a 7 12 r1 1200 3800"],
         &[
             "expiry/r1: gone",
             "idem/1:apay:k: f2 p1 r1",
@@ -34,7 +34,7 @@ async fn all_that_a_payment_writes() {
     );
     sale.run(&pay(&[Pay::new("a", "r2", "p2")])).is(
         &["paid r2 12 p2 5:900 900 2900"],
-        &["paid r2 12 1:a p2 900 2900 5:900 0: -", "ended 1 1:a paid", "w00 paid p2 1:a 7 r2 900 2900"],
+        &["paid r2 12 1:a p2 900 2900 5:900 0: -", "ended 1 1:a paid", "w00 paid p2 1:a 7 12 r2 900 2900"],
         &[
             "active/a: gone",
             "expiry/r2: gone",
@@ -152,9 +152,9 @@ async fn requests_of_one_batch_are_decided_in_order() {
             "paid r4 13 1:b p4 50 10 0:50 0: -",
             "ended 2 1:b paid",
             "paid r3 12 1:a p5 3000 800 6:3000 0: -",
-            "w00 paid p1 1:a 7 r1 1200 3800",
-            "w00 paid p5 1:a 7 r3 3000 800",
-            "w01 paid p4 1:b 7 r4 50 10",
+            "w00 paid p1 1:a 7 12 r1 1200 3800",
+            "w00 paid p5 1:a 7 12 r3 3000 800",
+            "w01 paid p4 1:b 7 13 r4 50 10",
         ],
         &[
             "active/b: gone",

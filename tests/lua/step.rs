@@ -7,6 +7,15 @@ use super::state::{State, relative, text};
 
 const NO_MARK: &str = "0000000000000000";
 
+/// A call as it was made.
+pub(crate) struct Made<'a> {
+    pub(crate) call: &'a Call,
+    /// Of the entries that it may append.
+    pub(crate) mark: &'a str,
+    /// What the clock said, ms.
+    pub(crate) clock: i64,
+}
+
 /// One call, seen from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
@@ -19,9 +28,10 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// Compares what a call with the mark `mark` did. Panics unless each of its logs got at most one entry, the next one,
+    /// Compares what a call did. Panics unless each of its logs got at most one entry, the next one,
     /// with its head and its `meta` as formats 1 and 2 want them, and unless the reply tells where they stand.
-    pub(crate) fn new(call: &Call, mark: &str, reply: &Value, before: &State, after: &State) -> Self {
+    pub(crate) fn new(made: &Made<'_>, reply: &Value, before: &State, after: &State) -> Self {
+        let Made { call, mark, clock } = *made;
         let mut changes = before.changes(after);
         let mut events = Vec::new();
         for log in call.logs() {
@@ -35,16 +45,17 @@ impl Step {
             let mut meta = |field: &str| changes.remove(&format!("{prefix}meta/{field}"));
             assert_eq!(meta("number"), Some((number + 1).to_string()), "number of {log}");
             assert_eq!(meta("mark").as_deref(), Some(mark), "mark of {log}");
-            // Unchanged when two calls fall into one millisecond.
+            // Not among the changes when two calls fall into one millisecond.
             meta("time");
-            let time = after.get(&format!("{prefix}meta/time")).unwrap();
+            let time = at_time(clock, &format!("{prefix}meta/time"), before);
+            assert_eq!(after.get(&format!("{prefix}meta/time")), Some(time.as_str()), "time of {log}");
             assert_eq!(head, format!("1 {mark} {last} {time}"), "head of the entry of {log}");
             let body = body.strip_suffix('\n').expect("an entry ends with its last event's line");
             let named = if log == "c7" { String::new() } else { format!("{log} ") };
             events.extend(body.split('\n').map(|event| format!("{named}{}", relative(event))));
         }
         let changes = changes.iter().map(|(path, value)| format!("{path}: {}", relative(value))).collect();
-        Self { outcomes: outcomes(call, reply, after), events, changes }
+        Self { outcomes: outcomes(made, reply, before, after), events, changes }
     }
 
     /// Panics with both sides unless the call answered and did exactly this.
@@ -91,7 +102,8 @@ fn difference(expected: &Step, found: &Step) -> String {
 }
 
 /// The outcomes of a reply whose head, and whose wallet positions, are those of the state.
-fn outcomes(call: &Call, reply: &Value, after: &State) -> Vec<String> {
+fn outcomes(made: &Made<'_>, reply: &Value, before: &State, after: &State) -> Vec<String> {
+    let call = made.call;
     let Value::Array(items) = reply else { panic!("{} answered {reply:?}", call.verb) };
     let is_ok = matches!(&items[0], Value::BulkString(name) if name == b"ok");
     if !is_ok {
@@ -104,8 +116,7 @@ fn outcomes(call: &Call, reply: &Value, after: &State) -> Vec<String> {
     let head: Vec<_> = items[1..4].iter().map(text).collect();
     if call.logs().first().is_some_and(|log| log == "c7") {
         assert_eq!(head, ["log_id", "number", "mark"].map(|field| meta("c7", field)), "head of the reply");
-        let now: i64 = text(&items[4]).parse().unwrap();
-        assert!(now >= meta("c7", "time").parse().unwrap(), "the reply is of {now}");
+        assert_eq!(text(&items[4]), at_time(made.clock, "meta/time", before), "time of the reply");
     } else {
         assert_eq!(head, ["", "0", ""], "head of the reply");
     }
@@ -123,4 +134,9 @@ fn outcomes(call: &Call, reply: &Value, after: &State) -> Vec<String> {
         }
     }
     outcomes
+}
+
+/// The time of a call on a log whose last is at `path`: never backwards.
+fn at_time(clock: i64, path: &str, before: &State) -> String {
+    before.get(path).map_or(0, |time| time.parse().unwrap()).max(clock).to_string()
 }

@@ -5,7 +5,7 @@ use redis::{Commands, Connection, Value};
 use super::call::{CONCERT, Call, LOG_ID, Seen};
 use super::script::{self, Prelude};
 use super::state::{State, T};
-use super::step::Step;
+use super::step::{Made, Step};
 use crate::support::redis::Redis;
 
 /// The policy that every concert begins with.
@@ -26,6 +26,7 @@ const POLICY: [(&str, &str); 10] = [
 pub(crate) struct World {
     connection: Connection,
     prelude: Prelude,
+    clock: i64,
     marks: u64,
     _redis: Redis,
 }
@@ -33,6 +34,7 @@ pub(crate) struct World {
 /// All keys as they were.
 pub(crate) struct Saved {
     keys: Vec<(String, Vec<u8>)>,
+    clock: i64,
     marks: u64,
 }
 
@@ -41,7 +43,7 @@ impl World {
     pub(crate) async fn empty() -> Self {
         let redis = Redis::start().await;
         let connection = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
-        let mut world = Self { connection, prelude: Prelude::Clock, marks: 0, _redis: redis };
+        let mut world = Self { connection, prelude: Prelude::Clock, clock: T, marks: 0, _redis: redis };
         world.at(0);
         world
     }
@@ -62,7 +64,8 @@ impl World {
 
     /// The clock stands at [`T`] + `ms`.
     pub(crate) fn at(&mut self, ms: i64) {
-        let () = self.connection.set("{test}:clock", T + ms).unwrap();
+        self.clock = T + ms;
+        let () = self.connection.set("{test}:clock", self.clock).unwrap();
     }
 
     /// From now on request `request` (from 1) of each batch throws at its assignment `assignment` (from 1); 0: when it has
@@ -83,7 +86,8 @@ impl World {
         let mark = self.next_mark();
         let arguments = call.arguments(&mark, |log| self.seen_in(&before, log));
         let reply = self.eval(call.verb, &call.keys(), &arguments).unwrap();
-        Step::new(call, &mark, &reply, &before, &self.state())
+        let made = Made { call, mark: &mark, clock: self.clock };
+        Step::new(&made, &reply, &before, &self.state())
     }
 
     /// Runs a verb with these KEYS and ARGV as they are.
@@ -173,7 +177,7 @@ impl World {
             let dump = redis::cmd("DUMP").arg(&name).query(&mut self.connection).unwrap();
             keys.push((name, dump));
         }
-        Saved { keys, marks: self.marks }
+        Saved { keys, clock: self.clock, marks: self.marks }
     }
 
     /// Everything is as it was saved, the next mark too.
@@ -183,7 +187,7 @@ impl World {
             let mut command = redis::cmd("RESTORE");
             let () = command.arg(name).arg(0).arg(dump).query(&mut self.connection).unwrap();
         }
-        self.marks = saved.marks;
+        (self.clock, self.marks) = (saved.clock, saved.marks);
     }
 
     fn next_mark(&mut self) -> String {

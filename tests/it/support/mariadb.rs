@@ -32,7 +32,7 @@ pub(crate) struct MariaDb {
     folder: PathBuf,
     running: Option<Running>,
     /// Removes the folder; absent for the shared one, which a shell removes after us.
-    _temporary: Option<TempDir>,
+    temporary: Option<TempDir>,
 }
 
 impl MariaDb {
@@ -45,16 +45,7 @@ impl MariaDb {
 
     /// A server of one test's own, to be killed and started again.
     pub(crate) async fn start() -> Self {
-        let start = || {
-            let temporary = tempfile::Builder::new().prefix("onsale-mariadb-").tempdir();
-            let temporary = temporary.expect("a temporary folder");
-            let mut server =
-                Self { folder: temporary.path().to_owned(), running: None, _temporary: Some(temporary) };
-            server.install();
-            server.restart();
-            server
-        };
-        tokio::task::spawn_blocking(start).await.expect("MariaDB starts")
+        tokio::task::spawn_blocking(Self::start_in_its_own_folder).await.expect("MariaDB starts")
     }
 
     /// The address of a fresh, empty database (utf8mb4) in this server.
@@ -90,8 +81,8 @@ impl MariaDb {
     pub(crate) fn restart(&mut self) {
         self.running = None;
         let log = self.folder.join("mariadb.log");
-        let mut command = bound_to_us(&find_program("mariadbd").expect("install MariaDB: make install"));
-        command.arg("--no-defaults").arg(format!("--datadir={}", self.data().display()));
+        let program = find_program("mariadbd").expect("install MariaDB: make install");
+        let mut command = self.order(&program);
         command.arg(format!("--socket={}", self.socket().display()));
         command.arg(format!("--pid-file={}", self.folder.join("mariadb.pid").display()));
         command.args(["--skip-networking", "--skip-name-resolve", "--max-connections=500"]).args(as_root());
@@ -113,13 +104,20 @@ impl MariaDb {
         self.folder.join("data")
     }
 
-    /// The server of this process. Statics are never dropped, so a shell waits for our end and then clears away.
-    fn start_shared() -> Self {
+    fn start_in_its_own_folder() -> Self {
         let temporary = tempfile::Builder::new().prefix("onsale-mariadb-").tempdir();
-        let folder = temporary.expect("a temporary folder").keep();
-        let mut server = Self { folder, running: None, _temporary: None };
+        let temporary = temporary.expect("a temporary folder");
+        let mut server =
+            Self { folder: temporary.path().to_owned(), running: None, temporary: Some(temporary) };
         server.install();
         server.restart();
+        server
+    }
+
+    /// The server of this process. Statics are never dropped, so a shell waits for our end and then clears away.
+    fn start_shared() -> Self {
+        let mut server = Self::start_in_its_own_folder();
+        server.folder = server.temporary.take().expect("just made").keep();
         let id = server.running.as_ref().expect("just started").id().to_string();
         let clear = "cat; while kill -0 \"$1\" 2>/dev/null; do sleep 0.1; done; rm -rf \"$2\"";
         let mut command = Command::new("sh");
@@ -131,13 +129,21 @@ impl MariaDb {
         server
     }
 
+    /// A command of MariaDB's on our folders. It sweeps the folder for temporary files when it starts: in a shared one
+    /// it would take another's away.
+    fn order(&self, program: &Path) -> Command {
+        let mut command = bound_to_us(program);
+        command.arg("--no-defaults").arg(format!("--datadir={}", self.data().display()));
+        command.env("TMPDIR", &self.folder);
+        command
+    }
+
     fn install(&self) {
         let program = find_program("mariadb-install-db").expect("install MariaDB: make install");
         let log = self.folder.join("install.log");
         let log_file = File::create(&log).expect("its folder is ours");
         fs::create_dir(self.data()).expect("its folder is ours");
-        let mut command = bound_to_us(&program);
-        command.arg("--no-defaults").arg(format!("--datadir={}", self.data().display()));
+        let mut command = self.order(&program);
         command.args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]);
         command.args(["--innodb-log-file-size=16M"]).args(as_root());
         command.stdin(Stdio::null()).stdout(log_file).stderr(Stdio::null());

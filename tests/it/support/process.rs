@@ -67,7 +67,8 @@ impl Process {
             None
         };
         let address = tokio::time::timeout(deadline, address).await.ok().flatten();
-        address.unwrap_or_else(|| panic!("onsale is not ready: {}", self.log()))
+        let ended = self.running.ended();
+        address.unwrap_or_else(|| panic!("onsale is not ready (ended: {ended:?}): {}", self.log()))
     }
 
     /// Its process id.

@@ -1,0 +1,70 @@
+//! What every command stands on: MySQL, Redis, and the logs of the wallets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Error, START};
+use crate::archive::Archive;
+use crate::config::Config;
+use crate::opening::Opening;
+use crate::store::log::Tail;
+use crate::store::{Engine, Limits, MemoryBound, SeenLogs, Settings, Store};
+
+/// The two engines, checked, with what this process has seen of their logs.
+pub(super) struct Installation {
+    pub(super) archive: Archive,
+    pub(super) seen: SeenLogs,
+    pub(super) engine: Engine,
+    settings: Settings,
+    limits: Limits,
+    partitions: u8,
+    memory: Arc<MemoryBound>,
+}
+
+impl Installation {
+    /// Connects, checks the engine's settings and makes sure that the wallets' logs are born.
+    pub(super) async fn connect(config: &Config) -> Result<Self, Error> {
+        let archive = Archive::connect(&config.mysql).await?;
+        let settings = Settings {
+            url: config.redis.url.expose().to_owned(),
+            response_timeout: Duration::from_millis(config.redis.response_timeout_ms),
+            connect_timeout: Duration::from_millis(config.redis.connect_timeout_ms),
+        };
+        let limits = Limits {
+            batch_weight: config.coalesce.batch_weight,
+            queue_requests: config.coalesce.queue_requests,
+        };
+        let partitions = u8::try_from(config.wallet.partitions).unwrap_or(u8::MAX);
+        let seen = SeenLogs::default();
+        let memory = Arc::new(MemoryBound::new(config.log.memory_max_bytes));
+        let store = Store::new(settings.clone(), limits, partitions, seen.clone())?;
+        let engine = store.check_engine(Instant::now() + START).await?;
+        tracing::info!(
+            engine = engine.name,
+            version = engine.version,
+            durable = engine.durable,
+            "Redis is fit"
+        );
+        let installation = Self { archive, seen, engine, settings, limits, partitions, memory };
+        installation.opening()?.wallets(Instant::now() + START).await?;
+        Ok(installation)
+    }
+
+    /// A store for one core or loop.
+    pub(super) fn store(&self) -> Result<Store, Error> {
+        let (settings, memory) = (self.settings.clone(), Arc::clone(&self.memory));
+        Ok(Store::bounded(settings, self.limits, self.partitions, self.seen.clone(), memory)?)
+    }
+
+    /// A reader of logs for one follower.
+    pub(super) fn tail(&self) -> Result<Tail, Error> {
+        Ok(Tail::new(&self.settings)?)
+    }
+
+    /// What puts concerts and shows on sale.
+    pub(super) fn opening(&self) -> Result<Opening, Error> {
+        Ok(Opening::new(self.archive.clone(), self.store()?, self.tail()?))
+    }
+}

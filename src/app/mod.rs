@@ -1,0 +1,171 @@
+//! The application as the commands see it: schema, catalog, server and loops.
+//!
+//! Composes the parts and owns their order: logs are born before anything is shown, views are warm before anything is
+//! served, the loops run until the last request is answered.
+
+mod import;
+mod installation;
+mod serve;
+mod work;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use crate::archive::{self, Archive};
+use crate::config::{self, Config, Mysql};
+use crate::follow::LiveFollower;
+use crate::http::{Health, InvalidKey, ServeError};
+use crate::live::Live;
+use crate::loops::{self, CatalogError, CatalogLoop};
+use crate::opening::OpeningError;
+use crate::store::log::ReadError;
+use crate::store::{EngineError, Failure};
+
+pub use self::import::import;
+use self::installation::Installation;
+
+/// Which parts run in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roles {
+    /// The HTTP server.
+    pub serve: bool,
+    /// The loops.
+    pub work: bool,
+}
+
+/// Why the application does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The archive.
+    #[error("MySQL can't be used")]
+    Archive(#[from] archive::Error),
+    /// The store.
+    #[error("Redis can't be used")]
+    Store(#[from] Failure),
+    /// The engine's settings.
+    #[error("Redis is not fit")]
+    Engine(#[from] EngineError),
+    /// The logs.
+    #[error("the logs can't be read")]
+    Read(#[from] ReadError),
+    /// The birth of a log, a show or a policy.
+    #[error("a sale can't be opened")]
+    Opening(#[from] OpeningError),
+    /// The catalog in MySQL.
+    #[error("the catalog can't be read")]
+    Catalog(#[from] CatalogError),
+    /// A file of the catalog.
+    #[error("{file} is no catalog")]
+    File {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A secret.
+    #[error("a key can't be read")]
+    Key(#[from] config::Error),
+    /// An identity key.
+    #[error("an identity key can't be used")]
+    IdentityKey(#[from] InvalidKey),
+    /// A listener.
+    #[error("can't listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The recorder of metrics.
+    #[error("metrics can't be recorded")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// The server.
+    #[error("the HTTP server failed")]
+    Serve(#[from] ServeError),
+    /// The views never became whole.
+    #[error("the live views are not whole after {0:?}")]
+    Cold(Duration),
+}
+
+/// How long a start may wait for each of its parts.
+const START: Duration = Duration::from_secs(30);
+
+/// Catalog changes that wait for the loop; one more waits in its follower.
+const CHANGES: usize = 64;
+
+/// Brings the schema up to date.
+pub async fn migrate(mysql: &Mysql) -> Result<(), Error> {
+    Ok(Archive::connect(mysql).await?.migrate().await?)
+}
+
+/// Runs until `shutdown` says true and all that was begun is finished. Says on `ready` where it serves.
+pub async fn run(
+    config: Config,
+    roles: Roles,
+    ready: oneshot::Sender<SocketAddr>,
+    mut shutdown: watch::Receiver<bool>,
+) -> Result<(), Error> {
+    let installation = Installation::connect(&config).await?;
+    let live = Live::new();
+    loops::load(&installation.archive, &installation.seen, &live).await?;
+
+    // The loops outlive the server: what its last requests did still reaches the archive.
+    let (stop, stopping) = watch::channel(false);
+    let (mysql_well, mysql) = watch::channel(true);
+    let (changed_in, changed) = mpsc::channel(CHANGES);
+    let mut tasks = JoinSet::new();
+    let follower = LiveFollower::new(live.clone(), installation.store()?, installation.tail()?, changed_in);
+    tasks.spawn(follower.run(stopping.clone()));
+    let catalog = CatalogLoop {
+        archive: installation.archive.clone(),
+        live: live.clone(),
+        store: installation.store()?,
+        changed,
+        well: mysql_well,
+    };
+    tasks.spawn(catalog.run(stopping.clone()));
+    tasks.spawn(loops::memory(installation.store()?, stopping.clone()));
+    warm(&live).await?;
+    let archived = if roles.work {
+        Some(work::start(&config, &installation, &live, &mut tasks, &stopping).await?)
+    } else {
+        None
+    };
+    let outcome = if roles.serve {
+        let health = std::sync::Arc::new(Health::default());
+        let parts = serve::Parts { config: &config, installation: &installation, live: &live, health, mysql };
+        serve::serve(parts, ready, shutdown).await
+    } else {
+        // Whether it says true or its sender is gone: stop.
+        let _ = shutdown.wait_for(|stop| *stop).await;
+        Ok(())
+    };
+    if let Some(archived) = archived {
+        work::drain(&installation, archived).await;
+    }
+    stop.send_replace(true);
+    tasks.join_all().await;
+    outcome
+}
+
+/// Waits until every view of a selling concert is whole.
+async fn warm(live: &Live) -> Result<(), Error> {
+    let deadline = Instant::now() + START;
+    for view in live.concerts().iter() {
+        let mut changes = view.changes();
+        let whole = async {
+            while !view.warm() && !view.recovering() {
+                // Its sender lives as long as the view.
+                let _ = tokio::time::timeout(Duration::from_millis(10), changes.changed()).await;
+            }
+        };
+        timeout_at(deadline, whole).await.map_err(|_| Error::Cold(START))?;
+    }
+    Ok(())
+}

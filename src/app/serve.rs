@@ -1,0 +1,173 @@
+//! The two listeners of a server.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+
+use super::Error;
+use super::installation::Installation;
+use crate::config::{self, Config, IdentityKey, KeyMaterial, TopUp};
+use crate::domain::queue_token;
+use crate::http::{self, Context, Durability, Health, IdentityKeys, Material, Operations, Server, Settings};
+use crate::live::Live;
+
+/// Buckets of every histogram of seconds: those of OpenTelemetry's HTTP conventions.
+const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// Between two upkeeps of the recorder; without them histograms grow as long as nobody scrapes.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// What a server is made of.
+pub(super) struct Parts<'a> {
+    pub(super) config: &'a Config,
+    pub(super) installation: &'a Installation,
+    pub(super) live: &'a Live,
+    pub(super) health: Arc<Health>,
+    /// Whether MySQL answers.
+    pub(super) mysql: watch::Receiver<bool>,
+}
+
+/// Serves until `shutdown` says true and all is drained.
+pub(super) async fn serve(
+    parts: Parts<'_>,
+    ready: oneshot::Sender<SocketAddr>,
+    shutdown: watch::Receiver<bool>,
+) -> Result<(), Error> {
+    let Parts { config, installation, live, health, mysql } = parts;
+    let prometheus = recorder()?;
+    let settings = Arc::new(settings(config, installation));
+    let listen = |address, source| Error::Listen { address, source };
+    let server = Server::bind(config.server.listen, Arc::clone(&settings))
+        .map_err(|source| listen(config.server.listen, source))?;
+    let operations = TcpListener::bind(config.server.ops_listen)
+        .await
+        .map_err(|source| listen(config.server.ops_listen, source))?;
+    let make = contexts(config, installation, live, settings)?;
+    let address = server.address();
+
+    let (stop, stopping) = watch::channel(false);
+    let answers =
+        Operations { prometheus: prometheus.clone(), health: Arc::clone(&health), live: live.clone() };
+    let background = tokio::spawn(answers.run(operations, stopping));
+    let upkeep = tokio::spawn(keep_up(prometheus, Arc::clone(&health), mysql));
+    let mut running = pin!(server.run(make, Arc::clone(&health), shutdown));
+    let outcome = tokio::select! {
+        outcome = &mut running => outcome,
+        () = health.wait_serving() => {
+            // Nobody listens when the command has given up.
+            let _ = ready.send(address);
+            running.await
+        }
+    };
+    stop.send_replace(true);
+    upkeep.abort();
+    // Its end is that of the process.
+    let _ = background.await;
+    Ok(outcome?)
+}
+
+fn recorder() -> Result<PrometheusHandle, Error> {
+    let seconds = Matcher::Suffix("_seconds".to_owned());
+    Ok(PrometheusBuilder::new().set_buckets_for_metric(seconds, &SECONDS)?.install_recorder()?)
+}
+
+async fn keep_up(prometheus: PrometheusHandle, health: Arc<Health>, mysql: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(UPKEEP);
+    loop {
+        ticks.tick().await;
+        prometheus.run_upkeep();
+        health.set_degraded("mysql", !*mysql.borrow());
+    }
+}
+
+fn settings(config: &Config, installation: &Installation) -> Settings {
+    let (server, wallet) = (&config.server, &config.wallet);
+    let seconds = Duration::from_secs;
+    Settings {
+        cores: match server.runtimes {
+            0 => std::thread::available_parallelism().map_or(1, Into::into),
+            cores => cores,
+        },
+        max_connections: server.max_connections,
+        max_body_bytes: server.max_body_bytes,
+        header_read_timeout: seconds(server.header_read_timeout_seconds),
+        body_read_timeout: seconds(server.body_read_timeout_seconds),
+        keep_alive_idle: seconds(server.keep_alive_idle_seconds),
+        request_deadline: Duration::from_millis(server.request_deadline_ms),
+        drain: seconds(server.drain_seconds),
+        durability: if installation.engine.durable { Durability::Disk } else { Durability::Memory },
+        wallet: http::Wallet {
+            currency: wallet.currency.clone(),
+            top_up: match wallet.top_up {
+                TopUp::Own => http::TopUp::Themselves,
+                TopUp::Cashier => http::TopUp::Cashier,
+                TopUp::Gateway => http::TopUp::Gateway,
+            },
+            charge_min: wallet.charge_min,
+            charge_max: wallet.charge_max,
+            charge_needs_active: wallet.charge_needs_active,
+        },
+    }
+}
+
+fn identity_keys(config: &Config) -> Result<IdentityKeys, Error> {
+    let mut keys = Vec::new();
+    for IdentityKey { kid, alg, material } in config.identity.read_keys()? {
+        let alg = match alg {
+            config::Algorithm::HS256 => http::Algorithm::Hs256,
+            config::Algorithm::RS256 => http::Algorithm::Rs256,
+            config::Algorithm::ES256 => http::Algorithm::Es256,
+            config::Algorithm::EdDSA => http::Algorithm::EdDsa,
+        };
+        match material {
+            KeyMaterial::Shared(secret) => {
+                let material = Material::Secret(secret.expose().to_vec());
+                keys.push(http::IdentityKey { kid, alg, material });
+            }
+            KeyMaterial::Jwks(text) => keys.extend(http::IdentityKey::from_jwks(alg, &text)?),
+        }
+    }
+    let (issuer, audience) = (config.identity.issuer.as_deref(), config.identity.audience.as_deref());
+    Ok(IdentityKeys::new(&keys, issuer, audience)?)
+}
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// What makes the context of each core, on that core's runtime.
+fn contexts(
+    config: &Config,
+    installation: &Installation,
+    live: &Live,
+    settings: Arc<Settings>,
+) -> Result<impl Fn(usize) -> std::future::Ready<Result<Context, Source>> + Clone + Send + use<>, Error> {
+    let identity = Arc::new(identity_keys(config)?);
+    let secrets: Vec<_> =
+        config.queue_token.read_keys()?.iter().map(|secret| secret.expose().to_vec()).collect();
+    let queue_keys = queue_token::Keys::new(&secrets);
+    let seed = config.ticket.read_seed()?;
+    let seed = seed.expose().try_into().expect("the configuration checks the length of the seed");
+    let ticket_key = SigningKey::from_bytes(seed);
+    let cores: Vec<_> = (0..settings.cores)
+        .map(|_| Ok((installation.store()?, installation.opening()?)))
+        .collect::<Result<_, Error>>()?;
+    let (archive, live) = (installation.archive.clone(), live.clone());
+    Ok(move |core: usize| {
+        let (store, opening) = cores[core].clone();
+        std::future::ready(Ok(Context::new(http::Parts {
+            store,
+            opening,
+            live: live.clone(),
+            archive: archive.clone(),
+            identity: Arc::clone(&identity),
+            queue_keys: queue_keys.clone(),
+            ticket_key: ticket_key.clone(),
+            settings: Arc::clone(&settings),
+        })))
+    })
+}

@@ -1,0 +1,90 @@
+//! The loops of a worker: admission, expiry, the archive follower, trimming.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use super::installation::Installation;
+use super::{Error, import};
+use crate::config::Config;
+use crate::follow::{Applied, ArchiveFollower};
+use crate::live::Live;
+use crate::loops::{self, Trimming};
+use crate::opening::OpeningError;
+use crate::store::Failure;
+
+/// How long a worker that stops waits for the archive to have all that was seen; the next start finds the rest.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Starts them. Answers how far the archive is.
+pub(super) async fn start(
+    config: &Config,
+    installation: &Installation,
+    live: &Live,
+    tasks: &mut JoinSet<()>,
+    stopping: &watch::Receiver<bool>,
+) -> Result<watch::Receiver<Applied>, Error> {
+    resume(installation).await?;
+    let millis = Duration::from_millis;
+    let worker = &config.worker;
+    let admission = loops::admission(
+        installation.store()?,
+        live.clone(),
+        millis(worker.admit_interval_ms),
+        stopping.clone(),
+    );
+    let expiry = loops::expiry(
+        installation.store()?,
+        live.clone(),
+        millis(worker.expire_interval_ms),
+        stopping.clone(),
+    );
+    let (follower, applied) = ArchiveFollower::new(installation.archive.clone(), installation.tail()?);
+    let trimming = Trimming {
+        store: installation.store()?,
+        applied: applied.clone(),
+        period: millis(worker.trim_interval_ms),
+        keep: Duration::from_secs(config.log.keep_seconds),
+    };
+    tasks.spawn(admission);
+    tasks.spawn(expiry);
+    tasks.spawn(follower.run(stopping.clone()));
+    tasks.spawn(loops::trimming(trimming, stopping.clone()));
+    Ok(applied)
+}
+
+/// Finishes openings that broke off between MySQL and Redis.
+async fn resume(installation: &Installation) -> Result<(), Error> {
+    let opening = installation.opening()?;
+    for concert in installation.archive.concerts().await? {
+        match import::open(&installation.archive, &opening, concert.concert, None).await {
+            Ok(()) => {}
+            // A stopped concert stays as it is until it is recovered; the others go on.
+            Err(Error::Opening(
+                OpeningError::Recovering(log) | OpeningError::Store(Failure::Stopped(log)),
+            )) => tracing::warn!(%log, "the log is stopped"),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Waits, bounded, until the archive has every entry that this process has seen.
+pub(super) async fn drain(installation: &Installation, mut applied: watch::Receiver<Applied>) {
+    let seen = &installation.seen;
+    let level = applied.wait_for(|applied| {
+        let behind = |(log, offset): (&_, &crate::domain::ids::Offset)| {
+            seen.get(*log).is_some_and(|seen| !seen.is_lost() && seen.offset().number > offset.number)
+        };
+        !applied.iter().any(behind)
+    });
+    let begun = Instant::now();
+    if timeout(DRAIN, level).await.is_err() {
+        tracing::warn!(
+            waited_ms = begun.elapsed().as_millis(),
+            "the archive is not level; the next start goes on"
+        );
+    }
+}

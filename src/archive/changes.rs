@@ -1,0 +1,112 @@
+//! What a transaction has to write: the events of its batches, collapsed.
+//!
+//! States that follow each other within one transaction are written once, so a busy log costs the archive less for
+//! each event, not more. The result depends on the entries alone: however they are cut into transactions, the
+//! tables end up the same.
+
+use std::collections::BTreeMap;
+
+use sqlx::mysql::MySqlConnection;
+
+use super::Error;
+use super::concert::apply_policy;
+use super::log::{self, EventRow, LogBatch};
+use super::payment::Payments;
+use super::queue::Places;
+use super::reservation::{self, Reservations};
+use super::rows;
+use super::wallet::{self, Ledger};
+use crate::domain::event::{Entry, Event, LogKind};
+use crate::domain::fields::Malformed;
+use crate::domain::ids::{ConcertId, LogName, Mark, Offset};
+
+/// Everything that one archive transaction writes besides the offsets.
+#[derive(Debug, Default)]
+pub(super) struct Changes<'a> {
+    /// Log id and epoch, with the offset before the entry that says so.
+    opened: Vec<(LogName, Offset, Mark, u32)>,
+    events: Vec<EventRow<'a>>,
+    places: Places<'a>,
+    reservations: Reservations<'a>,
+    payments: Payments<'a>,
+    ledger: Ledger<'a>,
+    /// The last policy of each concert: version and JSON.
+    policies: BTreeMap<ConcertId, (u64, &'a str)>,
+}
+
+impl<'a> Changes<'a> {
+    /// Takes a batch in and answers the offset that it reaches.
+    pub(super) fn take(&mut self, batch: &'a LogBatch) -> Result<Offset, Error> {
+        let kind = match batch.log {
+            LogName::Concert(_) => LogKind::Concert,
+            LogName::Wallet(_) => LogKind::Wallet,
+        };
+        let mut offset = batch.from;
+        for (number, text) in &batch.entries {
+            let malformed = |source| Error::Entry { log: batch.log, number: *number, source };
+            let entry = Entry::decode(kind, text).map_err(malformed)?;
+            if *number != offset.number + 1 || entry.previous != offset.mark {
+                return Err(Error::Discontinuity { log: batch.log, expected: offset, found: *number });
+            }
+            self.take_entry(batch.log, offset, &entry)?;
+            offset = Offset { number: *number, mark: entry.mark };
+            let event =
+                EventRow { log: batch.log, number: *number, mark: entry.mark, at: entry.at, body: text };
+            self.events.push(event);
+        }
+        Ok(offset)
+    }
+
+    fn take_entry(&mut self, log: LogName, before: Offset, entry: &Entry<'a>) -> Result<(), Error> {
+        let number = before.number + 1;
+        for (ordinal, event) in entry.events.iter().enumerate() {
+            if let Event::Opened { log_id, epoch } = *event {
+                self.opened.push((log, before, log_id, epoch));
+                continue;
+            }
+            match log {
+                LogName::Concert(concert) => {
+                    self.take_concert(reservation::Place { concert, number, at: entry.at }, event)?;
+                }
+                LogName::Wallet(_) => {
+                    // 65,535 events of one script call would be a second of Redis; no batch is near it.
+                    let source = Malformed { field: "number of events", at: 0 };
+                    let ordinal = u16::try_from(ordinal).map_err(|_| Error::Entry { log, number, source })?;
+                    self.ledger.take(wallet::Place { log, number, ordinal, at: entry.at }, event);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_concert(&mut self, place: reservation::Place, event: &Event<'a>) -> Result<(), Error> {
+        match event {
+            Event::Policy { version, json } => {
+                self.policies.insert(place.concert, (*version, json));
+            }
+            Event::Paid(paid) => self.payments.take(place, paid)?,
+            _ => {}
+        }
+        self.places.take(place.concert, place.at, event);
+        self.reservations.take(place, event);
+        Ok(())
+    }
+
+    /// Writes all of it; the caller's transaction owns the logs already.
+    pub(super) async fn write(self, connection: &mut MySqlConnection) -> Result<(), Error> {
+        for (log, expected, log_id, epoch) in self.opened {
+            if !log::open(connection, log, log_id, epoch).await? {
+                return Err(Error::Discontinuity { log, expected, found: expected.number + 1 });
+            }
+        }
+        rows::write(connection, &self.events).await?;
+        self.places.write(connection).await?;
+        self.reservations.write(connection).await?;
+        self.payments.write(connection).await?;
+        self.ledger.write(connection).await?;
+        for (concert, (version, json)) in self.policies {
+            apply_policy(connection, concert, version, json).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,191 @@
+//! Reservations: a row each; one that is held and paid within one transaction is written once.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use sqlx::mysql::MySqlConnection;
+
+use super::Error;
+use super::rows::{self, Query, Row};
+use crate::domain::event::{Event, Freed, Held, Paid};
+use crate::domain::ids::{ConcertId, Id20, LogName, ShowId};
+use crate::domain::reservation::{Seats, Status};
+use crate::domain::time::Millis;
+
+/// What one transaction does to a reservation.
+#[derive(Debug)]
+struct Changed<'a> {
+    concert: ConcertId,
+    reservation: Id20,
+    show: ShowId,
+    user: &'a str,
+    status: Status,
+    seats: Seats,
+    /// Amount, time of creation and end; `None`: held in an earlier transaction, so the row exists.
+    held: Option<(i64, Millis, Millis)>,
+    ended: Option<Millis>,
+    payment: Option<Id20>,
+    /// As in the column: `12,15`.
+    entries: String,
+}
+
+/// The reservations that one transaction changes.
+#[derive(Debug, Default)]
+pub(super) struct Reservations<'a> {
+    changed: Vec<Changed<'a>>,
+    by_id: HashMap<(ConcertId, Id20), usize>,
+}
+
+/// Where an event stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) concert: ConcertId,
+    /// Number of the entry.
+    pub(super) number: u64,
+    /// Time of the entry.
+    pub(super) at: Millis,
+}
+
+impl<'a> Reservations<'a> {
+    /// Takes a change of a reservation in; other events are none of its business.
+    pub(super) fn take(&mut self, place: Place, event: &Event<'a>) {
+        match event {
+            Event::Held(held) => self.hold(place, held),
+            Event::Released(freed) => self.free(place, freed, Status::Cancelled),
+            Event::Expired(freed) => self.free(place, freed, Status::Expired),
+            Event::Paid(paid) => self.pay(place, paid),
+            _ => {}
+        }
+    }
+
+    fn hold(&mut self, place: Place, held: &Held<'a>) {
+        let changed = self.change(place, held.reservation, held.show, held.user, &held.seats);
+        changed.held = Some((held.amount, place.at, held.end));
+    }
+
+    fn free(&mut self, place: Place, freed: &Freed<'a>, status: Status) {
+        let changed = self.change(place, freed.reservation, freed.show, freed.user, &freed.seats);
+        changed.status = status;
+        changed.ended = Some(place.at);
+    }
+
+    fn pay(&mut self, place: Place, paid: &Paid<'a>) {
+        let changed = self.change(place, paid.reservation, paid.show, paid.user, &paid.seats);
+        changed.status = Status::Confirmed;
+        changed.payment = Some(paid.payment);
+    }
+
+    fn change(
+        &mut self,
+        place: Place,
+        reservation: Id20,
+        show: ShowId,
+        user: &'a str,
+        seats: &Seats,
+    ) -> &mut Changed<'a> {
+        let all = &mut self.changed;
+        let index = *self.by_id.entry((place.concert, reservation)).or_insert_with(|| {
+            all.push(Changed {
+                concert: place.concert,
+                reservation,
+                show,
+                user,
+                status: Status::Pending,
+                seats: seats.clone(),
+                held: None,
+                ended: None,
+                payment: None,
+                entries: String::new(),
+            });
+            all.len() - 1
+        });
+        let changed = &mut self.changed[index];
+        let separator = if changed.entries.is_empty() { "" } else { "," };
+        write!(changed.entries, "{separator}{}", place.number).expect("a string takes what is written");
+        changed
+    }
+
+    /// Writes them: rows for the new ones, changes to the others, all of which must have a row.
+    pub(super) async fn write(self, connection: &mut MySqlConnection) -> Result<(), Error> {
+        let (new, known): (Vec<_>, Vec<_>) =
+            self.changed.into_iter().partition(|changed| changed.held.is_some());
+        let new: Vec<_> = new.into_iter().map(New).collect();
+        let known: Vec<_> = known.into_iter().map(Known).collect();
+        rows::write(connection, &new).await?;
+        let affected = rows::write(connection, &known).await?;
+        // Every change makes `entries` longer, so MySQL counts each row that was there as two.
+        if affected == 2 * known.len() as u64 {
+            return Ok(());
+        }
+        Err(Self::unknown(connection, &known).await)
+    }
+
+    /// Finds out which log changed a reservation that has only just got its row, without a time of creation.
+    async fn unknown(connection: &mut MySqlConnection, known: &[Known<'_>]) -> Error {
+        let select = "select created_at from reservations where concert = ? and reservation = ?";
+        for Known(changed) in known {
+            let query = sqlx::query_scalar::<_, i64>(select)
+                .bind(changed.concert.0)
+                .bind(changed.reservation.as_str());
+            match query.fetch_one(&mut *connection).await {
+                Ok(0) => {
+                    return Error::UnknownReservation { log: LogName::Concert(changed.concert) };
+                }
+                Ok(_) => {}
+                Err(error) => return error.into(),
+            }
+        }
+        super::error::stored("reservations", "rows affected")
+    }
+}
+
+const HEAD: &str = "insert into reservations (concert, reservation, show_id, user, status, amount, seats, created_at, \
+                    end_at, ended_at, payment, entries) values";
+const VALUES: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+/// A reservation that has no row yet.
+struct New<'a>(Changed<'a>);
+
+/// A reservation that has a row.
+struct Known<'a>(Changed<'a>);
+
+impl Row for New<'_> {
+    const HEAD: &'static str = HEAD;
+    const VALUES: &'static str = VALUES;
+
+    fn bind<'q>(&'q self, query: Query<'q>) -> Query<'q> {
+        bind(&self.0, query)
+    }
+}
+
+impl Row for Known<'_> {
+    const HEAD: &'static str = HEAD;
+    const VALUES: &'static str = VALUES;
+    const TAIL: &'static str = "on duplicate key update \
+        status = values(status), \
+        ended_at = coalesce(values(ended_at), ended_at), \
+        payment = coalesce(values(payment), payment), \
+        entries = concat(entries, ',', values(entries))";
+
+    fn bind<'q>(&'q self, query: Query<'q>) -> Query<'q> {
+        bind(&self.0, query)
+    }
+}
+
+fn bind<'q>(changed: &'q Changed<'_>, query: Query<'q>) -> Query<'q> {
+    // Zeros only where the row exists and keeps its own.
+    let (amount, created, end) = changed.held.unwrap_or_default();
+    query
+        .bind(changed.concert.0)
+        .bind(changed.reservation.as_str())
+        .bind(changed.show.0)
+        .bind(changed.user.as_bytes())
+        .bind(changed.status.as_str())
+        .bind(amount)
+        .bind(changed.seats.to_string())
+        .bind(created.0)
+        .bind(end.0)
+        .bind(changed.ended.map(|at| at.0))
+        .bind(changed.payment.as_ref().map(Id20::as_str))
+        .bind(&changed.entries)
+}

@@ -1,0 +1,136 @@
+//! Who calls: identity tokens (JWT) from `Authorization: Bearer`, verified once and remembered for a while.
+//!
+//! A queue token is no JWT, so it never passes here; nor does an identity token where a queue token is asked for.
+
+pub(super) mod keys;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use self::keys::IdentityKeys;
+use super::context::Context;
+use super::problem::{Code, Problem};
+use super::request::Request;
+use crate::domain::catalog::Concert;
+use crate::domain::ids::UserId;
+
+/// Remembered tokens of one core: 4,096 at some 200 bytes are 0.8 MB.
+const REMEMBERED_MAX: usize = 4096;
+
+/// What a caller may do beside buying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Runs the concerts of his organiser.
+    Organiser,
+    /// Charges any balance.
+    Cashier,
+    /// Sees all organisers' concerts.
+    Admin,
+}
+
+impl Role {
+    /// The role of this name; others are somebody else's and ignored.
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "organiser" => Some(Self::Organiser),
+            "cashier" => Some(Self::Cashier),
+            "admin" => Some(Self::Admin),
+            _ => None,
+        }
+    }
+}
+
+/// A caller whose token was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// `sub`.
+    pub user: UserId,
+    /// `roles`, those known here.
+    pub roles: Vec<Role>,
+    /// The organiser that he works for.
+    pub org: Option<String>,
+}
+
+impl Identity {
+    /// Whether he has the role.
+    pub fn is(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    /// Whether he may run this concert. To anybody else it does not exist.
+    pub(crate) fn runs(&self, concert: &Concert) -> bool {
+        self.is(Role::Admin) || (self.is(Role::Organiser) && self.org.as_ref() == Some(&concert.org))
+    }
+}
+
+/// Verifies tokens and remembers those that passed until they expire: an ES256 check costs some 100 µs, a
+/// remembered one 1 µs.
+pub(crate) struct Verifier {
+    keys: Arc<IdentityKeys>,
+    remembered: Mutex<HashMap<[u8; 32], Remembered>>,
+}
+
+struct Remembered {
+    identity: Arc<Identity>,
+    /// Unix seconds.
+    expires: u64,
+}
+
+impl Verifier {
+    pub(crate) fn new(keys: Arc<IdentityKeys>) -> Self {
+        Self { keys, remembered: Mutex::default() }
+    }
+
+    /// The identity that a token proves at `now` (unix seconds).
+    pub(crate) fn verify(&self, token: &str, now: u64) -> Option<Arc<Identity>> {
+        let hash: [u8; 32] = Sha256::digest(token).into();
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = remembered.get(&hash) {
+            if now < found.expires {
+                return Some(Arc::clone(&found.identity));
+            }
+            remembered.remove(&hash);
+        }
+        let (identity, expires) = self.keys.verify(token)?;
+        let identity = Arc::new(identity);
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.retain(|_, kept| now < kept.expires);
+        }
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.clear();
+        }
+        let entry = Remembered { identity: Arc::clone(&identity), expires };
+        remembered.insert(hash, entry);
+        Some(identity)
+    }
+}
+
+/// What stands behind `Bearer` in `Authorization`, if anything does.
+pub(crate) fn bearer(request: &Request) -> Option<&str> {
+    let value = request.header("authorization").ok()??;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The caller, or 401 `unauthenticated`.
+pub(crate) fn identity(ctx: &Context, request: &Request) -> Result<Arc<Identity>, Problem> {
+    let now = Context::now_seconds();
+    bearer(request)
+        .and_then(|token| ctx.identity.verify(token, now))
+        .ok_or_else(|| Problem::new(Code::Unauthenticated))
+}
+
+/// The caller, who must have one of the roles that run concerts, else 403.
+pub(crate) fn organiser(ctx: &Context, request: &Request) -> Result<Arc<Identity>, Problem> {
+    let identity = identity(ctx, request)?;
+    if identity.is(Role::Organiser) || identity.is(Role::Admin) {
+        Ok(identity)
+    } else {
+        Err(Problem::new(Code::Forbidden).detail("This needs the role organiser."))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! `Onsale-Version`: a client that sends back what it saw gets nothing older.
+
+use super::problem::{Code, Problem};
+use super::request::Request;
+use super::response::{self, Response};
+use crate::domain::ids::Mark;
+use crate::live::ConcertView;
+use crate::store::Answer;
+
+const HEADER: &str = "onsale-version";
+
+/// Waits until the view has applied what the client has seen, up to the deadline (then 503). Answers the number
+/// that the client has seen of this concert's log, 0 if it names none.
+pub(crate) async fn wait(request: &Request, view: &ConcertView) -> Result<u64, Problem> {
+    // A view without its snapshot says nothing; one whose log is lost shows what it last knew.
+    if !view.warm() && !view.recovering() && !view.reached(1, request.deadline).await {
+        return Err(Problem::new(Code::Unavailable).detail("This server has not read the sale yet."));
+    }
+    let asked = request.header(HEADER).ok().flatten().and_then(parse);
+    let Some((_, number)) = asked.filter(|&(log_id, _)| log_id == view.log_id()) else {
+        return Ok(0);
+    };
+    if view.number() >= number || view.reached(number, request.deadline).await {
+        Ok(number)
+    } else {
+        Err(Problem::new(Code::Unavailable).detail("This server has not seen that version yet."))
+    }
+}
+
+/// `<log id>.<number>`; whatever else it may be is ignored, as another log's is.
+pub(crate) fn parse(text: &str) -> Option<(Mark, u64)> {
+    let (log_id, number) = text.split_once('.')?;
+    Some((log_id.parse().ok()?, number.parse().ok()?))
+}
+
+/// Names the entry that an answer reflects.
+pub(crate) fn mark(response: &mut Response, log_id: Mark, number: u64) {
+    response::set(response, HEADER, format!("{log_id}.{number}"));
+}
+
+/// The same for an answer of the store.
+pub(crate) fn mark_answer<T>(response: &mut Response, answer: &Answer<T>) {
+    mark(response, answer.log_id, answer.at.number);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_reads_back_and_nonsense_is_ignored() {
+        assert_eq!(parse("00000000000000ff.12"), Some((Mark(255), 12)));
+        for text in ["", "ff.1", "00000000000000ff", "00000000000000ff.-1"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}

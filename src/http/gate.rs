@@ -1,0 +1,105 @@
+//! Queue tokens at the door: which calls need one, and whether its place lets its owner through.
+//!
+//! A place that memory shows ACTIVE and claimed passes without a call. Everything else is asked of the store: a
+//! refusal, and the claim itself, never come from a view that may be a second old.
+
+use super::auth::{self, Identity};
+use super::context::Context;
+use super::problem::{Code, Problem};
+use super::request::Request;
+use crate::domain::ids::{ConcertId, UserId};
+use crate::domain::outcome::Refusal;
+use crate::domain::policy::Gate;
+use crate::domain::queue_token::{Place, TokenError};
+use crate::live::{ConcertView, PlaceView};
+use crate::store::PlaceState;
+
+const HEADER: &str = "queue-token";
+
+/// A token that was verified, whether or not its time is over.
+pub(crate) struct Proof {
+    pub(crate) place: Place,
+    pub(crate) expired: bool,
+}
+
+impl Proof {
+    /// The place, if the token's time is not over.
+    pub(crate) fn current(self) -> Result<Place, Problem> {
+        if self.expired { Err(Problem::new(Code::QueueTokenExpired)) } else { Ok(self.place) }
+    }
+}
+
+/// Verifies a queue token's form and signature.
+pub(crate) fn prove(ctx: &Context, token: &str) -> Result<Proof, Problem> {
+    let now = Context::now_seconds();
+    // Its time is looked at by the caller: a replay and a payment outlive it.
+    let place = ctx.queue_keys.verify(token, 0).map_err(|error| match error {
+        TokenError::Invalid => Problem::new(Code::QueueTokenInvalid),
+        TokenError::Expired => Problem::new(Code::QueueTokenExpired),
+    })?;
+    let expired = now >= place.expires;
+    Ok(Proof { place, expired })
+}
+
+/// The caller's own queue token from the header `Queue-Token`.
+pub(crate) fn own(ctx: &Context, request: &Request, user: &UserId) -> Result<Proof, Problem> {
+    let invalid = || Problem::new(Code::QueueTokenInvalid);
+    let token = request.header(HEADER).map_err(|_| invalid())?;
+    let proof = prove(ctx, token.ok_or_else(invalid)?)?;
+    if proof.place.user == *user { Ok(proof) } else { Err(invalid()) }
+}
+
+/// The caller's own queue token for this concert.
+pub(crate) fn own_for(
+    ctx: &Context,
+    request: &Request,
+    user: &UserId,
+    concert: ConcertId,
+) -> Result<Proof, Problem> {
+    let proof = own(ctx, request, user)?;
+    if proof.place.concert == concert { Ok(proof) } else { Err(Problem::new(Code::QueueTokenInvalid)) }
+}
+
+/// For reads that the policy may gate (`shows`, `seats`): needs an ACTIVE place where it does.
+pub(crate) async fn pass(
+    ctx: &Context,
+    request: &Request,
+    view: &ConcertView,
+    gate: Gate,
+) -> Result<(), Problem> {
+    if !view.policy().policy.gates(gate) {
+        return Ok(());
+    }
+    let identity = auth::identity(ctx, request)?;
+    let concert = view.concert().concert;
+    let place = own_for(ctx, request, &identity.user, concert)?.current()?;
+    require_active(ctx, request, &place).await
+}
+
+/// For charging where the installation asks for it: an ACTIVE place in any line.
+pub(crate) async fn pass_any(ctx: &Context, request: &Request, identity: &Identity) -> Result<(), Problem> {
+    let place = own(ctx, request, &identity.user)?.current()?;
+    require_active(ctx, request, &place).await
+}
+
+async fn require_active(ctx: &Context, request: &Request, place: &Place) -> Result<(), Problem> {
+    let Some(view) = ctx.live.concert(place.concert) else {
+        return Err(Problem::new(Code::QueueTokenInvalid));
+    };
+    if is_active_in(&view, place).is_some() {
+        return Ok(());
+    }
+    let claim = ctx.store.claim(place.concert, &place.user, place.seq, request.deadline);
+    match claim.await?.value {
+        PlaceState::Active { .. } => Ok(()),
+        PlaceState::Waiting { position } => Err(Refusal::QueueTokenNotActive { position }.into()),
+    }
+}
+
+/// The end of a place that memory shows ACTIVE and claimed, and not over.
+pub(crate) fn is_active_in(view: &ConcertView, place: &Place) -> Option<crate::domain::time::Millis> {
+    match view.place(place.seq) {
+        PlaceView::Active { end, claimed: true } if Context::now() < end => Some(end),
+        _ => None,
+    }
+}

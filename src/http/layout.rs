@@ -1,0 +1,53 @@
+//! Layouts new enough for an answer: labels of seats, and waiting for a catalog that is being read again.
+//!
+//! Redis may know a catalog version that this server's view has not read from MySQL yet. That lasts for
+//! the time of one reload, so waiting is cheaper than refusing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::context::Context;
+use super::problem::{Code, Problem};
+use crate::domain::catalog::Show;
+use crate::domain::ids::ShowId;
+use crate::domain::reservation::Seats;
+use crate::live::ConcertView;
+
+/// Between two looks at the view: a reload takes some of them.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The labels of these seats, in their order, if the layout has them all.
+pub(crate) fn labels<'a>(layout: &'a Show, seats: &Seats) -> Option<Vec<&'a str>> {
+    let label = |index: u32| layout.seats.get(index as usize).map(|seat| seat.label.as_str());
+    seats.indexes().map(label).collect()
+}
+
+/// The layout that has these seats, waiting for it up to the deadline.
+pub(crate) async fn with_seats(
+    ctx: &Context,
+    show: ShowId,
+    seats: &Seats,
+    deadline: Instant,
+) -> Result<Arc<Show>, Problem> {
+    loop {
+        if let Some((_, view)) = ctx.live.show(show) {
+            let layout = view.layout();
+            if labels(&layout, seats).is_some() {
+                return Ok(layout);
+            }
+        }
+        if Instant::now() + LOOK > deadline {
+            return Err(Problem::new(Code::Unavailable).detail("The catalog is being read again."));
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// Waits for a catalog other than `version`, up to the deadline.
+pub(crate) async fn other_than(view: &ConcertView, version: u64, deadline: Instant) {
+    while view.concert().version == version && Instant::now() < deadline {
+        sleep(LOOK).await;
+    }
+}

@@ -1,0 +1,197 @@
+//! Creating and changing concerts and shows.
+
+use hyper::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::policy::{self, PolicyForm};
+use super::{caller, deadline, opening, owned_by_path};
+use crate::archive::{ConcertUpdate, NewConcert};
+use crate::domain::catalog::{Section, Show};
+use crate::domain::ids::{ConcertId, ShowId};
+use crate::domain::policy::{Policy, PolicyState};
+use crate::domain::time::Millis;
+use crate::http::body::{self, Field};
+use crate::http::catalog::concert_response;
+use crate::http::context::Context;
+use crate::http::problem::{Code, Problem};
+use crate::http::request::Request;
+use crate::http::response::{self, Response};
+
+/// Bytes of a title, an artist or a venue: what their columns hold.
+const NAME_BYTES_MAX: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewConcertForm {
+    title: String,
+    artist: String,
+    venue: String,
+    opens_at: Option<Millis>,
+    closes_at: Option<Millis>,
+    policy: Option<PolicyForm>,
+}
+
+/// What is absent stays.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ConcertForm {
+    title: Option<String>,
+    artist: Option<String>,
+    venue: Option<String>,
+    #[serde(default)]
+    opens_at: Field<Millis>,
+    #[serde(default)]
+    closes_at: Field<Millis>,
+    policy: Option<PolicyForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ShowForm {
+    starts_at: Millis,
+    currency: String,
+    sections: Vec<Section>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShowBody {
+    show_id: ShowId,
+    concert_id: ConcertId,
+    starts_at: Millis,
+    currency: String,
+    seats_total: u64,
+}
+
+/// `POST /v1/admin/concerts`
+pub(crate) async fn create_concert(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
+    let identity = caller(ctx, request)?;
+    let no_org = || Problem::new(Code::Forbidden).detail("The identity token names no org.");
+    let org = identity.org.clone().ok_or_else(no_org)?;
+    let form: NewConcertForm = body::read(ctx, request).await?;
+    check_names([
+        ("title", Some(&form.title)),
+        ("artist", Some(&form.artist)),
+        ("venue", Some(&form.venue)),
+    ])?;
+    let state = PolicyState {
+        policy: form.policy.unwrap_or_default().apply(&Policy::default())?,
+        opens_at: form.opens_at,
+        closes_at: form.closes_at,
+        ..PolicyState::default()
+    };
+    policy::check_times(&state)?;
+
+    let new = NewConcert { org, title: form.title, artist: form.artist, venue: form.venue, policy: state };
+    let concert = ctx.archive.create_concert(&new).await?;
+    let view = opening::concert(ctx, concert, &new.policy, deadline()).await?;
+    let mut response = concert_response(&view, StatusCode::CREATED)?;
+    response::set(&mut response, "location", format!("/v1/concerts/{concert}"));
+    Ok(response)
+}
+
+/// `PATCH /v1/admin/concerts/{concertId}`
+pub(crate) async fn update_concert(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
+    let identity = caller(ctx, request)?;
+    let form: ConcertForm = body::read(ctx, request).await?;
+    check_names([
+        ("title", form.title.as_ref()),
+        ("artist", form.artist.as_ref()),
+        ("venue", form.venue.as_ref()),
+    ])?;
+    let view = owned_by_path(ctx, request, &identity)?;
+    let deadline = deadline();
+
+    if form.opens_at.is_given() || form.closes_at.is_given() || form.policy.is_some() {
+        let apply = |stands: &PolicyState| changed_state(&form, stands);
+        policy::change(ctx, &view, deadline, apply).await?;
+    }
+    if form.title.is_some() || form.artist.is_some() || form.venue.is_some() {
+        let update = ConcertUpdate { title: form.title, artist: form.artist, venue: form.venue };
+        let catalog = ctx.archive.update_concert(view.concert().concert, &update).await?;
+        let catalog = catalog.ok_or_else(|| Problem::new(Code::NotFound))?;
+        opening::changed(ctx, &view, catalog, deadline).await?;
+    }
+    concert_response(&view, StatusCode::OK)
+}
+
+/// `POST /v1/admin/concerts/{concertId}/shows`
+pub(crate) async fn create_show(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
+    let identity = caller(ctx, request)?;
+    let form: ShowForm = body::read(ctx, request).await?;
+    if form.currency.len() != 3 || !form.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Err(Problem::field("currency", "Expected an ISO 4217 code such as KRW."));
+    }
+    let layout = Show::layout(&form.sections);
+    let (_, seats) = layout.map_err(|error| Problem::field("sections", format!("{error}.")))?;
+    let view = owned_by_path(ctx, request, &identity)?;
+
+    let concert = view.concert().concert;
+    let created = ctx.archive.create_show(concert, form.starts_at, &form.currency, &form.sections);
+    let (show, catalog) = created.await?.ok_or_else(|| Problem::new(Code::NotFound))?;
+    opening::show(ctx, &view, show, catalog, deadline()).await?;
+    let body = ShowBody {
+        show_id: show,
+        concert_id: concert,
+        starts_at: form.starts_at,
+        currency: form.currency,
+        seats_total: seats.len() as u64,
+    };
+    let mut response = response::json(StatusCode::CREATED, &body)?;
+    response::set(&mut response, "location", format!("/v1/shows/{show}/seats"));
+    Ok(response)
+}
+
+fn changed_state(form: &ConcertForm, stands: &PolicyState) -> Result<PolicyState, Problem> {
+    let policy = match &form.policy {
+        Some(policy) => policy.apply(&stands.policy)?,
+        None => stands.policy.clone(),
+    };
+    Ok(PolicyState {
+        policy,
+        opens_at: form.opens_at.over(stands.opens_at),
+        closes_at: form.closes_at.over(stands.closes_at),
+        ..stands.clone()
+    })
+}
+
+fn check_names(names: [(&'static str, Option<&String>); 3]) -> Result<(), Problem> {
+    let wrong = |name: &String| {
+        name.trim().is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control)
+    };
+    let found = names.into_iter().find(|(_, name)| name.is_some_and(wrong));
+    found.map_or(Ok(()), |(field, _)| {
+        Err(Problem::field(field, "Expected 1 to 200 bytes without control characters."))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_kept_changed_or_taken_away() {
+        let stands = PolicyState {
+            opens_at: Some(Millis(1)),
+            closes_at: Some(Millis(2)),
+            paused: true,
+            ..PolicyState::default()
+        };
+        let form: ConcertForm =
+            serde_json::from_str(r#"{"opensAt": null, "policy": {"maxActive": 1}}"#).unwrap();
+        let state = changed_state(&form, &stands).unwrap();
+        assert_eq!((state.opens_at, state.closes_at), (None, Some(Millis(2))));
+        assert!(state.paused && state.policy.max_active == 1);
+    }
+
+    #[test]
+    fn names_are_checked() {
+        let long = "x".repeat(201);
+        let good = "가나다".to_owned();
+        assert!(check_names([("title", Some(&good)), ("artist", None), ("venue", None)]).is_ok());
+        for bad in [" ", "a\nb", &long] {
+            let bad = bad.to_owned();
+            assert!(check_names([("title", Some(&good)), ("artist", Some(&bad)), ("venue", None)]).is_err());
+        }
+    }
+}

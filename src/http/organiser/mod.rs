@@ -1,0 +1,43 @@
+//! Organisers' calls: creating what is sold, steering a sale, looking into it.
+//!
+//! These may touch MySQL and take longer than a buyer's. A concert of another organiser does not exist for
+//! them (404).
+
+pub(super) mod catalog;
+mod opening;
+mod policy;
+pub(super) mod queue;
+pub(super) mod reservation;
+pub(super) mod seats;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::auth::{self, Identity};
+use super::context::Context;
+use super::problem::{Code, Problem};
+use super::request::Request;
+use crate::domain::ids::ConcertId;
+use crate::live::ConcertView;
+
+/// For calls that write seats to MySQL: 200,000 of them take seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn deadline() -> Instant {
+    Instant::now() + PATIENCE
+}
+
+/// The concert, if this caller runs it.
+fn owned(ctx: &Context, concert: ConcertId, identity: &Identity) -> Result<Arc<ConcertView>, Problem> {
+    let view = ctx.live.concert(concert);
+    view.filter(|view| identity.runs(&view.concert())).ok_or_else(|| Problem::new(Code::NotFound))
+}
+
+/// The concert that the path names, if this caller runs it.
+fn owned_by_path(ctx: &Context, request: &Request, identity: &Identity) -> Result<Arc<ConcertView>, Problem> {
+    owned(ctx, ConcertId(request.path_id()?), identity)
+}
+
+use auth::organiser as caller;

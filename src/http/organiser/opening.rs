@@ -1,0 +1,81 @@
+//! Putting on sale what an organiser wrote to MySQL, and showing it on this server at once.
+//!
+//! [`crate::opening`] gives birth to logs; other servers find what is new within a second. Each step repeats
+//! harmlessly, so a call that broke off between them is finished by the next one.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::domain::catalog::{Concert, Show};
+use crate::domain::ids::{ConcertId, Mark, ShowId};
+use crate::domain::policy::PolicyState;
+use crate::http::context::Context;
+use crate::http::problem::{Code, Problem};
+use crate::live::ConcertView;
+use crate::store::ShowOpening;
+
+/// Opens a new concert's log and shows it here: a join right after it succeeds.
+pub(super) async fn concert(
+    ctx: &Context,
+    concert: ConcertId,
+    state: &PolicyState,
+    deadline: Instant,
+) -> Result<Arc<ConcertView>, Problem> {
+    let log_id = ctx.opening.concert(concert, state, deadline).await?;
+    let record = read(ctx, concert).await?;
+    publish(ctx, record, log_id).await?;
+    let view = ctx.live.concert(concert);
+    let view =
+        view.ok_or_else(|| Problem::caused(Code::Internal, "a published concert is not in the view"))?;
+    // What a view shows follows within the second anyway; the concert works already.
+    view.reached(1, deadline).await;
+    Ok(view)
+}
+
+/// Opens a new show and shows it here.
+pub(super) async fn show(
+    ctx: &Context,
+    view: &ConcertView,
+    show: ShowId,
+    catalog: u64,
+    deadline: Instant,
+) -> Result<(), Problem> {
+    let concert = view.concert().concert;
+    let record = read(ctx, concert).await?;
+    let shows = publish(ctx, record, view.log_id()).await?;
+    let found = shows.iter().find(|known| known.show == show);
+    let seats = found.and_then(|show| u32::try_from(show.seats.len()).ok());
+    let seats = seats.ok_or_else(|| Problem::caused(Code::Internal, "a show just created has no seats"))?;
+    let opening = ShowOpening { show, seats, catalog };
+    let at = ctx.opening.show(concert, opening, deadline).await?;
+    view.reached(at.number, deadline).await;
+    Ok(())
+}
+
+/// Tells Redis, and so every server, that titles or places changed.
+pub(super) async fn changed(
+    ctx: &Context,
+    view: &ConcertView,
+    catalog: u64,
+    deadline: Instant,
+) -> Result<(), Problem> {
+    let concert = view.concert().concert;
+    let record = read(ctx, concert).await?;
+    publish(ctx, record, view.log_id()).await?;
+    let at = ctx.store.catalog_changed(concert, catalog, deadline).await?;
+    view.reached(at.number, deadline).await;
+    Ok(())
+}
+
+async fn read(ctx: &Context, concert: ConcertId) -> Result<Concert, Problem> {
+    let found = ctx.archive.concert(concert).await?;
+    found.ok_or_else(|| Problem::caused(Code::Internal, "a concert just written is not in MySQL"))
+}
+
+async fn publish(ctx: &Context, concert: Concert, log_id: Mark) -> Result<Vec<Arc<Show>>, Problem> {
+    let shows = ctx.archive.shows(concert.concert).await?;
+    let shows: Vec<_> = shows.into_iter().map(Arc::new).collect();
+    ctx.live.publish(Arc::new(concert), shows.clone(), log_id);
+    Ok(shows)
+}

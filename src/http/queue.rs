@@ -1,0 +1,223 @@
+//! The line: joining, leaving, and the poll that everybody who waits sends.
+//!
+//! A poll is answered from memory while that shows the place waiting, or ACTIVE and claimed. The first ACTIVE
+//! is the claim and a place that is gone is a refusal: both are the store's to say.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::auth;
+use super::body;
+use super::context::Context;
+use super::freshness;
+use super::gate;
+use super::problem::{Code, Problem};
+use super::request::Request;
+use super::response::{self, Response};
+use crate::domain::ids::{ConcertId, UserId};
+use crate::domain::queue::{estimated_wait_seconds, poll_after_seconds};
+use crate::domain::queue_token::Place;
+use crate::domain::time::Millis;
+use crate::live::{ConcertView, PlaceView, SaleState};
+use crate::store::PlaceState;
+
+/// Life of a queue token where the sale has no end, seconds.
+const TOKEN_SECONDS: i64 = 24 * 60 * 60;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct JoinForm {
+    concert_id: u32,
+}
+
+/// How a place stands.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Standing {
+    status: &'static str,
+    /// 0 once ACTIVE.
+    position: u64,
+    queue_position: u64,
+    estimated_wait_seconds: Option<u64>,
+    poll_after_seconds: u64,
+    active_until: Option<Millis>,
+    /// Seats that may come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// To be used from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concert_id: Option<ConcertId>,
+}
+
+/// `POST /v1/queue/tokens`
+pub(crate) async fn join(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
+    let identity = auth::identity(ctx, request)?;
+    let form: JoinForm = body::read(ctx, request).await?;
+    let concert = ConcertId(form.concert_id);
+    let view = ctx.live.concert(concert);
+    let view = view.ok_or_else(|| Problem::new(Code::NotFound))?;
+
+    let answer = ctx.store.join(concert, &identity.user, request.deadline).await?;
+    let joined = answer.value;
+    let mut standing = match joined.place {
+        PlaceState::Waiting { position } => waiting(&view, position),
+        PlaceState::Active { end } => active(&view, end),
+    };
+    let place = place(&view, &identity.user, joined.seq, joined.epoch);
+    standing.token = Some(ctx.queue_keys.sign(&place));
+    standing.concert_id = Some(concert);
+    let status = if joined.fresh { StatusCode::CREATED } else { StatusCode::OK };
+    let mut response = response::json(status, &standing)?;
+    freshness::mark_answer(&mut response, &answer);
+    Ok(response)
+}
+
+/// `DELETE /v1/queue/tokens`
+pub(crate) async fn leave(ctx: &Context, request: &Request) -> Result<Response, Problem> {
+    let identity = auth::identity(ctx, request)?;
+    let place = gate::own(ctx, request, &identity.user)?.current()?;
+    concert_of(ctx, &place)?;
+    let left = ctx.store.leave(place.concert, &place.user, place.seq, request.deadline);
+    let answer = left.await?;
+    let mut response = response::empty(StatusCode::NO_CONTENT);
+    freshness::mark_answer(&mut response, &answer);
+    Ok(response)
+}
+
+/// `GET /v1/queue/status`
+pub(crate) async fn status(ctx: &Context, request: &Request) -> Result<Response, Problem> {
+    let place = caller_place(ctx, request)?;
+    let view = concert_of(ctx, &place)?;
+    let seen = freshness::wait(request, &view).await?;
+    // Read before the place: the answer is at least as new as the number it names.
+    let number = view.number().max(seen);
+
+    let from_memory = match (gate::is_active_in(&view, &place), view.place(place.seq)) {
+        (Some(end), _) => Some(active(&view, end)),
+        (None, PlaceView::Waiting { position }) => Some(waiting_in_sale(&view, position)),
+        // The store can't decide while the log is lost; the line keeps its places.
+        (None, _) if view.recovering() => Some(waiting_in_sale(&view, 0)),
+        (None, _) => None,
+    };
+    let (mut standing, number) = match from_memory {
+        Some(standing) => (standing, number),
+        None => claim(ctx, request, &view, &place).await?,
+    };
+    if place.epoch != view.epoch() {
+        let place = self::place(&view, &place.user, place.seq, view.epoch());
+        standing.token = Some(ctx.queue_keys.sign(&place));
+    }
+    let mut response = response::ok(&standing)?;
+    freshness::mark(&mut response, view.log_id(), number);
+    Ok(response)
+}
+
+/// `GET /v1/queue/stream`
+pub(crate) fn stream(ctx: &Context, request: &Request) -> Result<Response, Problem> {
+    caller_place(ctx, request)?;
+    Err(Problem::new(Code::NotImplemented))
+}
+
+/// `POST /v1/stream-tickets`
+pub(crate) fn stream_ticket(ctx: &Context, request: &Request) -> Result<Response, Problem> {
+    auth::identity(ctx, request)?;
+    Err(Problem::new(Code::NotImplemented))
+}
+
+async fn claim(
+    ctx: &Context,
+    request: &Request,
+    view: &ConcertView,
+    place: &Place,
+) -> Result<(Standing, u64), Problem> {
+    let claim = ctx.store.claim(place.concert, &place.user, place.seq, request.deadline);
+    let answer = claim.await?;
+    let standing = match answer.value {
+        PlaceState::Active { end } => active(view, end),
+        PlaceState::Waiting { position } => waiting_in_sale(view, position),
+    };
+    Ok((standing, answer.at.number))
+}
+
+/// The place of the caller: the queue token stands as Bearer, or in its own header beside an identity token.
+fn caller_place(ctx: &Context, request: &Request) -> Result<Place, Problem> {
+    if let Some(token) = auth::bearer(request).filter(|token| token.starts_with("q1.")) {
+        return gate::prove(ctx, token)?.current();
+    }
+    let identity = auth::identity(ctx, request)?;
+    gate::own(ctx, request, &identity.user)?.current()
+}
+
+/// A token for a concert that is not here proves nothing.
+fn concert_of(ctx: &Context, place: &Place) -> Result<Arc<ConcertView>, Problem> {
+    let view = ctx.live.concert(place.concert);
+    view.ok_or_else(|| Problem::new(Code::QueueTokenInvalid))
+}
+
+fn place(view: &ConcertView, user: &UserId, seq: u64, epoch: u16) -> Place {
+    let end = view.policy().closes_at;
+    let end = end.unwrap_or_else(|| Context::now().plus_seconds(TOKEN_SECONDS));
+    Place {
+        concert: view.concert().concert,
+        epoch,
+        seq,
+        expires: u64::try_from(end.0 / 1000).unwrap_or(0),
+        user: user.clone(),
+    }
+}
+
+fn active(view: &ConcertView, end: Millis) -> Standing {
+    Standing {
+        status: "ACTIVE",
+        position: 0,
+        queue_position: 0,
+        estimated_wait_seconds: Some(0),
+        poll_after_seconds: poll_after_seconds(None, &view.policy().policy),
+        active_until: Some(end),
+        held: None,
+        reason: None,
+        token: None,
+        concert_id: None,
+    }
+}
+
+fn waiting(view: &ConcertView, position: u64) -> Standing {
+    let policy = view.policy();
+    let rate = view.line().admitted_per_second;
+    let moving = view.state(Context::now()) == SaleState::Open;
+    let estimate = moving.then(|| estimated_wait_seconds(position, &policy.policy, rate)).flatten();
+    Standing {
+        status: "WAITING",
+        position,
+        queue_position: position,
+        estimated_wait_seconds: estimate,
+        poll_after_seconds: poll_after_seconds(estimate, &policy.policy),
+        active_until: None,
+        ..active(view, Millis(0))
+    }
+}
+
+/// A waiting place, told what the sale has come to: first RECOVERING, then what is sold, then a pause.
+fn waiting_in_sale(view: &ConcertView, position: u64) -> Standing {
+    let standing = waiting(view, position);
+    let state = view.state(Context::now());
+    let sales = view.sales();
+    let pending = sales.available == 0 && sales.held > 0;
+    match state {
+        SaleState::Recovering => Standing { status: "PAUSED", reason: Some("recovering".into()), ..standing },
+        SaleState::SoldOut => Standing { status: "SOLD_OUT", ..standing },
+        SaleState::Open | SaleState::Paused if pending => {
+            Standing { status: "SOLD_OUT_PENDING", held: Some(sales.held), ..standing }
+        }
+        SaleState::Paused => {
+            Standing { status: "PAUSED", reason: view.policy().pause_reason.clone(), ..standing }
+        }
+        SaleState::Open | SaleState::Announced | SaleState::Closed => standing,
+    }
+}

@@ -1,0 +1,76 @@
+//! One request as handlers see it: its route, path id, query, headers and a body that is read on demand.
+
+use std::fmt::Write as _;
+
+use hyper::body::Incoming;
+use hyper::header::HeaderMap;
+use percent_encoding::percent_decode_str;
+use tokio::time::Instant;
+
+use super::problem::{Code, Problem};
+use super::router::{Endpoint, Verb};
+
+/// Names one request in the answer, its problem and the log. Made here, never taken from a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RequestId(String);
+
+impl RequestId {
+    /// The id made of these random bits, 16 hex digits.
+    pub(crate) fn new(bits: u64) -> Self {
+        let mut text = String::with_capacity(16);
+        write!(text, "{bits:016x}").expect("a string takes all that is written");
+        Self(text)
+    }
+
+    /// Its text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A request whose route is known.
+pub(crate) struct Request {
+    pub(crate) verb: Verb,
+    pub(crate) endpoint: Endpoint,
+    /// The path with its placeholder: `/v1/shows/{id}/seats`.
+    pub(crate) route: &'static str,
+    /// What stands for `{id}`, as sent.
+    pub(crate) id: String,
+    /// Without the question mark, as sent.
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+    /// `None` once read.
+    pub(crate) body: Option<Incoming>,
+    /// The answer is due by then.
+    pub(crate) deadline: Instant,
+}
+
+impl Request {
+    /// The path's id, parsed; 404 if it names nothing that could exist.
+    pub(crate) fn path_id<T: std::str::FromStr>(&self) -> Result<T, Problem> {
+        self.id.parse().map_err(|_| Problem::new(Code::NotFound))
+    }
+
+    /// The path's id, percent-decoded; 404 if that is not UTF-8.
+    pub(crate) fn path_text(&self) -> Result<String, Problem> {
+        let decoded = percent_decode_str(&self.id).decode_utf8();
+        decoded.map(std::borrow::Cow::into_owned).map_err(|_| Problem::new(Code::NotFound))
+    }
+
+    /// A header that stands at most once and is printable; `Err` names it.
+    pub(crate) fn header(&self, name: &'static str) -> Result<Option<&str>, Problem> {
+        let mut values = self.headers.get_all(name).iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        if values.next().is_some() {
+            return Err(Problem::field(name, "The header appears more than once."));
+        }
+        value.to_str().map(Some).map_err(|_| Problem::field(name, "The header is not printable ASCII."))
+    }
+
+    /// What fingerprints begin with: method and route. A path's id belongs to the form, in its one spelling.
+    pub(crate) fn scope(&self) -> String {
+        format!("{} {}", self.verb.as_str(), self.route)
+    }
+}

@@ -1,0 +1,244 @@
+//! `POST /v1/reservations`: all of the seats or none.
+
+use std::collections::HashSet;
+
+use hyper::StatusCode;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+use super::ReservationBody;
+use crate::domain::catalog::Show;
+use crate::domain::ids::{ConcertId, ReservationId, ShowId, UserId};
+use crate::domain::outcome::Refusal;
+use crate::domain::policy::{Gate, SEATS_PER_RESERVATION_MAX};
+use crate::domain::reservation::{Seats, Status};
+use crate::http::auth;
+use crate::http::body;
+use crate::http::context::Context;
+use crate::http::durability;
+use crate::http::freshness;
+use crate::http::gate;
+use crate::http::idempotency;
+use crate::http::layout;
+use crate::http::problem::{Code, Problem};
+use crate::http::request::Request;
+use crate::http::response::{self, Response};
+use crate::live::{ConcertView, ShowView};
+use crate::store::{Answer, Failure, Held, HoldRequest};
+
+/// How long a newer catalog is waited for before asking again; as much of the deadline is left for asking.
+const SECOND_ASK: Duration = Duration::from_millis(100);
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct HoldForm {
+    show_id: u32,
+    seats: Option<Vec<String>>,
+    best_available: Option<BestAvailable>,
+    any_of: Option<Vec<Vec<String>>>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct BestAvailable {
+    count: u32,
+    section: Option<String>,
+}
+
+/// `POST /v1/reservations`
+pub(crate) async fn hold(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
+    let identity = auth::identity(ctx, request)?;
+    let key = idempotency::key(request)?;
+    durability::check(request, ctx.settings.durability)?;
+    let form: HoldForm = body::read(ctx, request).await?;
+    let labels = named_seats(&form)?;
+
+    let show = ShowId(form.show_id);
+    let found = ctx.live.show(show);
+    let (concert, show) = found.ok_or_else(|| Problem::new(Code::NotFound))?;
+    check_labels(&show.layout(), labels)?;
+    let wanted = Wanted {
+        concert: concert.concert().concert,
+        seq: place(ctx, request, &concert, &identity.user, key.is_some())?,
+        labels,
+        request: HoldRequest {
+            show: ShowId(form.show_id),
+            user: identity.user.clone(),
+            seq: None,
+            catalog: 0,
+            seats: Seats::default(),
+            reservation: ctx.store.new_id(),
+            fingerprint: idempotency::fingerprint(request, &form)?,
+            key,
+        },
+    };
+    let answer = ask(ctx, request, &concert, &show, wanted).await?;
+    let concert = concert.concert().concert;
+    answered(ctx, request, concert, answer).await
+}
+
+struct Wanted<'a> {
+    concert: ConcertId,
+    seq: Option<u64>,
+    labels: &'a [String],
+    request: HoldRequest,
+}
+
+/// The seats that the form names, each once. The other ways to ask are not built yet.
+fn named_seats(form: &HoldForm) -> Result<&[String], Problem> {
+    let ways = [form.seats.is_some(), form.best_available.is_some(), form.any_of.is_some()];
+    if ways.iter().filter(|way| **way).count() != 1 {
+        return Err(Problem::field("seats", "Expected one of seats, bestAvailable and anyOf."));
+    }
+    if form.best_available.as_ref().is_some_and(|best| best.count == 0) {
+        return Err(Problem::field("bestAvailable.count", "Expected at least 1."));
+    }
+    let Some(labels) = &form.seats else {
+        return Err(Problem::new(Code::NotImplemented));
+    };
+    let mut seen = HashSet::with_capacity(labels.len());
+    if labels.is_empty() {
+        return Err(Problem::field("seats", "Expected at least one seat."));
+    }
+    match labels.iter().find(|label| !seen.insert(label.as_str())) {
+        Some(label) => Err(Problem::field("seats", format!("{label:?} appears twice."))),
+        None => Ok(labels),
+    }
+}
+
+fn check_labels(layout: &Show, labels: &[String]) -> Result<(), Problem> {
+    let unknown = labels.iter().find(|label| !layout.by_label.contains_key(*label));
+    unknown.map_or(Ok(()), |label| Err(Problem::field("seats", format!("The show has no seat {label:?}."))))
+}
+
+/// The place that lets the caller hold, where the policy asks for one. A token whose time is over may still name
+/// a request that was answered before: with a key the script looks for that first, then at the place itself.
+fn place(
+    ctx: &Context,
+    request: &Request,
+    concert: &ConcertView,
+    user: &UserId,
+    keyed: bool,
+) -> Result<Option<u64>, Problem> {
+    if !concert.policy().policy.gates(Gate::Reserve) {
+        return Ok(None);
+    }
+    let proof = gate::own_for(ctx, request, user, concert.concert().concert)?;
+    let place = if keyed { proof.place } else { proof.current()? };
+    Ok(Some(place.seq))
+}
+
+/// Asks with the layout at hand, and again while the script knows another catalog, up to the deadline.
+async fn ask(
+    ctx: &Context,
+    request: &Request,
+    concert: &ConcertView,
+    show: &Arc<ShowView>,
+    wanted: Wanted<'_>,
+) -> Result<Answer<Held>, Problem> {
+    loop {
+        // The version first: a layout that is newer than it is refused as stale, never priced wrong.
+        let version = concert.concert().version;
+        let layout = show.layout();
+        let asked = HoldRequest {
+            seq: wanted.seq,
+            catalog: version,
+            seats: priced(&layout, wanted.labels)?,
+            ..wanted.request.clone()
+        };
+        match ctx.store.hold(wanted.concert, asked, request.deadline).await {
+            Err(Failure::Refused(Refusal::StaleCatalog)) => {
+                let left = request.deadline - Instant::now();
+                if left < 2 * SECOND_ASK {
+                    return Err(Refusal::StaleCatalog.into());
+                }
+                // Redis may also be the older one for a moment: then only asking again helps.
+                layout::other_than(concert, version, Instant::now() + SECOND_ASK).await;
+            }
+            Err(Failure::Refused(Refusal::SeatUnavailable { seats })) => {
+                return Err(unavailable(&layout, &seats));
+            }
+            Err(failure) => return Err(failure.into()),
+            Ok(answer) => return Ok(answer),
+        }
+    }
+}
+
+/// Indexes and prices. More seats than any policy allows are refused by the script whatever they are, so
+/// one too many is enough for it to look at: the weight of a request stays bounded.
+fn priced(layout: &Show, labels: &[String]) -> Result<Seats, Problem> {
+    check_labels(layout, labels)?;
+    let bound = SEATS_PER_RESERVATION_MAX as usize + 1;
+    let seat = |label: &String| {
+        let index = *layout.by_label.get(label)?;
+        Some((index, layout.seats.get(index as usize)?.price))
+    };
+    let seats: Option<Vec<_>> = labels.iter().take(bound).map(seat).collect();
+    let incomplete = || Problem::caused(Code::Internal, "a layout whose labels and seats differ");
+    seats.map(Seats).ok_or_else(incomplete)
+}
+
+fn unavailable(layout: &Show, indexes: &[u32]) -> Problem {
+    let label = |index: &u32| layout.seats.get(*index as usize).map(|seat| seat.label.clone());
+    let labels: Vec<String> = indexes.iter().filter_map(label).collect();
+    Problem::new(Code::SeatUnavailable).with("seats", labels)
+}
+
+async fn answered(
+    ctx: &Context,
+    request: &Request,
+    concert: ConcertId,
+    answer: Answer<Held>,
+) -> Result<Response, Problem> {
+    let held = &answer.value;
+    let id = ReservationId { concert, show: held.show, id: held.reservation };
+    // A replay may come through a server that has not read this catalog yet. The hold stands: ask again.
+    let layout = layout::with_seats(ctx, held.show, &held.seats, request.deadline).await;
+    let layout = layout.map_err(|_| Problem::new(Code::OutcomeUnknown))?;
+    let body = ReservationBody {
+        reservation_id: id.to_string(),
+        show_id: held.show,
+        seats: layout::labels(&layout, &held.seats).unwrap_or_default(),
+        status: Status::Pending,
+        amount: held.amount,
+        currency: &layout.currency,
+        created_at: held.created,
+        expires_at: held.end,
+        payment_id: None,
+        tickets: None,
+    };
+    let mut response = response::json(StatusCode::CREATED, &body)?;
+    response::set(&mut response, "location", format!("/v1/reservations/{id}"));
+    idempotency::mark_replayed(&mut response, answer.replayed);
+    durability::mark(&mut response, ctx.settings.durability);
+    freshness::mark_answer(&mut response, &answer);
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(body: &str) -> Option<Code> {
+        let form: HoldForm = serde_json::from_str(body).unwrap();
+        named_seats(&form).err().map(|problem| problem.code)
+    }
+
+    #[test]
+    fn exactly_one_way_of_asking_is_taken_and_seats_are_named_once() {
+        assert_eq!(code(r#"{"showId": 1, "seats": ["A-1-1"]}"#), None);
+        for body in [
+            r#"{"showId": 1}"#,
+            r#"{"showId": 1, "seats": []}"#,
+            r#"{"showId": 1, "seats": ["A", "B", "A"]}"#,
+            r#"{"showId": 1, "seats": ["A"], "anyOf": []}"#,
+            r#"{"showId": 1, "bestAvailable": {"count": 0}}"#,
+        ] {
+            assert_eq!(code(body), Some(Code::InvalidRequest), "{body}");
+        }
+        let best = r#"{"showId": 1, "bestAvailable": {"count": 2, "section": "A"}}"#;
+        assert_eq!(code(best), Some(Code::NotImplemented));
+    }
+}

@@ -1,0 +1,230 @@
+//! Every route of `api.md`, in one table, and who answers it.
+//!
+//! What the contract names but is not built yet stands here too: it answers 501 after its earlier checks.
+
+use std::sync::LazyLock;
+
+use hyper::Method;
+
+use super::context::Context;
+use super::problem::{Code, Problem};
+use super::request::Request;
+use super::response::{self, Response};
+use super::{catalog, organiser, payment, queue, reservation, seats, wallet};
+
+/// Methods that routes have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Get,
+    Post,
+    Patch,
+    Delete,
+}
+
+impl Verb {
+    /// HEAD is GET whose body hyper leaves out.
+    fn of(method: &Method) -> Option<Self> {
+        match *method {
+            Method::GET | Method::HEAD => Some(Self::Get),
+            Method::POST => Some(Self::Post),
+            Method::PATCH => Some(Self::Patch),
+            Method::DELETE => Some(Self::Delete),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    fn allowed(self) -> &'static str {
+        match self {
+            Self::Get => "GET, HEAD",
+            other => other.as_str(),
+        }
+    }
+}
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Welcome,
+    Undocumented,
+    TicketKeys,
+    Concerts,
+    Concert,
+    ConcertShows,
+    Shows,
+    Seats,
+    SeatsStream,
+    Ranking,
+    Join,
+    Leave,
+    QueueStatus,
+    QueueStream,
+    StreamTicket,
+    Hold,
+    Reservations,
+    Reservation,
+    Release,
+    Pay,
+    Payment,
+    Balance,
+    Charge,
+    Ledger,
+    CreateConcert,
+    UpdateConcert,
+    CreateShow,
+    PauseQueue,
+    ResumeQueue,
+    Sale,
+    BlockSeats,
+    Refund,
+    History,
+}
+
+use Endpoint as E;
+use Verb::{Delete, Get, Patch, Post};
+
+type Row = (&'static str, &'static [(Verb, Endpoint)]);
+
+/// One path, its methods.
+const ROUTES: &[Row] = &[
+    ("/", &[(Get, E::Welcome)]),
+    ("/openapi.json", &[(Get, E::Undocumented)]),
+    ("/docs", &[(Get, E::Undocumented)]),
+    ("/v1/keys", &[(Get, E::TicketKeys)]),
+    ("/v1/concerts", &[(Get, E::Concerts)]),
+    ("/v1/concerts/{id}", &[(Get, E::Concert)]),
+    ("/v1/concerts/{id}/shows", &[(Get, E::ConcertShows)]),
+    ("/v1/shows", &[(Get, E::Shows)]),
+    ("/v1/shows/{id}/seats", &[(Get, E::Seats)]),
+    ("/v1/shows/{id}/seats/stream", &[(Get, E::SeatsStream)]),
+    ("/v1/rankings/concerts", &[(Get, E::Ranking)]),
+    ("/v1/queue/tokens", &[(Post, E::Join), (Delete, E::Leave)]),
+    ("/v1/queue/status", &[(Get, E::QueueStatus)]),
+    ("/v1/queue/stream", &[(Get, E::QueueStream)]),
+    ("/v1/stream-tickets", &[(Post, E::StreamTicket)]),
+    ("/v1/reservations", &[(Get, E::Reservations), (Post, E::Hold)]),
+    ("/v1/reservations/{id}", &[(Get, E::Reservation), (Delete, E::Release)]),
+    ("/v1/payments", &[(Post, E::Pay)]),
+    ("/v1/payments/{id}", &[(Get, E::Payment)]),
+    ("/v1/users/{id}/balance", &[(Get, E::Balance), (Post, E::Charge)]),
+    ("/v1/users/{id}/ledger", &[(Get, E::Ledger)]),
+    ("/v1/admin/concerts", &[(Post, E::CreateConcert)]),
+    ("/v1/admin/concerts/{id}", &[(Patch, E::UpdateConcert)]),
+    ("/v1/admin/concerts/{id}/shows", &[(Post, E::CreateShow)]),
+    ("/v1/admin/concerts/{id}/queue/pause", &[(Post, E::PauseQueue)]),
+    ("/v1/admin/concerts/{id}/queue/resume", &[(Post, E::ResumeQueue)]),
+    ("/v1/admin/concerts/{id}/live", &[(Get, E::Sale)]),
+    ("/v1/admin/shows/{id}/seats/block", &[(Post, E::BlockSeats)]),
+    ("/v1/admin/shows/{id}/seats/unblock", &[(Post, E::BlockSeats)]),
+    ("/v1/admin/reservations/{id}/refund", &[(Post, E::Refund)]),
+    ("/v1/admin/reservations/{id}/history", &[(Get, E::History)]),
+];
+
+static ROUTER: LazyLock<matchit::Router<&'static Row>> = LazyLock::new(|| {
+    let mut router = matchit::Router::new();
+    for row in ROUTES {
+        router.insert(row.0, row).expect("no two routes overlap: a test builds the table");
+    }
+    router
+});
+
+/// A route that fits method and path.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found<'p> {
+    pub(crate) verb: Verb,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) route: &'static str,
+    /// What stands for `{id}`; empty where there is none.
+    pub(crate) id: &'p str,
+}
+
+/// The route of a request: else 404, or 405 with the methods that the path has.
+pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Result<Found<'p>, Problem> {
+    let found = ROUTER.at(path).map_err(|_| Problem::new(Code::NotFound))?;
+    let (route, methods) = **found.value;
+    let wanted = Verb::of(method);
+    let fitting = methods.iter().find(|(verb, _)| Some(*verb) == wanted);
+    let Some(&(verb, endpoint)) = fitting else {
+        let allowed: Vec<_> = methods.iter().map(|(verb, _)| verb.allowed()).collect();
+        return Err(Problem::method_not_allowed(allowed.join(", ")));
+    };
+    let id = found.params.get("id").unwrap_or_default();
+    Ok(Found { verb, endpoint, route, id })
+}
+
+/// Hands a request to the one who answers it.
+pub(crate) async fn dispatch(ctx: &Context, mut request: Request) -> Result<Response, Problem> {
+    let r = &mut request;
+    match r.endpoint {
+        E::Welcome => Ok(response::text(include_str!("welcome.txt"))),
+        E::Undocumented => Err(Problem::new(Code::NotImplemented)),
+        E::TicketKeys => reservation::ticket_keys(ctx),
+        E::Concerts => catalog::concerts(ctx, r),
+        E::Concert => catalog::concert(ctx, r),
+        E::ConcertShows => catalog::concert_shows(ctx, r).await,
+        E::Shows => catalog::shows(ctx, r),
+        E::Seats => seats::seats(ctx, r).await,
+        E::SeatsStream => seats::stream(ctx, r).await,
+        E::Ranking => catalog::ranking(ctx, r),
+        E::Join => queue::join(ctx, r).await,
+        E::Leave => queue::leave(ctx, r).await,
+        E::QueueStatus => queue::status(ctx, r).await,
+        E::QueueStream => queue::stream(ctx, r),
+        E::StreamTicket => queue::stream_ticket(ctx, r),
+        E::Hold => reservation::hold(ctx, r).await,
+        E::Reservations => reservation::list(ctx, r).await,
+        E::Reservation => reservation::get(ctx, r).await,
+        E::Release => reservation::release(ctx, r).await,
+        E::Pay => payment::pay(ctx, r).await,
+        E::Payment => payment::get(ctx, r).await,
+        E::Balance => wallet::balance(ctx, r).await,
+        E::Charge => wallet::charge(ctx, r).await,
+        E::Ledger => wallet::ledger(ctx, r).await,
+        E::CreateConcert => organiser::catalog::create_concert(ctx, r).await,
+        E::UpdateConcert => organiser::catalog::update_concert(ctx, r).await,
+        E::CreateShow => organiser::catalog::create_show(ctx, r).await,
+        E::PauseQueue => organiser::queue::pause(ctx, r).await,
+        E::ResumeQueue => organiser::queue::resume(ctx, r).await,
+        E::Sale => organiser::queue::sale(ctx, r).await,
+        E::BlockSeats => organiser::seats::block(ctx, r).await,
+        E::Refund => organiser::reservation::refund(ctx, r).await,
+        E::History => organiser::reservation::history(ctx, r).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_found_by_its_own_path() {
+        for (route, methods) in ROUTES {
+            for (verb, endpoint) in *methods {
+                let path = route.replace("{id}", "%EA%B0%80");
+                let method = verb.as_str().parse().unwrap();
+                let found = find(&method, &path).unwrap();
+                assert_eq!((found.route, found.endpoint), (*route, *endpoint));
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_route_is_404_and_a_wrong_method_405() {
+        for path in ["/v1", "/v1/concerts/", "/v1/concerts//shows", "/v2/concerts", "//", ""] {
+            assert_eq!(find(&Method::GET, path).unwrap_err().code, Code::NotFound, "{path}");
+        }
+        let problem = find(&Method::PUT, "/v1/reservations/1").unwrap_err();
+        assert_eq!(problem.code, Code::MethodNotAllowed);
+        let response = problem.into_response(&super::super::request::RequestId::new(0));
+        assert_eq!(response.headers()["allow"], "GET, HEAD, DELETE");
+        assert_eq!(find(&Method::HEAD, "/v1/shows").unwrap().endpoint, Endpoint::Shows);
+    }
+}

@@ -1,0 +1,133 @@
+//! Seat maps: bodies that the live view encoded once, conditional, compressed, or only what changed.
+
+use hyper::StatusCode;
+use hyper::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
+};
+use serde::Serialize;
+use std::sync::Arc;
+
+use super::context::Context;
+use super::freshness;
+use super::gate;
+use super::negotiate;
+use super::problem::{Code, Problem};
+use super::query;
+use super::request::Request;
+use super::response::{self, Response};
+use crate::domain::ids::ShowId;
+use crate::domain::policy::Gate;
+use crate::live::{ConcertView, Encoded, SeatsForm, ShowView};
+
+#[derive(Serialize)]
+struct Changes<'a> {
+    version: String,
+    changes: Vec<SeatChange<'a>>,
+}
+
+#[derive(Serialize)]
+struct SeatChange<'a> {
+    seat: &'a str,
+    status: &'static str,
+}
+
+/// `GET /v1/shows/{showId}/seats`
+pub(crate) async fn seats(ctx: &Context, request: &Request) -> Result<Response, Problem> {
+    let form = form(request)?;
+    let since = query::parameter(request, "since")?;
+    let (concert, show) = find(ctx, request)?;
+    gate::pass(ctx, request, &concert, Gate::Seats).await?;
+    let seen = freshness::wait(request, &concert).await?;
+
+    if let Some(since) = since
+        && let Some(response) = changes(&show, &since, seen)?
+    {
+        return Ok(response);
+    }
+    let body = if seen == 0 { show.body(form) } else { show.body_at_least(form, seen) };
+    Ok(encoded(request, &body, seen))
+}
+
+/// `GET /v1/shows/{showId}/seats/stream`
+pub(crate) async fn stream(ctx: &Context, request: &Request) -> Result<Response, Problem> {
+    let (concert, _) = find(ctx, request)?;
+    gate::pass(ctx, request, &concert, Gate::Seats).await?;
+    Err(Problem::new(Code::NotImplemented))
+}
+
+fn form(request: &Request) -> Result<SeatsForm, Problem> {
+    match query::parameter(request, "view")?.as_deref() {
+        None | Some("full") => Ok(SeatsForm::Full),
+        Some("status") => Ok(SeatsForm::Status),
+        Some("layout") => Ok(SeatsForm::Layout),
+        Some(_) => Err(Problem::field("view", "Expected full, status or layout.")),
+    }
+}
+
+fn find(ctx: &Context, request: &Request) -> Result<(Arc<ConcertView>, Arc<ShowView>), Problem> {
+    let show = ShowId(request.path_id()?);
+    ctx.live.show(show).ok_or_else(|| Problem::new(Code::NotFound))
+}
+
+/// What changed since that version; `None` if it is too old or another log's, or the layout is not read yet.
+fn changes(show: &ShowView, since: &str, seen: u64) -> Result<Option<Response>, Problem> {
+    let Some((version, moved)) = show.changes_since(since) else {
+        return Ok(None);
+    };
+    let layout = show.layout();
+    let change = |&(index, status): &(u32, u8)| {
+        let seat = layout.seats.get(index as usize)?;
+        Some(SeatChange { seat: &seat.label, status: status_word(status)? })
+    };
+    let Some(changes) = moved.iter().map(change).collect() else {
+        return Ok(None);
+    };
+    let mut response = response::ok(&Changes { version: version.clone(), changes })?;
+    mark_version(&mut response, &version, seen);
+    Ok(Some(response))
+}
+
+/// The status of a seat's byte.
+fn status_word(byte: u8) -> Option<&'static str> {
+    match byte {
+        b'0' => Some("AVAILABLE"),
+        b'1' => Some("HELD"),
+        b'2' => Some("BOOKED"),
+        b'3' => Some("BLOCKED"),
+        _ => None,
+    }
+}
+
+fn encoded(request: &Request, body: &Encoded, seen: u64) -> Response {
+    let header = |name| request.headers.get(name).and_then(|value| value.to_str().ok());
+    let unchanged =
+        header(IF_NONE_MATCH).is_some_and(|condition| negotiate::has_already(condition, &body.etag));
+    let gzip = header(ACCEPT_ENCODING).is_some_and(negotiate::takes_gzip);
+    let mut response = match (unchanged, gzip) {
+        (true, _) => response::empty(StatusCode::NOT_MODIFIED),
+        (false, true) => response::json_bytes(StatusCode::OK, body.gzip.clone()),
+        (false, false) => response::json_bytes(StatusCode::OK, body.json.clone()),
+    };
+    let headers = response.headers_mut();
+    if gzip && !unchanged {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if unchanged {
+        headers.remove(CONTENT_TYPE);
+    }
+    if let Ok(etag) = HeaderValue::try_from(&body.etag) {
+        headers.insert(ETAG, etag);
+    }
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    // A cache asks each time; "private" since a policy may gate seats at any moment.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    mark_version(&mut response, &body.version, seen);
+    response
+}
+
+/// A seat map's version names the last entry that changed it. A client that has seen a later one keeps that.
+fn mark_version(response: &mut Response, version: &str, seen: u64) {
+    if let Some((log_id, number)) = freshness::parse(version) {
+        freshness::mark(response, log_id, number.max(seen));
+    }
+}

@@ -1,0 +1,171 @@
+//! Balances: reading, charging, and the ledger of what moved.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout_at;
+
+use super::auth::{self, Identity, Role};
+use super::body;
+use super::context::Context;
+use super::durability;
+use super::freshness;
+use super::gate;
+use super::idempotency;
+use super::page::{self, List};
+use super::problem::{Code, Problem};
+use super::request::Request;
+use super::response::{self, Response};
+use super::settings::TopUp;
+use crate::archive::{LedgerCursor, LedgerItem, LedgerKind};
+use crate::domain::ids::UserId;
+use crate::domain::outcome::Refusal;
+use crate::domain::time::Millis;
+use crate::store::{ChargeRequest, Failure};
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct ChargeForm {
+    amount: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BalanceBody<'a> {
+    user_id: &'a str,
+    balance: i64,
+    currency: &'a str,
+    updated_at: Option<Millis>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ChargedBody {
+    charged_amount: i64,
+    current_balance: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LedgerBody {
+    entry_id: String,
+    #[serde(rename = "type")]
+    kind: LedgerKind,
+    amount: i64,
+    balance_after: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservation_id: Option<String>,
+    created_at: Millis,
+}
+
+/// `GET /v1/users/{userId}/balance`
+pub(crate) async fn balance(ctx: &Context, request: &Request) -> Result<Response, Problem> {
+    let (_, user) = own(ctx, request)?;
+    let balance = ctx.store.balance(&user, request.deadline).await?;
+    response::ok(&BalanceBody {
+        user_id: user.as_str(),
+        balance: balance.amount,
+        currency: &ctx.settings.wallet.currency,
+        updated_at: balance.updated,
+    })
+}
+
+/// `POST /v1/users/{userId}/balance`
+pub(crate) async fn charge(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
+    let identity = auth::identity(ctx, request)?;
+    let user = named(request, &identity)?;
+    check_right(ctx, &identity, &user)?;
+    let key = idempotency::required_key(request)?;
+    durability::check(request, ctx.settings.durability)?;
+    let form: ChargeForm = body::read(ctx, request).await?;
+    let range = ctx.settings.wallet.charge_min..=ctx.settings.wallet.charge_max;
+    if !range.contains(&form.amount) {
+        return Err(out_of_range(ctx));
+    }
+    if ctx.settings.wallet.charge_needs_active {
+        gate::pass_any(ctx, request, &identity).await?;
+    }
+
+    // `me` and one's own name are one path: what is charged counts, not how it was written.
+    let fingerprint = idempotency::fingerprint(request, &(user.as_str(), &form))?;
+    let asked = ChargeRequest {
+        by: identity.user.clone(),
+        user,
+        charge: ctx.store.new_id(),
+        amount: form.amount,
+        key,
+        fingerprint,
+    };
+    let answer = match ctx.store.charge(asked, request.deadline).await {
+        Err(Failure::Refused(Refusal::AmountOutOfRange)) => return Err(out_of_range(ctx)),
+        other => other?,
+    };
+    let mut response = response::ok(&ChargedBody {
+        charged_amount: answer.value.amount,
+        current_balance: answer.value.balance,
+    })?;
+    idempotency::mark_replayed(&mut response, answer.replayed);
+    durability::mark(&mut response, ctx.settings.durability);
+    freshness::mark_answer(&mut response, &answer);
+    Ok(response)
+}
+
+/// `GET /v1/users/{userId}/ledger`: a history read, as fresh as the archive.
+pub(crate) async fn ledger(ctx: &Context, request: &Request) -> Result<Response, Problem> {
+    let (_, user) = own(ctx, request)?;
+    let asked = page::asked(request)?;
+    let after: Option<LedgerCursor> = page::parsed_cursor(&asked)?;
+    let read = ctx.archive.ledger_of(user.as_str(), after, asked.limit);
+    let Ok(page) = timeout_at(request.deadline, read).await else {
+        return Err(Problem::new(Code::Unavailable).detail("The archive takes too long."));
+    };
+    let page = page?;
+    let item = |row: LedgerItem| LedgerBody {
+        entry_id: row.entry.to_string(),
+        kind: row.kind,
+        amount: row.amount,
+        balance_after: row.balance_after,
+        reservation_id: row.reservation.map(|id| id.to_string()),
+        created_at: row.created,
+    };
+    response::ok(&List {
+        items: page.items.into_iter().map(item).collect(),
+        next_cursor: page.next.map(|cursor| cursor.to_string()),
+    })
+}
+
+/// The caller and the user that the path names, who must be the same.
+fn own(ctx: &Context, request: &Request) -> Result<(Arc<Identity>, UserId), Problem> {
+    let identity = auth::identity(ctx, request)?;
+    let user = named(request, &identity)?;
+    if user == identity.user {
+        Ok((identity, user))
+    } else {
+        Err(Problem::new(Code::Forbidden).detail("Only one's own balance can be seen."))
+    }
+}
+
+/// The user that the path names; `me` is the caller.
+fn named(request: &Request, identity: &Identity) -> Result<UserId, Problem> {
+    let text = request.path_text()?;
+    if text == "me" {
+        return Ok(identity.user.clone());
+    }
+    UserId::new(&text).ok_or_else(|| Problem::new(Code::NotFound))
+}
+
+fn check_right(ctx: &Context, identity: &Identity, user: &UserId) -> Result<(), Problem> {
+    let may = match ctx.settings.wallet.top_up {
+        TopUp::Themselves => identity.user == *user || identity.is(Role::Cashier),
+        TopUp::Cashier => identity.is(Role::Cashier),
+        TopUp::Gateway => false,
+    };
+    may.then_some(())
+        .ok_or_else(|| Problem::new(Code::Forbidden).detail("This caller may not charge that balance."))
+}
+
+fn out_of_range(ctx: &Context) -> Problem {
+    Problem::new(Code::AmountOutOfRange)
+        .with("min", ctx.settings.wallet.charge_min)
+        .with("max", ctx.settings.wallet.charge_max)
+}

@@ -1,0 +1,134 @@
+//! Around every request, once: its id, its route, panics, the log line and the metric.
+//!
+//! The handler runs as a task of its own. hyper drops what it awaits when the client hangs up; a payment that
+//! was sent must still run to its end, and a panic must cost one request, not the connection's task.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
+use metrics::{Histogram, histogram};
+use tokio::sync::mpsc;
+
+use super::context::Context;
+use super::problem::{Code, Problem};
+use super::request::{Request, RequestId};
+use super::response::{self, Response};
+use super::router;
+
+/// What every task holds a clone of: when all are dropped, all work is done.
+pub(super) type Alive = mpsc::Sender<Infallible>;
+
+/// Label of requests that no route fits: paths are never labels.
+const NO_ROUTE: (&str, &str) = ("OTHER", "unmatched");
+
+/// Answers one request, whatever happens.
+pub(super) async fn answer(
+    ctx: Arc<Context>,
+    alive: Alive,
+    request: hyper::Request<Incoming>,
+    draining: bool,
+) -> Response {
+    let started = Instant::now();
+    let id = RequestId::new(rand::random());
+    let (labels, outcome) = match routed(&ctx, request) {
+        Ok(request) => {
+            let labels = (request.verb.as_str(), request.route);
+            (labels, run(Arc::clone(&ctx), alive, request).await)
+        }
+        Err(problem) => (NO_ROUTE, Err(problem)),
+    };
+    let mut response = outcome.unwrap_or_else(|problem| {
+        report(&problem, labels, &id);
+        problem.into_response(&id)
+    });
+    response::set(&mut response, "x-request-id", id.as_str());
+    if draining {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+
+    let took = started.elapsed();
+    let status = response.status().as_u16();
+    ctx.durations.record(labels, status, took);
+    tracing::debug!(
+        method = labels.0,
+        route = labels.1,
+        status,
+        duration_ms = took.as_secs_f64() * 1000.0,
+        request_id = id.as_str(),
+        "answered a request"
+    );
+    response
+}
+
+fn routed(ctx: &Context, request: hyper::Request<Incoming>) -> Result<Request, Problem> {
+    let (parts, body) = request.into_parts();
+    let found = router::find(&parts.method, parts.uri.path())?;
+    Ok(Request {
+        verb: found.verb,
+        endpoint: found.endpoint,
+        route: found.route,
+        id: found.id.to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers,
+        body: Some(body),
+        deadline: tokio::time::Instant::now() + ctx.settings.request_deadline,
+    })
+}
+
+async fn run(ctx: Arc<Context>, alive: Alive, request: Request) -> Result<Response, Problem> {
+    let task = tokio::spawn(async move {
+        let outcome = router::dispatch(&ctx, request).await;
+        drop(alive);
+        outcome
+    });
+    // Nobody aborts it: an error is a panic, or the runtime's end.
+    task.await.unwrap_or_else(|error| Err(Problem::caused(Code::Internal, error)))
+}
+
+fn report(problem: &Problem, (method, route): (&str, &str), id: &RequestId) {
+    let Some(cause) = &problem.cause else {
+        return;
+    };
+    let (request_id, code, cause) = (id.as_str(), problem.code.name(), chain(cause.as_ref()));
+    if problem.code == Code::Internal {
+        tracing::error!(method, route, request_id, code, cause, "a request met a fault of ours");
+    } else {
+        tracing::warn!(method, route, request_id, code, cause, "a request failed");
+    }
+}
+
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+/// Handles of `http_server_request_duration_seconds`: looked up by three labels, made once each.
+#[derive(Default)]
+pub(super) struct Durations(Mutex<HashMap<(&'static str, &'static str, u16), Histogram>>);
+
+impl Durations {
+    fn record(&self, (method, route): (&'static str, &'static str), status: u16, took: Duration) {
+        let mut handles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let handle = handles.entry((method, route, status)).or_insert_with(|| {
+            histogram!(
+                "http_server_request_duration_seconds",
+                "method" => method,
+                "route" => route,
+                "status" => status.to_string()
+            )
+        });
+        handle.record(took.as_secs_f64());
+    }
+}

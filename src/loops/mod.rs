@@ -1,0 +1,68 @@
+//! What happens by itself: admission, expiry, trimming, and keeping this process's catalog up with MySQL.
+//!
+//! Every step is an idempotent, bounded script, so any number of workers may run and no leader is elected. A step that
+//! fails is tried again at the next tick; a stopped concert is passed over.
+
+mod admission;
+mod catalog;
+mod expiry;
+mod memory;
+mod trimming;
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::domain::ids::{ConcertId, LogName};
+use crate::store::{Failure, SeenLogs};
+
+pub use self::admission::admission;
+pub use self::catalog::{CatalogError, CatalogLoop, load};
+pub use self::expiry::expiry;
+pub use self::memory::memory;
+pub use self::trimming::{Trimming, trimming};
+
+/// A step must be over by then; the next tick tries again.
+const STEP: Duration = Duration::from_secs(2);
+
+/// Runs `step` every `period` until `shutdown` holds true or its sender is gone. A late step is not made up for.
+async fn every<F: Future<Output = ()>>(
+    period: Duration,
+    mut shutdown: watch::Receiver<bool>,
+    mut step: impl FnMut() -> F,
+) {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let stepping = async {
+        loop {
+            ticks.tick().await;
+            step().await;
+        }
+    };
+    tokio::select! {
+        _ = shutdown.wait_for(|stop| *stop) => {}
+        () = stepping => {}
+    }
+}
+
+/// Whether anything may be decided on the log of this concert in this process.
+fn is_selling(seen: &SeenLogs, concert: ConcertId) -> bool {
+    seen.get(LogName::Concert(concert)).is_some_and(|log| !log.is_lost())
+}
+
+fn step_deadline() -> Instant {
+    Instant::now() + STEP
+}
+
+/// Says that a step failed, once; Redis being away is said by whoever waits for it.
+fn report(step: &'static str, concert: ConcertId, failure: &Failure) {
+    match failure {
+        Failure::Stopped(_) => {}
+        Failure::Unavailable(_) | Failure::OutcomeUnknown(_) => {
+            tracing::debug!(step, %concert, error = failure as &dyn std::error::Error, "a step waits for Redis");
+        }
+        _ => tracing::warn!(step, %concert, error = failure as &dyn std::error::Error, "a step failed"),
+    }
+}

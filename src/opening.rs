@@ -1,0 +1,145 @@
+//! Putting on sale what MySQL holds: the archive names the log, Redis gives birth to it, the archive stores its first entry.
+//!
+//! Only then does this process sell on it (design, "A log is born once"). Each step repeats harmlessly, so a call that broke off is
+//! finished by the next one; a log that the archive has an entry of is never given birth to again.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::archive::{self, Archive, LogBatch, LogOffset, LogState};
+use crate::domain::ids::{ConcertId, LogName, Mark, Offset};
+use crate::domain::policy::PolicyState;
+use crate::follow::follows;
+use crate::store::log::{ReadError, Tail};
+use crate::store::{Birth, Failure, ShowOpening, Store};
+
+/// Why something could not be put on sale; the same call again goes on where this one stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum OpeningError {
+    /// MySQL.
+    #[error("the archive could not take part in the opening")]
+    Archive(#[from] archive::Error),
+    /// Redis.
+    #[error("Redis could not take part in the opening")]
+    Store(#[from] Failure),
+    /// Redis, on the way back.
+    #[error("the first entry could not be read")]
+    Read(#[from] ReadError),
+    /// Redis holds another log under that name: another installation's, or one that MySQL has forgotten.
+    #[error("Redis holds another log under the name {0}")]
+    Foreign(LogName),
+    /// The log was lost, or cannot be read.
+    #[error("log {0} is recovering")]
+    Recovering(LogName),
+}
+
+/// Brings logs into the world, and shows and policies into their logs.
+#[derive(Clone)]
+pub struct Opening {
+    archive: Archive,
+    store: Store,
+    tail: Tail,
+}
+
+/// How long the first entry may take to be read back: it is there already.
+const READ_BACK: Duration = Duration::from_secs(1);
+
+impl Opening {
+    /// Stands on its own connections.
+    pub fn new(archive: Archive, store: Store, tail: Tail) -> Self {
+        Self { archive, store, tail }
+    }
+
+    /// Makes sure that the logs of all wallet partitions are born, and known here.
+    pub async fn wallets(&self, deadline: Instant) -> Result<(), OpeningError> {
+        let offsets = self.archive.offsets().await?;
+        for partition in 0..self.store.partitions() {
+            let log = LogName::Wallet(partition);
+            let known = offsets.iter().find(|offset| offset.log == log);
+            let open = |log_id| self.store.open_wallet(partition, log_id, deadline);
+            match self.birth(log, known, open).await {
+                // A lost wallet stops its users' money, not the process.
+                Ok(_) | Err(OpeningError::Recovering(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the log of a concert is born, and known here. Answers its id.
+    pub async fn concert(
+        &self,
+        concert: ConcertId,
+        policy: &PolicyState,
+        deadline: Instant,
+    ) -> Result<Mark, OpeningError> {
+        let log = LogName::Concert(concert);
+        let offsets = self.archive.offsets().await?;
+        let known = offsets.iter().find(|offset| offset.log == log);
+        let open = |log_id| self.store.open_concert(concert, log_id, policy, deadline);
+        self.birth(log, known, open).await
+    }
+
+    /// Puts a show of a born concert on sale, or more seats of it. Answers the entry that says so.
+    pub async fn show(
+        &self,
+        concert: ConcertId,
+        opening: ShowOpening,
+        deadline: Instant,
+    ) -> Result<Offset, OpeningError> {
+        Ok(self.store.open_show(concert, opening, deadline).await?)
+    }
+
+    /// Sets the policy of a born concert, whoever else changes it meanwhile. Answers the entry that says so.
+    pub async fn policy(
+        &self,
+        concert: ConcertId,
+        policy: &PolicyState,
+        deadline: Instant,
+    ) -> Result<Offset, OpeningError> {
+        loop {
+            let base = self.store.snapshot_head(concert, deadline).await?.policy_version;
+            if let Some(at) = self.store.set_policy(concert, base, policy, deadline).await? {
+                return Ok(at);
+            }
+        }
+    }
+
+    async fn birth<F: Future<Output = Result<Birth, Failure>>>(
+        &self,
+        log: LogName,
+        known: Option<&LogOffset>,
+        open: impl FnOnce(Mark) -> F,
+    ) -> Result<Mark, OpeningError> {
+        if let Some(born) = known.filter(|known| known.state != LogState::Unborn) {
+            let seen = self.store.seen().register(log, born.log_id, born.offset);
+            if born.state == LogState::Recovering {
+                seen.stop();
+                return Err(OpeningError::Recovering(log));
+            }
+            return Ok(born.log_id);
+        }
+        let log_id = self.archive.begin_log(log, Mark(rand::random())).await?;
+        let birth = open(log_id).await?;
+        if birth.log_id != log_id {
+            return Err(OpeningError::Foreign(log));
+        }
+        let first = self.archive_first(log).await?;
+        self.store.seen().register(log, log_id, first);
+        Ok(log_id)
+    }
+
+    /// Stores the first entry; a follower that was faster has stored the same.
+    async fn archive_first(&self, log: LogName) -> Result<Offset, OpeningError> {
+        let read = self.tail.read(&[(log, 0)], 1, READ_BACK).await?;
+        let entry =
+            read.into_iter().flat_map(|(_, entries)| entries).next().ok_or(OpeningError::Foreign(log))?;
+        let first =
+            follows(Offset::default(), entry.number, &entry.text).map_err(|_| OpeningError::Foreign(log))?;
+        let entries = vec![(entry.number, entry.text)];
+        self.archive.apply(&[LogBatch { log, from: Offset::default(), entries }]).await?;
+        Ok(first)
+    }
+}

@@ -1,0 +1,5 @@
+//! The HTTP contract against a whole server.
+
+mod app;
+mod connection;
+mod sale;
