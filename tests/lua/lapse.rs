@@ -145,3 +145,22 @@ async fn a_hold_within_the_limit_leaves_the_lapsed_ones_to_whoever_looks() {
     let step = sale.run(&hold(&[Hold::new("a", "1", "r2", "5:10,6:10")]));
     assert_eq!(step.events, ["held r2 12 1:a 20 T+600000 1 5:10,6:10 0: -"]);
 }
+
+/// Each log has its own last time: the concert's stands still while the wallet's goes on from where it was.
+#[tokio::test]
+async fn a_clock_that_goes_back_makes_no_hold_live_again() {
+    let mut sale = four_held().await;
+    sale.at(1000);
+    sale.held("b", "2", "r2", "4:10");
+    sale.run(&super::sale::charge(&[super::sale::Charge::new("b", "c1", "10", "k")]));
+    sale.at(300_000);
+    sale.held("c", "3", "r3", "5:10");
+    sale.at(299_000);
+    let step = sale.run(&pay(&[Pay::new("a", "r1", "p1"), Pay::new("b", "r2", "p2")]));
+    assert_eq!(step.outcomes, ["invalid_reservation expired", "paid r2 12 p2 4:10 10 0"]);
+    let balance = sale.get("w00:balances/b");
+    assert_eq!(
+        (super::state::relative(&balance), sale.get("meta/time")),
+        ("0 T+299000".into(), "1900000300000".into())
+    );
+}
