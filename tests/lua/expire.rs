@@ -60,6 +60,27 @@ async fn all_that_an_expiry_writes() {
     assert_eq!(step.events, ["expired r3 13 1:b 0:10", "expired r2 12 1:a 1:10"]);
 }
 
+/// More fields of a key than one command takes.
+#[tokio::test]
+async fn a_hundred_reservations_of_fifty_seats_end_in_one_call() {
+    let mut sale = Sale::with(&["a"]).await;
+    sale.world.open_show(12, 5000);
+    sale.world.policy(&[("max_seats_per_reservation", "50"), ("max_seats_per_user", "5000")]);
+    let shorts: Vec<_> = (0..100).map(|number| format!("{number:02}")).collect();
+    let seats = |number: usize| (0..50).map(move |seat| format!("{}:10", 50 * number + seat));
+    let seats: Vec<_> = (0..100).map(|number| seats(number).collect::<Vec<_>>().join(",")).collect();
+    let asked: Vec<_> = (0..100).map(|at| Hold::new("a", "1", &shorts[at], &seats[at])).collect();
+    for batch in asked.chunks(20) {
+        sale.world.run(&hold(batch));
+    }
+    assert_eq!(sale.world.state().get("seats:12"), Some("1".repeat(5000).as_str()));
+    sale.at(300_000);
+    let all: Vec<_> = shorts.iter().map(String::as_str).collect();
+    let step = sale.run(&reservations("expire", &all));
+    assert!(step.outcomes.iter().all(|outcome| outcome == "expired"), "{step:?}");
+    assert_eq!(sale.world.state().get("seats:12"), Some("0".repeat(5000).as_str()));
+}
+
 #[tokio::test]
 async fn what_was_paid_or_given_back_meanwhile_is_kept() {
     let mut sale = three_held().await;

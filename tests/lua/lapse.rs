@@ -127,6 +127,12 @@ async fn holds_that_are_over_count_for_no_limit() {
     );
     assert_eq!((sale.get("owned:12/a"), sale.get("pending/a")), ("6".to_owned(), "r2 r3 r4".to_owned()));
     sale.world.load(&saved);
+    sale.at(301_000);
+    let step = sale.run(&hold(&[four]));
+    let expired = step.events.iter().filter(|event| event.starts_with("expired ")).count();
+    assert_eq!(expired, 2, "both of this show, none of a show whose keys the call lacks: {step:?}");
+    assert_eq!((sale.get("owned:12/a"), sale.get("pending/a")), ("4".to_owned(), "r3 r4".to_owned()));
+    sale.world.load(&saved);
     sale.world.policy(&[("max_seats_per_user", "4")]);
     let step = sale.run(&hold(&[four]));
     assert_eq!((step.outcome(), step.events.len()), ("purchase_limit 4 2", 1), "told are the live ones");
@@ -138,4 +144,23 @@ async fn a_hold_within_the_limit_leaves_the_lapsed_ones_to_whoever_looks() {
     sale.at(300_000);
     let step = sale.run(&hold(&[Hold::new("a", "1", "r2", "5:10,6:10")]));
     assert_eq!(step.events, ["held r2 12 1:a 20 T+600000 1 5:10,6:10 0: -"]);
+}
+
+/// Each log has its own last time: the concert's stands still while the wallet's goes on from where it was.
+#[tokio::test]
+async fn a_clock_that_goes_back_makes_no_hold_live_again() {
+    let mut sale = four_held().await;
+    sale.at(1000);
+    sale.held("b", "2", "r2", "4:10");
+    sale.run(&super::sale::charge(&[super::sale::Charge::new("b", "c1", "10", "k")]));
+    sale.at(300_000);
+    sale.held("c", "3", "r3", "5:10");
+    sale.at(299_000);
+    let step = sale.run(&pay(&[Pay::new("a", "r1", "p1"), Pay::new("b", "r2", "p2")]));
+    assert_eq!(step.outcomes, ["invalid_reservation expired", "paid r2 12 p2 4:10 10 0"]);
+    let balance = sale.get("w00:balances/b");
+    assert_eq!(
+        (super::state::relative(&balance), sale.get("meta/time")),
+        ("0 T+299000".into(), "1900000300000".into())
+    );
 }
