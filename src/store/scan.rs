@@ -3,7 +3,7 @@
 //! Fields and values are the text that Redis holds: a value that nobody could have written is shown, not refused. Each page
 //! is atomic and names its entry, and how many elements there are in all at that entry.
 
-use redis::Cmd;
+use redis::{Cmd, Value};
 use tokio::time::Instant;
 
 use super::call::Scope;
@@ -116,7 +116,7 @@ impl Store {
     ) -> Result<SeatsPage, Failure> {
         let decided = self.page(Scope::shows(concert, &[show]), "seats", first, Some(show), deadline).await?;
         only_outcome(&decided, "seats", |outcome| {
-            let (bytes, total) = (outcome.text(1)?.as_bytes().to_vec(), outcome.number(2)?);
+            let (bytes, total) = (bytes(outcome, 1)?.to_vec(), outcome.number(2)?);
             let next = first + bytes.len() as u64;
             let more = !bytes.is_empty() && next < total;
             Ok(SeatsPage { at: decided.offset, total, bytes, next: more.then_some(next) })
@@ -153,7 +153,16 @@ impl Store {
 
 fn read_page(outcome: &Outcome, at: Offset, decided: &Decided) -> Result<ScanPage, MalformedReply> {
     let next: u64 = outcome.number(1)?;
-    let item = |at| Ok((outcome.text(at)?.to_owned(), outcome.text(at + 1)?.to_owned()));
+    let text = |at| bytes(outcome, at).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let item = |at| Ok((text(at)?, text(at + 1)?));
     let items = (3..outcome.len()).step_by(2).map(item).collect::<Result<_, MalformedReply>>()?;
     Ok(ScanPage { at, now: decided.now, total: outcome.number(2)?, items, next: (next != 0).then_some(next) })
+}
+
+/// A field as it stands there, UTF-8 or not.
+fn bytes(outcome: &Outcome, at: usize) -> Result<&[u8], MalformedReply> {
+    match outcome.value(at)? {
+        Value::BulkString(bytes) => Ok(bytes),
+        other => Err(MalformedReply(format!("field {at} is {other:?}"))),
+    }
 }

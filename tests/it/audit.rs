@@ -7,8 +7,8 @@ use onsale::audit::{self, Report};
 use onsale::domain::ids::{LogName, Mark, Offset, ReservationId};
 use onsale::domain::policy::{Policy, PolicyState};
 use onsale::domain::reservation::Seats;
-use onsale::follow::{Applied, ArchiveFollower, LogEntries, Source};
-use onsale::store::log::{ReadError, Tail};
+use onsale::follow::{Applied, ArchiveFollower};
+use onsale::store::log::Tail;
 use onsale::store::{ChargeRequest, HoldRequest, PayRequest, PlaceState, SeenLogs, Settings, Store};
 use redis::aio::MultiplexedConnection;
 use sqlx::AssertSqlSafe;
@@ -22,26 +22,6 @@ use crate::support::wait_until;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const PRICE: i64 = 50_000;
-
-/// The logs of a Redis, for the archive's follower.
-struct Logs(Tail);
-
-impl Source for Logs {
-    type Error = ReadError;
-
-    async fn read(
-        &mut self,
-        from: &[(LogName, u64)],
-        count: usize,
-        block: Duration,
-    ) -> Result<Vec<LogEntries>, ReadError> {
-        let read = self.0.read(from, count, block).await?;
-        let entries = |(log, entries): (LogName, Vec<onsale::store::log::RawEntry>)| {
-            (log, entries.into_iter().map(|entry| (entry.number, entry.text)).collect())
-        };
-        Ok(read.into_iter().map(entries).collect())
-    }
-}
 
 fn tail_on(redis: &Redis) -> Tail {
     let second = Duration::from_secs(1);
@@ -69,7 +49,7 @@ impl Sale {
             fresh.archive.begin_log(LogName::Wallet(partition), log_id).await.unwrap();
         }
         fresh.archive.begin_log(LogName::Concert(CONCERT), Mark(99)).await.unwrap();
-        let (follower, applied) = ArchiveFollower::new(fresh.archive.clone(), Logs(tail_on(&redis)));
+        let (follower, applied) = ArchiveFollower::new(fresh.archive.clone(), tail_on(&redis));
         let (stop, shutdown) = watch::channel(false);
         let follower = Some(tokio::spawn(follower.run(shutdown)));
         Self { redis, store, fresh, applied, stop, follower }
