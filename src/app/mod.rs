@@ -3,6 +3,7 @@
 //! Composes the parts and owns their order: logs are born before anything is shown, views are warm before anything is
 //! served, the loops run until the last request is answered.
 
+mod audit;
 mod import;
 mod installation;
 mod serve;
@@ -25,6 +26,7 @@ use crate::opening::OpeningError;
 use crate::store::log::ReadError;
 use crate::store::{EngineError, Failure};
 
+pub use self::audit::audit;
 pub use self::import::import;
 use self::installation::Installation;
 
@@ -58,6 +60,9 @@ pub enum Error {
     /// The catalog in MySQL.
     #[error("the catalog can't be read")]
     Catalog(#[from] CatalogError),
+    /// The audit could not be made.
+    #[error("the audit could not be made")]
+    Audit(#[from] crate::audit::AuditError),
     /// A file of the catalog.
     #[error("{file} is no catalog")]
     File {
