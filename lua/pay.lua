@@ -14,7 +14,7 @@
 --   { 'insufficient_balance', current, required }   retry: after a charge
 --   { 'paid', reservation, show, payment, seats, amount, balance }
 --   { 'internal', message }                     retry: no
---   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition
+--   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition not lost
 -- INCLUDES text arguments clock journal map log concert idem place reservation wallet
 -- COST     O(seats) a request
 

@@ -152,11 +152,14 @@ impl Caller {
         }
     }
 
-    /// Log id, number and mark seen, and whether they are to be looked up even if the log has gone on since.
+    /// Log id, number and mark seen, and whether they are to be looked up even if the log has gone on since. Of a log
+    /// stopped in this process, maybe because of what another one saw, an id that no log has: the script refuses what is
+    /// about it and serves the rest of the batch.
     pub(super) fn push_seen(&self, command: &mut Cmd, log: LogName, generation: u64, fresh: bool) {
         let (log_id, offset) = self
             .seen
             .get(log)
+            .filter(|seen| !seen.is_lost())
             .map_or((Mark::default(), Offset::default()), |seen| (seen.log_id(), seen.offset()));
         let checked =
             self.checked.lock().unwrap_or_else(PoisonError::into_inner).get(&log) == Some(&generation);
@@ -193,7 +196,6 @@ impl Caller {
         let Some(seen) = self.seen.get(log).filter(|seen| !seen.is_lost()) else {
             return;
         };
-        // Checked is the log as it is now: a wallet's position comes back even if it was refused.
         seen.advance(offset);
         self.checked.lock().unwrap_or_else(PoisonError::into_inner).insert(log, generation);
     }

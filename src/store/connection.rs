@@ -63,8 +63,18 @@ struct State {
 }
 
 /// Error codes by which Redis says that it did not run a command, and may later.
-const REFUSALS: [&str; 9] =
-    ["READONLY", "LOADING", "MASTERDOWN", "BUSY", "OOM", "MISCONF", "NOREPLICAS", "TRYAGAIN", "CLUSTERDOWN"];
+const REFUSALS: [&str; 10] = [
+    "READONLY",
+    "LOADING",
+    "MASTERDOWN",
+    "BUSY",
+    "OOM",
+    "MISCONF",
+    "NOREPLICAS",
+    "NOSCRIPT",
+    "TRYAGAIN",
+    "CLUSTERDOWN",
+];
 
 impl Connection {
     /// A connection that is made at the first call.
@@ -76,7 +86,8 @@ impl Connection {
     /// Runs a script by its hash; loads it if Redis has lost it. Answers with the connection's generation.
     ///
     /// `build` makes the EVALSHA for a generation, since a new one asks for the loss check; it is asked again after NOSCRIPT
-    /// with `fresh`: what was checked before is not to be trusted (another Redis may answer now).
+    /// with `fresh`: what was checked before is not to be trusted (another Redis may answer now). A script that is gone
+    /// again by then was not run: refused, like any other call that may be sent again.
     pub(super) async fn eval(
         &self,
         script: &Script,
@@ -85,7 +96,7 @@ impl Connection {
     ) -> Result<(Value, u64), CallError> {
         let (mut connection, generation) = self.get(deadline).await?;
         let first = self.send(&mut connection, generation, &build(generation, false), deadline).await;
-        if !matches!(&first, Err(CallError::Fault(error)) if error.code() == Some("NOSCRIPT")) {
+        if !matches!(&first, Err(CallError::Refused(error)) if error.code() == Some("NOSCRIPT")) {
             return first.map(|value| (value, generation));
         }
         self.send(&mut connection, generation, redis::cmd("SCRIPT").arg("LOAD").arg(script.text), deadline)
