@@ -194,3 +194,38 @@ fn row(made: &Reservation) -> String {
     let (status, created, end) = (status.as_str(), created.0, end.0);
     format!("{show}|{user}|{status}|{amount}|{seats}|{created}|{end}|{ended}|{payment}|{entries}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::findings::Findings;
+    use crate::domain::event::{Freed, Held};
+
+    #[test]
+    fn only_what_ended_a_day_ago_may_be_forgotten() {
+        let (mut concert, mut findings) = (Concert::new(ConcertId(7)), Findings::default());
+        let (id, seats) = (Id20::from_bits(1), "3:500".parse::<crate::domain::reservation::Seats>().unwrap());
+        let show = ShowId(12);
+        concert.sale.open_show(At { number: 1, time: Millis(0) }, show, 9, 1);
+        let held = Held {
+            reservation: id,
+            show,
+            user: "a",
+            amount: 500,
+            end: Millis(10),
+            catalog: 1,
+            seats: seats.clone(),
+            request: "",
+            fingerprint: "-",
+        };
+        concert.sale.hold(At { number: 2, time: Millis(0) }, &held, &mut findings);
+        let freed = Freed { reservation: id, show, user: "a", seats };
+        concert.sale.free(At { number: 3, time: Millis(10) }, &freed, Status::Expired, &mut findings);
+        assert!(findings.report(Vec::new()).ok);
+        let total = |now| concert.total(Index::Ended, 0, Millis(now));
+        assert_eq!((total(9 + ENDED_KEEP_MS), total(10 + ENDED_KEEP_MS)), (1, 0));
+        assert_eq!(concert.total(Index::Reservations, 0, Millis(0)), 0);
+        let row = "12|a|expired|500|3:500|0|10|10|~|2,3";
+        assert_eq!(concert.row(Table::Reservations, id.as_str()).as_deref(), Some(row));
+    }
+}

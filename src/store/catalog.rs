@@ -90,7 +90,7 @@ impl Store {
         deadline: Instant,
     ) -> Result<Birth, Failure> {
         let mark = Mark(rand::random());
-        let build = |_, _| {
+        let build = |_| {
             let mut command = redis::cmd("EVALSHA");
             command.arg(scripts::OPEN_LOG.sha()).arg(keys.len()).arg(keys);
             command.arg(log_id.to_string()).arg(mark.to_string()).arg(0).arg(arguments);

@@ -10,8 +10,8 @@ const ROWS: [&[&str]; 8] = [
     &["follow"],
     // What a concert needs before it may sell: store and archive, and how entries follow each other.
     &["opening"],
-    // The loops drive the followers.
-    &["http", "loops", "embedded"],
+    // The loops drive the followers; the audit reads the logs by itself.
+    &["http", "loops", "embedded", "audit"],
     &["app"],
     &["commands"],
 ];
