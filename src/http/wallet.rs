@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout_at;
 
 use super::auth::{self, Identity, Role};
 use super::body;
@@ -11,6 +10,7 @@ use super::context::Context;
 use super::durability;
 use super::freshness;
 use super::gate;
+use super::history;
 use super::idempotency;
 use super::page::{self, List};
 use super::problem::{Code, Problem};
@@ -82,9 +82,11 @@ pub(crate) async fn charge(ctx: &Context, request: &mut Request) -> Result<Respo
     if !range.contains(&form.amount) {
         return Err(out_of_range(ctx));
     }
-    if ctx.settings.wallet.charge_needs_active {
-        gate::pass_any(ctx, request, &identity).await?;
-    }
+    let refusal = if ctx.settings.wallet.charge_needs_active {
+        gate::refusal_anywhere(ctx, request, &identity).await?
+    } else {
+        None
+    };
 
     // `me` and one's own name are one path: what is charged counts, not how it was written.
     let fingerprint = idempotency::fingerprint(request, &(user.as_str(), &form))?;
@@ -95,6 +97,7 @@ pub(crate) async fn charge(ctx: &Context, request: &mut Request) -> Result<Respo
         amount: form.amount,
         key,
         fingerprint,
+        refusal,
     };
     let answer = match ctx.store.charge(asked, request.deadline).await {
         Err(Failure::Refused(Refusal::AmountOutOfRange)) => return Err(out_of_range(ctx)),
@@ -105,7 +108,6 @@ pub(crate) async fn charge(ctx: &Context, request: &mut Request) -> Result<Respo
         current_balance: answer.value.balance,
     })?;
     idempotency::mark_replayed(&mut response, answer.replayed);
-    durability::mark(&mut response, ctx.settings.durability);
     freshness::mark_answer(&mut response, &answer);
     Ok(response)
 }
@@ -115,11 +117,7 @@ pub(crate) async fn ledger(ctx: &Context, request: &Request) -> Result<Response,
     let (_, user) = own(ctx, request)?;
     let asked = page::asked(request)?;
     let after: Option<LedgerCursor> = page::parsed_cursor(&asked)?;
-    let read = ctx.archive.ledger_of(user.as_str(), after, asked.limit);
-    let Ok(page) = timeout_at(request.deadline, read).await else {
-        return Err(Problem::new(Code::Unavailable).detail("The archive takes too long."));
-    };
-    let page = page?;
+    let page = history::read(request, ctx.archive.ledger_of(user.as_str(), after, asked.limit)).await?;
     let item = |row: LedgerItem| LedgerBody {
         entry_id: row.entry.to_string(),
         kind: row.kind,
