@@ -6,3 +6,5 @@ read_globals = { "redis", "KEYS", "ARGV" }
 allow_defined_top = true
 files["lua/lib/**/*.lua"] = { ignore = { "211", "241", "111", "112", "113", "131" } }
 files["lua/*.lua"] = { ignore = { "111/admission", "112/admission", "113" } }
+-- The preludes of the script tests stand between the includes, and shadow some of what those define.
+files["tests/lua/*.lua"] = { ignore = { "211", "231", "111", "112", "113", "431" } }

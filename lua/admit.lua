@@ -17,32 +17,6 @@ local ADMIT_MAX = 100
 
 local policy = read_policy()
 
-local function due_users()
-  local users = redis.call('ZRANGEBYSCORE', active.key, '-inf', int(now), 'LIMIT', 0, ADMIT_MAX)
-  local late = redis.call('ZRANGEBYSCORE', unclaimed.key, '-inf', int(now), 'LIMIT', 0, ADMIT_MAX)
-  local bound = #users == ADMIT_MAX or #late == ADMIT_MAX
-  for _, user in ipairs(late) do
-    users[#users + 1] = user
-  end
-  fetch(place, users)
-  return users, bound
-end
-
-local function end_overdue(users)
-  local count_ended = 0
-  for _, user in ipairs(users) do
-    -- A user who is in both lists has no place the second time.
-    local held = read_place(user)
-    local reason = held and overdue(held)
-    if reason then
-      end_place(held, reason)
-      assign(admission, 'active', admission.active - 1)
-      count_ended = count_ended + 1
-    end
-  end
-  return count_ended
-end
-
 local function admit_next()
   local places = math.min(room(policy), ADMIT_MAX)
   if places == 0 then

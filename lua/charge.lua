@@ -17,7 +17,7 @@
 --   { 'amount_out_of_range' }                   retry: no    the balance would reach 2^53
 --   { 'charged', charge, amount, balance }
 --   { 'internal', message }                     retry: no
---   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition
+--   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition not lost
 -- INCLUDES text arguments clock journal map log idem wallet
 -- COST     O(1) a request
 

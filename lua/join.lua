@@ -11,7 +11,7 @@
 --   { 'sold_out' }                               retry: when seats come back
 --   { 'internal', message }                      retry: no
 -- INCLUDES text arguments clock journal map log concert place admission
--- COST     O(log of the line) a request
+-- COST     O(log of the line) a request, and of at most 200 places that are over
 
 if log.lost then
   return lost_reply(log)
@@ -29,13 +29,28 @@ local function waiting_outcome(user, seq, fresh)
 end
 
 local function known_outcome(user)
-  local held = live_place(user)
+  local had = read_place(user)
+  local held = had and live_place(user)
   if held then
     claim_place(held)
     return { 'active', held.seq, epoch, held.stop, 0 }
   end
+  if had then
+    assign(admission, 'active', admission.active - 1)
+  end
   local seq = get(queue, user)
   return seq and waiting_outcome(user, tonumber(seq), 0)
+end
+
+-- Whether the user goes in past an empty line. A room that is full of places that are over is not full.
+local function goes_in()
+  if line.waiting > 0 then
+    return false
+  end
+  if room(policy) == 0 then
+    end_overdue((due_users()))
+  end
+  return room(policy) > 0
 end
 
 local function decide_join(user)
@@ -53,7 +68,7 @@ local function decide_join(user)
   local seq = count('seq') + 1
   set_count('seq', seq)
   emit(log, 'joined ' .. int(seq) .. ' ' .. prefixed(user))
-  if line.waiting == 0 and room(policy) > 0 then
+  if goes_in() then
     local held = admit(policy, user, seq, true)
     return { 'active', seq, epoch, held.stop, 1 }
   end

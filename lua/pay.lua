@@ -5,16 +5,16 @@
 -- ARGV     head of lib/concert.lua with the shows; partitions (lib/wallet.lua); then count, and for each request: user, show,
 --          reservation, payment id, partition, request ('' without a key), fingerprint
 -- OUTCOMES in order of precedence; nothing has happened unless 'paid'
---   { 'log_lost', partition, number, mark }     retry: later    the log of his partition was lost
 --   { 'replayed', reservation, show, payment, seats, amount, balance }   retry: same answer
 --   { 'idempotency_key_reused' }                retry: no
+--   { 'log_lost', partition, number, mark }     retry: later    the log of his partition was lost
 --   { 'rate_limited' }                          retry: when older keys are forgotten
 --   { 'sales_stopped' }                         retry: later
 --   { 'invalid_reservation', reason }           retry: no    not_found already_paid cancelled refunded expired
 --   { 'insufficient_balance', current, required }   retry: after a charge
 --   { 'paid', reservation, show, payment, seats, amount, balance }
 --   { 'internal', message }                     retry: no
---   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition
+--   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition not lost
 -- INCLUDES text arguments clock journal map log concert idem place reservation wallet
 -- COST     O(seats) a request
 
@@ -97,7 +97,7 @@ end
 
 local function decide_pay(request)
   local wallet = wallets[request.partition]
-  local known = lost_outcome(wallet) or replayed_outcome(request)
+  local known = replayed_outcome(request) or lost_outcome(wallet)
   if known then
     return known
   end

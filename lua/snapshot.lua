@@ -1,13 +1,15 @@
 -- snapshot: one page of a concert's state, with the number of the last entry it knows; changes nothing.
 --
 -- FLAGS    no-writes
--- KEYS     the concert block and three keys for the show of a seats page: reads all
--- ARGV     head of lib/concert.lua; then kind, cursor, and for `seats` the show
+-- KEYS     the concert block and three keys for the show of a page about one: reads all but log and requests
+-- ARGV     head of lib/concert.lua; then kind, cursor, and for `seats`, `holder` and `owned` the show
 -- OUTCOMES a page; a view follows the log from the number of its first page on, and is whole at the number of its last
 --   { 'head', { meta as field, value, … }, JSON of the policy }
 --   { 'queue', seq, … }               cursor: seq to go on behind; the end is an empty page
 --   { 'places', next cursor ('0': the end), user, record, … }
---   { 'seats', bytes }                cursor: first index; the end is an empty page
+--   { 'seats', bytes, seats in all }  cursor: first index; the end is an empty page
+--   { index, next cursor ('0': the end), elements in all, field, value, … }   index: line active unclaimed expiry ended place pending res,
+--                                     and of the show holder owned; `res` counts those that have not ended
 -- INCLUDES text arguments clock journal map log concert
 -- COST     O(log of the line), at most 500 elements
 
@@ -39,7 +41,38 @@ end
 
 function pages.seats(cursor)
   local first = tonumber(cursor)
-  return { 'seats', redis.call('GETRANGE', shows[argument()].seats.key, first, first + PAGE_MAX - 1) }
+  local key = shows[argument()].seats.key
+  return { 'seats', redis.call('GETRANGE', key, first, first + PAGE_MAX - 1), redis.call('STRLEN', key) }
+end
+
+-- An index as it lies in Redis, element by element, for the audit.
+local function scan_page(kind, target, cursor, total)
+  local is_hash = target.kind == 'hash'
+  local found = redis.call(is_hash and 'HSCAN' or 'ZSCAN', target.key, cursor, 'COUNT', PAGE_MAX)
+  return { kind, found[1], total or redis.call(is_hash and 'HLEN' or 'ZCARD', target.key), unpack(found[2]) }
+end
+
+local indexes = {
+  line = queue, active = active, unclaimed = unclaimed, expiry = expiry, ended = ended, place = place, pending = pending,
+}
+for kind, target in pairs(indexes) do
+  pages[kind] = function(cursor)
+    return scan_page(kind, target, cursor)
+  end
+end
+
+-- Ended ones may be forgotten without an entry, together with their `ended`: only the others can be counted by the log.
+function pages.res(cursor)
+  local live = redis.call('HLEN', reservations.key) - redis.call('ZCARD', ended.key)
+  return scan_page('res', reservations, cursor, live)
+end
+
+function pages.holder(cursor)
+  return scan_page('holder', shows[argument()].holder, cursor)
+end
+
+function pages.owned(cursor)
+  return scan_page('owned', shows[argument()].owned, cursor)
 end
 
 return reply({ pages[argument()](argument()) })

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod archive;
+pub mod audit;
 pub mod commands;
 pub mod config;
 pub mod domain;

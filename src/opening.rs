@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::archive::{self, Archive, LogBatch, LogOffset, LogState};
+use crate::archive::{self, Archive, LogBatch, LogState};
 use crate::domain::ids::{ConcertId, LogName, Mark, Offset};
 use crate::domain::policy::PolicyState;
 use crate::follow::follows;
@@ -30,6 +30,14 @@ pub enum OpeningError {
     /// Redis holds another log under that name: another installation's, or one that MySQL has forgotten.
     #[error("Redis holds another log under the name {0}")]
     Foreign(LogName),
+    /// The number of wallet partitions is fixed at birth: users' money lies where the first number put it.
+    #[error("the configuration says {configured} wallet partitions, but {born} were born")]
+    Partitions {
+        /// What the configuration says.
+        configured: u8,
+        /// What there is.
+        born: usize,
+    },
     /// The log was lost, or cannot be read.
     #[error("log {0} is recovering")]
     Recovering(LogName),
@@ -52,14 +60,17 @@ impl Opening {
         Self { archive, store, tail }
     }
 
-    /// Makes sure that the logs of all wallet partitions are born, and known here.
+    /// Makes sure that the logs of all wallet partitions are born, and known here. Their number is fixed at birth.
     pub async fn wallets(&self, deadline: Instant) -> Result<(), OpeningError> {
-        let offsets = self.archive.offsets().await?;
-        for partition in 0..self.store.partitions() {
-            let log = LogName::Wallet(partition);
-            let known = offsets.iter().find(|offset| offset.log == log);
+        let partitions = self.store.partitions();
+        let log_ids: Vec<_> = (0..partitions).map(|_| Mark(rand::random())).collect();
+        let begun = self.archive.begin_wallets(&log_ids).await?;
+        if begun != (0..partitions).map(LogName::Wallet).collect::<Vec<_>>() {
+            return Err(OpeningError::Partitions { configured: partitions, born: begun.len() });
+        }
+        for partition in 0..partitions {
             let open = |log_id| self.store.open_wallet(partition, log_id, deadline);
-            match self.birth(log, known, open).await {
+            match self.birth(LogName::Wallet(partition), open).await {
                 // A lost wallet stops its users' money, not the process.
                 Ok(_) | Err(OpeningError::Recovering(_)) => {}
                 Err(error) => return Err(error),
@@ -75,11 +86,8 @@ impl Opening {
         policy: &PolicyState,
         deadline: Instant,
     ) -> Result<Mark, OpeningError> {
-        let log = LogName::Concert(concert);
-        let offsets = self.archive.offsets().await?;
-        let known = offsets.iter().find(|offset| offset.log == log);
         let open = |log_id| self.store.open_concert(concert, log_id, policy, deadline);
-        self.birth(log, known, open).await
+        self.birth(LogName::Concert(concert), open).await
     }
 
     /// Puts a show of a born concert on sale, or more seats of it. Answers the entry that says so.
@@ -110,36 +118,43 @@ impl Opening {
     async fn birth<F: Future<Output = Result<Birth, Failure>>>(
         &self,
         log: LogName,
-        known: Option<&LogOffset>,
         open: impl FnOnce(Mark) -> F,
     ) -> Result<Mark, OpeningError> {
-        if let Some(born) = known.filter(|known| known.state != LogState::Unborn) {
-            let seen = self.store.seen().register(log, born.log_id, born.offset);
-            if born.state == LogState::Recovering {
-                seen.stop();
-                return Err(OpeningError::Recovering(log));
-            }
-            return Ok(born.log_id);
+        if let Some(log_id) = self.known(log).await? {
+            return Ok(log_id);
         }
         let log_id = self.archive.begin_log(log, Mark(rand::random())).await?;
         let birth = open(log_id).await?;
         if birth.log_id != log_id {
             return Err(OpeningError::Foreign(log));
         }
-        let first = self.archive_first(log).await?;
-        self.store.seen().register(log, log_id, first);
-        Ok(log_id)
+        self.archive_first(log).await?;
+        // What the archive has is what counts: another may have given birth to it, sold on it and lost it meanwhile.
+        self.known(log).await?.ok_or(OpeningError::Foreign(log))
+    }
+
+    /// The id of a log that the archive has an entry of, which is then known here.
+    async fn known(&self, log: LogName) -> Result<Option<Mark>, OpeningError> {
+        let Some(born) = self.archive.offset(log).await?.filter(|known| known.state != LogState::Unborn)
+        else {
+            return Ok(None);
+        };
+        let seen = self.store.seen().register(log, born.log_id, born.offset);
+        if born.state == LogState::Recovering {
+            seen.stop();
+            return Err(OpeningError::Recovering(log));
+        }
+        Ok(Some(born.log_id))
     }
 
     /// Stores the first entry; a follower that was faster has stored the same.
-    async fn archive_first(&self, log: LogName) -> Result<Offset, OpeningError> {
+    async fn archive_first(&self, log: LogName) -> Result<(), OpeningError> {
         let read = self.tail.read(&[(log, 0)], 1, READ_BACK).await?;
         let entry =
             read.into_iter().flat_map(|(_, entries)| entries).next().ok_or(OpeningError::Foreign(log))?;
-        let first =
-            follows(Offset::default(), entry.number, &entry.text).map_err(|_| OpeningError::Foreign(log))?;
+        follows(Offset::default(), entry.number, &entry.text).map_err(|_| OpeningError::Foreign(log))?;
         let entries = vec![(entry.number, entry.text)];
         self.archive.apply(&[LogBatch { log, from: Offset::default(), entries }]).await?;
-        Ok(first)
+        Ok(())
     }
 }

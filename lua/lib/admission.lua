@@ -43,3 +43,34 @@ local function admit(policy, user, seq, claimed)
   emit(log, 'admitted ' .. int(seq) .. ' ' .. prefixed(user) .. ' ' .. int(held.stop) .. ' ' .. int(held.claim_by))
   return held
 end
+
+-- Keeps the longest sweep well under 1 ms.
+local SWEEP_MAX = 100
+
+-- Users whose places may be over, and whether there may be more of them.
+local function due_users()
+  local users = redis.call('ZRANGEBYSCORE', active.key, '-inf', int(now), 'LIMIT', 0, SWEEP_MAX)
+  local late = redis.call('ZRANGEBYSCORE', unclaimed.key, '-inf', int(now), 'LIMIT', 0, SWEEP_MAX)
+  local bound = #users == SWEEP_MAX or #late == SWEEP_MAX
+  for _, user in ipairs(late) do
+    users[#users + 1] = user
+  end
+  fetch(place, users)
+  return users, bound
+end
+
+-- Ends those of these places that are over; answers how many.
+local function end_overdue(users)
+  local count_ended = 0
+  for _, user in ipairs(users) do
+    -- A user who is in both lists has no place the second time.
+    local held = read_place(user)
+    local reason = held and overdue(held)
+    if reason then
+      end_place(held, reason)
+      assign(admission, 'active', admission.active - 1)
+      count_ended = count_ended + 1
+    end
+  end
+  return count_ended
+end

@@ -5,6 +5,8 @@
 
 -- Arguments of one command: Lua's unpack ends near 8,000. A multiple of 2 and 4, the strides below.
 local FLUSH_ARGUMENTS_MAX = 4000
+-- Fields of one read: three arguments each at the most.
+local FETCH_FIELDS_MAX = 1000
 
 local function map(kind, key)
   return { kind = kind, key = key, read = {}, put = {} }
@@ -16,10 +18,7 @@ local function call_many(command, key, arguments)
   end
 end
 
-local function fetch(target, fields)
-  if #fields == 0 then
-    return
-  end
+local function fetch_some(target, fields)
   local values
   if target.kind == 'hash' then
     values = redis.call('HMGET', target.key, unpack(fields))
@@ -34,6 +33,12 @@ local function fetch(target, fields)
   end
   for i, field in ipairs(fields) do
     target.read[field] = values[i]
+  end
+end
+
+local function fetch(target, fields)
+  for first = 1, #fields, FETCH_FIELDS_MAX do
+    fetch_some(target, { unpack(fields, first, math.min(first + FETCH_FIELDS_MAX - 1, #fields)) })
   end
 end
 

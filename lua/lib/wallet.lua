@@ -37,11 +37,14 @@ local function write_balance(wallet, user, balance)
   put(wallet.balances, user, int(balance) .. ' ' .. int(wallet.log.now))
 end
 
--- Where each partition's log stands after this batch: name, number, mark.
+-- Where each partition's log stands after this batch: name, number, mark. Not of a lost one: the server would take its
+-- end for something that it has seen, and find nothing wrong with the log from then on.
 local function wallet_positions()
   local positions = {}
   for _, wallet in pairs(wallets) do
-    positions[#positions + 1] = { 'wallet', wallet.name, wallet.log.number, wallet.log.mark }
+    if not wallet.log.lost then
+      positions[#positions + 1] = { 'wallet', wallet.name, wallet.log.number, wallet.log.mark }
+    end
   end
   return positions
 end

@@ -3,12 +3,14 @@
 //! Composes the parts and owns their order: logs are born before anything is shown, views are warm before anything is
 //! served, the loops run until the last request is answered.
 
+mod audit;
 mod import;
 mod installation;
 mod serve;
 mod work;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,6 +27,7 @@ use crate::opening::OpeningError;
 use crate::store::log::ReadError;
 use crate::store::{EngineError, Failure};
 
+pub use self::audit::audit;
 pub use self::import::import;
 use self::installation::Installation;
 
@@ -58,6 +61,9 @@ pub enum Error {
     /// The catalog in MySQL.
     #[error("the catalog can't be read")]
     Catalog(#[from] CatalogError),
+    /// The audit could not be made.
+    #[error("the audit could not be made")]
+    Audit(#[from] crate::audit::AuditError),
     /// A file of the catalog.
     #[error("{file} is no catalog")]
     File {
@@ -88,9 +94,9 @@ pub enum Error {
     /// The server.
     #[error("the HTTP server failed")]
     Serve(#[from] ServeError),
-    /// The views never became whole.
-    #[error("the live views are not whole after {0:?}")]
-    Cold(Duration),
+    /// A loop ended by itself; with its panic, if it was one.
+    #[error("a loop of the application ended")]
+    Loop(#[source] Option<tokio::task::JoinError>),
 }
 
 /// How long a start may wait for each of its parts.
@@ -131,41 +137,49 @@ pub async fn run(
     };
     tasks.spawn(catalog.run(stopping.clone()));
     tasks.spawn(loops::memory(installation.store()?, stopping.clone()));
-    warm(&live).await?;
+    warm(&live).await;
     let archived = if roles.work {
         Some(work::start(&config, &installation, &live, &mut tasks, &stopping).await?)
     } else {
         None
     };
-    let outcome = if roles.serve {
-        let health = std::sync::Arc::new(Health::default());
-        let parts = serve::Parts { config: &config, installation: &installation, live: &live, health, mysql };
-        serve::serve(parts, ready, shutdown).await
-    } else {
+    let serving = async {
+        if roles.serve {
+            let health = Arc::new(Health::default());
+            let parts =
+                serve::Parts { config: &config, installation: &installation, live: &live, health, mysql };
+            return serve::serve(parts, ready, shutdown).await;
+        }
         // Whether it says true or its sender is gone: stop.
         let _ = shutdown.wait_for(|stop| *stop).await;
         Ok(())
     };
-    if let Some(archived) = archived {
+    let outcome = tokio::select! {
+        outcome = serving => outcome,
+        // None of them ends before it is told to: without it the process would go on half alive.
+        ended = tasks.join_next() => Err(Error::Loop(ended.and_then(Result::err))),
+    };
+    if let Some(archived) = archived.filter(|_| outcome.is_ok()) {
         work::drain(&installation, archived).await;
     }
     stop.send_replace(true);
-    tasks.join_all().await;
+    while tasks.join_next().await.is_some() {}
     outcome
 }
 
-/// Waits until every view of a selling concert is whole.
-async fn warm(live: &Live) -> Result<(), Error> {
+/// Waits until every view of a selling concert is whole. One that does not become so keeps no other from being served.
+async fn warm(live: &Live) {
     let deadline = Instant::now() + START;
     for view in live.concerts().iter() {
         let mut changes = view.changes();
         let whole = async {
             while !view.warm() && !view.recovering() {
-                // Its sender lives as long as the view.
+                // Its sender lives as long as the view; going warm may come without an entry.
                 let _ = tokio::time::timeout(Duration::from_millis(10), changes.changed()).await;
             }
         };
-        timeout_at(deadline, whole).await.map_err(|_| Error::Cold(START))?;
+        if timeout_at(deadline, whole).await.is_err() {
+            tracing::warn!(concert = %view.concert().concert, "its view is not whole yet");
+        }
     }
-    Ok(())
 }

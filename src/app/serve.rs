@@ -13,15 +13,18 @@ use tokio::sync::{oneshot, watch};
 use super::Error;
 use super::installation::Installation;
 use crate::config::{self, Config, IdentityKey, KeyMaterial, TopUp};
+use crate::domain::ids::LogName;
 use crate::domain::queue_token;
 use crate::http::{self, Context, Durability, Health, IdentityKeys, Material, Operations, Server, Settings};
 use crate::live::Live;
+use crate::store::SeenLogs;
 
 /// Buckets of every histogram of seconds: those of OpenTelemetry's HTTP conventions.
 const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
-/// Between two upkeeps of the recorder; without them histograms grow as long as nobody scrapes.
-const UPKEEP: Duration = Duration::from_secs(5);
+/// Between two upkeeps of the recorder, without which histograms grow as long as nobody scrapes, and of what `/readyz`
+/// says to be degraded.
+const UPKEEP: Duration = Duration::from_secs(1);
 
 /// What a server is made of.
 pub(super) struct Parts<'a> {
@@ -55,7 +58,7 @@ pub(super) async fn serve(
     let answers =
         Operations { prometheus: prometheus.clone(), health: Arc::clone(&health), live: live.clone() };
     let background = tokio::spawn(answers.run(operations, stopping));
-    let upkeep = tokio::spawn(keep_up(prometheus, Arc::clone(&health), mysql));
+    let upkeep = tokio::spawn(keep_up(prometheus, Arc::clone(&health), mysql, installation.seen.clone()));
     let mut running = pin!(server.run(make, Arc::clone(&health), shutdown));
     let outcome = tokio::select! {
         outcome = &mut running => outcome,
@@ -77,12 +80,23 @@ fn recorder() -> Result<PrometheusHandle, Error> {
     Ok(PrometheusBuilder::new().set_buckets_for_metric(seconds, &SECONDS)?.install_recorder()?)
 }
 
-async fn keep_up(prometheus: PrometheusHandle, health: Arc<Health>, mysql: watch::Receiver<bool>) {
+async fn keep_up(
+    prometheus: PrometheusHandle,
+    health: Arc<Health>,
+    mysql: watch::Receiver<bool>,
+    seen: SeenLogs,
+) {
     let mut ticks = tokio::time::interval(UPKEEP);
     loop {
         ticks.tick().await;
         prometheus.run_upkeep();
         health.set_degraded("mysql", !*mysql.borrow());
+        for log in seen.lost() {
+            // A concert's view says it for itself.
+            if let LogName::Wallet(partition) = log {
+                health.set_degraded(&format!("wallet {partition}"), true);
+            }
+        }
     }
 }
 

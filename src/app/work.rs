@@ -52,6 +52,7 @@ pub(super) async fn start(
     tasks.spawn(expiry);
     tasks.spawn(follower.run(stopping.clone()));
     tasks.spawn(loops::trimming(trimming, stopping.clone()));
+    tasks.spawn(loops::tidying(installation.store()?, applied.clone(), stopping.clone()));
     Ok(applied)
 }
 
@@ -65,7 +66,12 @@ async fn resume(installation: &Installation) -> Result<(), Error> {
             Err(Error::Opening(
                 OpeningError::Recovering(log) | OpeningError::Store(Failure::Stopped(log)),
             )) => tracing::warn!(%log, "the log is stopped"),
-            Err(error) => return Err(error),
+            // Nor does any other trouble of one concert keep the others from being sold.
+            Err(error) => tracing::error!(
+                concert = %concert.concert,
+                error = &error as &dyn std::error::Error,
+                "the concert could not be opened"
+            ),
         }
     }
     Ok(())

@@ -68,17 +68,32 @@ impl Archive {
         rows.iter().map(read_offset).collect()
     }
 
+    /// The offset of one log; `None` if it has not begun.
+    pub async fn offset(&self, log: LogName) -> Result<Option<LogOffset>, Error> {
+        let query =
+            sqlx::query("select log, log_id, epoch, number, mark, state from log_offsets where log = ?")
+                .bind(log.to_string());
+        query.fetch_optional(&self.pool).await?.as_ref().map(read_offset).transpose()
+    }
+
+    /// Gives all wallet partitions of an installation that has none their ids, in one step: their number is fixed from then
+    /// on. Answers how many there are, whoever was first.
+    pub async fn begin_wallets(&self, log_ids: &[Mark]) -> Result<Vec<LogName>, Error> {
+        let mut transaction = self.pool.begin().await?;
+        for (partition, log_id) in (0..).zip(log_ids) {
+            // Whoever comes second waits at the first row until the first has committed, and adds nothing.
+            if !begin(&mut transaction, LogName::Wallet(partition), *log_id).await? {
+                break;
+            }
+        }
+        let begun = wallets(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(begun)
+    }
+
     /// Gives a log its id before Redis has it. Answers the id that stands: an earlier one wins.
     pub async fn begin_log(&self, log: LogName, log_id: Mark) -> Result<Mark, Error> {
-        let insert = "insert into log_offsets (log, log_id, epoch, number, mark, state) \
-                      values (?, ?, 0, 0, ?, ?) on duplicate key update log = log";
-        sqlx::query(insert)
-            .bind(log.to_string())
-            .bind(log_id.to_string())
-            .bind(Mark::default().to_string())
-            .bind(LogState::Unborn.as_str())
-            .execute(&self.pool)
-            .await?;
+        begin(&mut *self.pool.acquire().await?, log, log_id).await?;
         let query = sqlx::query("select log_id from log_offsets where log = ?").bind(log.to_string());
         read_mark(&query.fetch_one(&self.pool).await?, "log_id")
     }
@@ -110,6 +125,25 @@ impl Archive {
         let rows = query.fetch_all(&self.pool).await?;
         rows.iter().map(|row| Ok((row.try_get("number")?, read_text(row, "body")?))).collect()
     }
+}
+
+/// A row for a log that has none; an earlier one stays as it is. Answers whether it is this one.
+async fn begin(connection: &mut MySqlConnection, log: LogName, log_id: Mark) -> Result<bool, Error> {
+    let insert = "insert into log_offsets (log, log_id, epoch, number, mark, state) \
+                  values (?, ?, 0, 0, ?, ?) on duplicate key update log = log";
+    let insert = sqlx::query(insert)
+        .bind(log.to_string())
+        .bind(log_id.to_string())
+        .bind(Mark::default().to_string())
+        .bind(LogState::Unborn.as_str());
+    Ok(insert.execute(connection).await?.rows_affected() == 1)
+}
+
+/// The wallet partitions that have begun.
+async fn wallets(connection: &mut MySqlConnection) -> Result<Vec<LogName>, Error> {
+    let query = sqlx::query_scalar("select log from log_offsets where log like 'w%' order by log");
+    let logs: Vec<String> = query.fetch_all(connection).await?;
+    logs.iter().map(|log| log.parse().map_err(|_| stored("log_offsets", log.clone()))).collect()
 }
 
 /// Moves an offset if it still is where the batch begins; `false` if another worker was there first or the log
@@ -178,7 +212,7 @@ impl Row for EventRow<'_> {
     }
 }
 
-fn read_offset(row: &MySqlRow) -> Result<LogOffset, Error> {
+pub(super) fn read_offset(row: &MySqlRow) -> Result<LogOffset, Error> {
     let log: String = row.try_get("log")?;
     let epoch: u32 = row.try_get("epoch")?;
     let state: String = row.try_get("state")?;

@@ -19,6 +19,7 @@ mod reservation;
 mod reservation_history;
 mod rows;
 mod show;
+pub mod snapshot;
 mod wallet;
 mod wallet_history;
 

@@ -3,6 +3,7 @@
 //! Answers go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed (or an audit that found something),
 //! 2 not understood.
 
+mod audit;
 mod check_config;
 mod import;
 mod migrate;
@@ -41,6 +42,7 @@ enum Verb {
     /// Prints an identity token for development.
     Token(token::Arguments),
     /// Proves that Redis and MySQL agree and no invariant is broken; prints a report in JSON.
+    Audit(audit::Arguments),
     /// Prints the effective configuration without its secrets, and what is wrong with it.
     CheckConfig(check_config::Arguments),
 }
@@ -107,6 +109,7 @@ impl Verb {
                 Self::Migrate(arguments) => arguments.execute().await,
                 Self::Import(arguments) => arguments.execute().await,
                 Self::Token(arguments) => arguments.execute(),
+                Self::Audit(arguments) => arguments.execute().await,
                 Self::CheckConfig(arguments) => arguments.execute(),
             }
         })

@@ -6,8 +6,10 @@ use super::{Algorithm, Config, TopUp};
 
 /// The largest sum that Lua keeps exact, 2^53 - 1.
 const MONEY_MAX: i64 = (1 << 53) - 1;
-/// More would be slower than one (each adds a log to every pay batch) and no cluster needs it.
-const PARTITIONS_MAX: u16 = 1024;
+/// Their names have two digits; each adds a log to pay batches, and 64 are enough for a cluster.
+const PARTITIONS_MAX: u16 = 100;
+/// Seats of one script call: some milliseconds of Redis.
+const BATCH_WEIGHT_MAX: usize = 1024;
 
 /// A value that can't be used, or can't be used together with another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,13 +89,14 @@ impl Config {
         ]
     }
 
-    fn relations(&self) -> [Rule; 8] {
+    fn relations(&self) -> [Rule; 9] {
         let wallet = &self.wallet;
         let in_time = self.redis.response_timeout_ms <= self.server.request_deadline_ms;
         // One connection for the archive follower, one for the calls of people.
         let connections = self.mysql.max_connections >= 2;
         let currency = wallet.currency.len() == 3 && wallet.currency.bytes().all(|b| b.is_ascii_uppercase());
         let partitions = (1..=PARTITIONS_MAX).contains(&wallet.partitions);
+        let weight = self.coalesce.batch_weight <= BATCH_WEIGHT_MAX;
         let exact = wallet.charge_max <= MONEY_MAX;
         let range = wallet.charge_min <= wallet.charge_max;
         let key_files = self.identity.keys.iter().all(|key| {
@@ -104,7 +107,8 @@ impl Config {
             (in_time, "redis.response_timeout_ms", "is above server.request_deadline_ms"),
             (connections, "mysql.max_connections", "must be at least 2"),
             (currency, "wallet.currency", "must be three capital letters"),
-            (partitions, "wallet.partitions", "must be 1 to 1024"),
+            (partitions, "wallet.partitions", "must be 1 to 100"),
+            (weight, "coalesce.batch_weight", "must be at most 1024"),
             (wallet.charge_min > 0, "wallet.charge_min", "must be at least 1"),
             (exact, "wallet.charge_max", "must be below 2^53"),
             (range, "wallet.charge_min", "is above wallet.charge_max"),

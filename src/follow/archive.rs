@@ -23,6 +23,10 @@ pub type Applied = Arc<BTreeMap<LogName, Offset>>;
 /// How long a read waits for an entry, and how old the list of logs may be: a log born now is followed by then.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// One round: a connection that swallows everything must not stop the archive. What it had sent is committed whole or not at
+/// all, and the offsets are read again.
+const ROUND_MAX: Duration = Duration::from_mins(1);
+
 /// Entries of one round over all logs, shared out evenly. An entry has the events of up to some 64 requests, so
 /// this bounds memory (some 40 MB at the worst).
 const ENTRIES_OF_ROUND: usize = 2048;
@@ -47,6 +51,8 @@ pub struct ArchiveFollower {
 /// Why a round ended before its end; waiting may help.
 #[derive(Debug, thiserror::Error)]
 enum Interrupted {
+    #[error("a round took longer than {ROUND_MAX:?}")]
+    Stuck,
     #[error("the archive can't be written")]
     Archive(#[from] Error),
     #[error("the logs can't be read")]
@@ -75,7 +81,8 @@ impl ArchiveFollower {
         let mut backoff = Backoff::default();
         loop {
             let round = async {
-                match self.round().await {
+                let bounded = tokio::time::timeout(ROUND_MAX, self.round()).await;
+                match bounded.unwrap_or(Err(Interrupted::Stuck)) {
                     Ok(()) => backoff.worked(),
                     Err(error) => {
                         let wait = backoff.failed();

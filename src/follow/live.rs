@@ -20,8 +20,9 @@ use crate::live::{Applied, ApplyError, Live};
 use crate::store::log::{RawEntry, ReadError, Tail};
 use crate::store::{Failure, Store};
 
-/// Entries of each log in one read.
-const BATCH_ENTRIES: usize = 500;
+/// Entries of one read over all logs, shared out evenly between the bounds of one log's share.
+const ENTRIES_OF_READ: usize = 4096;
+const SHARE: (usize, usize) = (8, 500);
 
 /// How long a read waits for the first entry: bounds how late a snapshot is taken up.
 const BLOCK: Duration = Duration::from_millis(50);
@@ -196,7 +197,8 @@ impl Round {
             sleep(BLOCK / 10).await;
             return Ok(());
         }
-        for (log, entries) in self.follower.tail.read(&from, BATCH_ENTRIES, BLOCK).await? {
+        let share = (ENTRIES_OF_READ / from.len()).clamp(SHARE.0, SHARE.1);
+        for (log, entries) in self.follower.tail.read(&from, share, BLOCK).await? {
             let LogName::Concert(id) = log else {
                 continue;
             };

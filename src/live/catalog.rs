@@ -87,6 +87,10 @@ impl ConcertView {
 
     /// Takes over what MySQL holds now. Another log id means that the log was made anew: the view waits for its snapshot.
     pub(crate) fn republish(&self, concert: Arc<Concert>, shows: Vec<Arc<Show>>, log_id: Mark) {
+        if concert.version < self.concert().version && log_id == self.published_log_id() {
+            // Read before a newer one that is shown already.
+            return;
+        }
         let known = self.shows();
         let shows = shows.into_iter().map(|show| {
             let view = known.iter().find(|view| view.layout().show == show.show);

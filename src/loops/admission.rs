@@ -3,30 +3,18 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-use super::{every, is_selling, report, step_deadline};
+use super::{every, for_each_selling, step_deadline};
 use crate::domain::ids::ConcertId;
 use crate::live::{ConcertView, Live};
-use crate::store::Store;
+use crate::store::{Failure, Store};
 
 /// Calls of one concert in one tick: with 100 places a call, 100,000 a second at a tick of 50 ms.
 const CALLS_MAX: usize = 50;
 
 /// Admits for all concerts until shut down.
 pub async fn admission(store: Store, live: Live, period: Duration, shutdown: watch::Receiver<bool>) {
-    every(period, shutdown, || step(store.clone(), live.clone())).await;
-}
-
-async fn step(store: Store, live: Live) {
-    let mut concerts = JoinSet::new();
-    for view in live.concerts().iter().filter(|view| has_work(view)) {
-        let concert = view.concert().concert;
-        if is_selling(store.seen(), concert) {
-            concerts.spawn(admit(store.clone(), concert));
-        }
-    }
-    concerts.join_all().await;
+    every(period, shutdown, || for_each_selling("admit", &store, &live, has_work, admit)).await;
 }
 
 /// Nobody waits and nobody is active: nothing to do. A view that is not warm knows nothing: asked all the same.
@@ -35,12 +23,11 @@ fn has_work(view: &ConcertView) -> bool {
     !view.warm() || line.waiting > 0 || line.active > 0
 }
 
-async fn admit(store: Store, concert: ConcertId) {
+async fn admit(store: Store, concert: ConcertId) -> Result<(), Failure> {
     for _ in 0..CALLS_MAX {
-        match store.admit(concert, step_deadline()).await {
-            Ok(admitted) if admitted.more => {}
-            Ok(_) => return,
-            Err(failure) => return report("admit", concert, &failure),
+        if !store.admit(concert, step_deadline()).await?.more {
+            return Ok(());
         }
     }
+    Ok(())
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use crate::archive::{self, Archive, LogState};
 use crate::domain::ids::{ConcertId, LogName, Mark};
@@ -15,6 +16,9 @@ use crate::store::{SeenLogs, Store};
 
 /// Between two looks at MySQL when nobody says that something changed.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// One look, at a catalog of a thousand concerts too; a connection that swallows everything must not stop the loop.
+const LOOK_MAX: Duration = Duration::from_secs(30);
 
 /// Why the catalog could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -38,41 +42,66 @@ pub struct CatalogLoop {
 impl CatalogLoop {
     /// Runs until shut down.
     pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
-        let mut told = BTreeSet::new();
+        let mut known = Known::default();
         loop {
-            let changed = tokio::select! {
+            tokio::select! {
                 _ = shutdown.wait_for(|stop| *stop) => return,
-                changed = self.changed.recv() => changed,
-                () = tokio::time::sleep(LOOK) => None,
+                changed = self.changed.recv() => match changed {
+                    Some(concert) => { known.changed.insert(concert); }
+                    None => return,
+                },
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            while let Ok(concert) = self.changed.try_recv() {
+                known.changed.insert(concert);
+            }
+            let looked = tokio::select! {
+                _ = shutdown.wait_for(|stop| *stop) => return,
+                looked = timeout(LOOK_MAX, self.look(&mut known)) => looked,
             };
-            let looked = self.look(changed, &mut told).await;
-            self.well.send_replace(looked.is_ok());
-            if let Err(error) = looked {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the catalog waits for MySQL");
+            self.well.send_replace(matches!(looked, Ok(Ok(()))));
+            match looked {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the catalog waits for MySQL");
+                }
+                Err(_) => tracing::warn!("the catalog waits for MySQL: it does not answer"),
             }
         }
     }
 
-    async fn look(
-        &self,
-        changed: Option<ConcertId>,
-        told: &mut BTreeSet<LogName>,
-    ) -> Result<(), CatalogError> {
+    async fn look(&self, known: &mut Known) -> Result<(), CatalogError> {
         let born = register(&self.archive, self.store.seen(), &self.live).await?;
-        for log in self.store.seen().lost().into_iter().filter(|log| !told.contains(log)).collect::<Vec<_>>()
+        for log in self
+            .store
+            .seen()
+            .lost()
+            .into_iter()
+            .filter(|log| !known.stopped.contains(log))
+            .collect::<Vec<_>>()
         {
             // Other servers learn it from there.
             self.archive.mark_recovering(log).await?;
             mark(&self.live, log);
-            told.insert(log);
+            known.stopped.insert(log);
         }
         for (concert, log_id) in &born {
-            if changed == Some(*concert) || self.live.concert(*concert).is_none() {
+            if known.changed.contains(concert) || self.live.concert(*concert).is_none() {
                 publish(&self.archive, &self.live, *concert, *log_id).await?;
+                known.changed.remove(concert);
             }
         }
         Ok(())
     }
+}
+
+/// What the loop carries from one look to the next.
+#[derive(Default)]
+struct Known {
+    /// Concerts to be read again; kept until they are.
+    changed: BTreeSet<ConcertId>,
+    /// Logs that stopped here, of which MySQL has been told.
+    stopped: BTreeSet<LogName>,
 }
 
 /// Reads everything that is born, once, before a process serves.

@@ -7,21 +7,25 @@ mod admission;
 mod catalog;
 mod expiry;
 mod memory;
+mod tidying;
 mod trimming;
 
 use std::future::Future;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::domain::ids::{ConcertId, LogName};
-use crate::store::{Failure, SeenLogs};
+use crate::live::{ConcertView, Live};
+use crate::store::{Failure, SeenLogs, Store};
 
 pub use self::admission::admission;
 pub use self::catalog::{CatalogError, CatalogLoop, load};
 pub use self::expiry::expiry;
 pub use self::memory::memory;
+pub use self::tidying::tidying;
 pub use self::trimming::{Trimming, trimming};
 
 /// A step must be over by then; the next tick tries again.
@@ -44,6 +48,31 @@ async fn every<F: Future<Output = ()>>(
     tokio::select! {
         _ = shutdown.wait_for(|stop| *stop) => {}
         () = stepping => {}
+    }
+}
+
+/// One step for every selling concert that has work, side by side. One that fails or panics is reported; the others go on.
+async fn for_each_selling<F: Future<Output = Result<(), Failure>> + Send + 'static>(
+    name: &'static str,
+    store: &Store,
+    live: &Live,
+    has_work: impl Fn(&ConcertView) -> bool,
+    step: impl Fn(Store, ConcertId) -> F,
+) {
+    let mut steps = JoinSet::new();
+    for view in live.concerts().iter().filter(|view| has_work(view)) {
+        let concert = view.concert().concert;
+        if is_selling(store.seen(), concert) {
+            let step = step(store.clone(), concert);
+            steps.spawn(async move { (concert, step.await) });
+        }
+    }
+    while let Some(ended) = steps.join_next().await {
+        match ended {
+            Ok((_, Ok(()))) => {}
+            Ok((concert, Err(failure))) => report(name, concert, &failure),
+            Err(panicked) => tracing::error!(step = name, error = %panicked, "a step panicked"),
+        }
     }
 }
 

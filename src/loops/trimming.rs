@@ -1,29 +1,25 @@
-//! Trimming: forgets log entries that the archive has had for a while, and requests and ended reservations of yesterday.
+//! Trimming: forgets log entries that the archive has had for a while.
 //!
 //! Only the archive holds trimming back. A log is kept `keep` behind it, so that a MySQL restored from a backup catches up by
 //! itself. How long an entry has been archived is counted from when this process first saw it so: after a restart
-//! the log is kept longer, never shorter.
+//! the log is kept longer, never shorter. An archive that goes back takes what was counted with it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{is_selling, report, step_deadline};
-use crate::domain::ids::{ConcertId, LogName};
-use crate::domain::time::Millis;
+use super::step_deadline;
+use crate::domain::ids::LogName;
 use crate::follow::Applied;
-use crate::store::{Failure, Store};
+use crate::store::Store;
 
 /// Steps of 1,000 entries of one log in one tick.
 const STEPS_MAX: usize = 100;
 
 /// Samples of one log: bounds memory whatever `keep` is.
 const SAMPLES_MAX: u32 = 64;
-
-/// Between two rounds of forgetting requests and reservations.
-const TIDY_EVERY: Duration = Duration::from_secs(10);
 
 /// What trimming goes by.
 pub struct Trimming {
@@ -39,54 +35,55 @@ pub struct Trimming {
 
 /// When this process first saw each number archived, oldest first.
 #[derive(Default)]
-struct Samples(VecDeque<(Instant, Millis, u64)>);
+struct Samples(VecDeque<(Instant, u64)>);
 
 impl Samples {
-    /// Takes note of an archived number, at most every `keep / SAMPLES_MAX`.
-    fn note(&mut self, now: Instant, at: Millis, number: u64, keep: Duration) {
-        let due = self.0.back().is_none_or(|(seen, _, _)| now.duration_since(*seen) >= keep / SAMPLES_MAX);
+    /// Takes note of the archived number, at most every `keep / SAMPLES_MAX`.
+    fn note(&mut self, now: Instant, number: u64, keep: Duration) {
+        // Restored from a backup: what it had before is not there any more.
+        self.0.retain(|(_, archived)| *archived <= number);
+        let due = self.0.back().is_none_or(|(seen, _)| now.duration_since(*seen) >= keep / SAMPLES_MAX);
         if due {
-            self.0.push_back((now, at, number));
+            self.0.push_back((now, number));
         }
     }
 
     /// The highest number that has been archived for `keep`; older samples are dropped.
     fn kept_since(&mut self, now: Instant, keep: Duration) -> Option<u64> {
-        while self.0.get(1).is_some_and(|(seen, _, _)| now.duration_since(*seen) >= keep) {
+        while self.0.get(1).is_some_and(|(seen, _)| now.duration_since(*seen) >= keep) {
             self.0.pop_front();
         }
-        self.0.front().filter(|(seen, _, _)| now.duration_since(*seen) >= keep).map(|(_, _, number)| *number)
+        self.0.front().filter(|(seen, _)| now.duration_since(*seen) >= keep).map(|(_, number)| *number)
     }
 }
 
-/// Trims and tidies all logs until shut down.
+/// Trims all logs until shut down.
 pub async fn trimming(trimming: Trimming, mut shutdown: watch::Receiver<bool>) {
-    let Trimming { store, applied, period, keep } = trimming;
     let mut samples = BTreeMap::<LogName, Samples>::new();
-    let mut tidied = Instant::now();
     let rounds = async {
         loop {
-            tokio::time::sleep(period).await;
-            let archived = applied.borrow().clone();
-            let now = Instant::now();
-            for (log, offset) in archived.iter() {
-                let samples = samples.entry(*log).or_default();
-                samples.note(now, wall_clock(), offset.number, keep);
-                // At the bound of memory only the archive holds it back.
-                let all = store.memory().is_reached().then_some(offset.number);
-                if let Some(upto) = all.or_else(|| samples.kept_since(now, keep)) {
-                    trim(&store, *log, upto).await;
-                }
-            }
-            if now.duration_since(tidied) >= TIDY_EVERY {
-                tidied = now;
-                tidy(&store, &archived).await;
-            }
+            tokio::time::sleep(trimming.period).await;
+            round(&trimming, &mut samples).await;
         }
     };
     tokio::select! {
         _ = shutdown.wait_for(|stop| *stop) => {}
         () = rounds => {}
+    }
+}
+
+async fn round(trimming: &Trimming, samples: &mut BTreeMap<LogName, Samples>) {
+    let archived = trimming.applied.borrow().clone();
+    let now = Instant::now();
+    // At the bound of memory only the archive holds it back.
+    let at_once = trimming.store.memory().is_reached();
+    for (log, offset) in archived.iter() {
+        let samples = samples.entry(*log).or_default();
+        samples.note(now, offset.number, trimming.keep);
+        let kept = samples.kept_since(now, trimming.keep);
+        if let Some(upto) = if at_once { Some(offset.number) } else { kept } {
+            trim(&trimming.store, *log, upto).await;
+        }
     }
 }
 
@@ -107,52 +104,32 @@ async fn trim(store: &Store, log: LogName, upto: u64) {
     }
 }
 
-async fn tidy(store: &Store, archived: &Applied) {
-    for (log, offset) in archived.iter() {
-        let LogName::Concert(concert) = *log else { continue };
-        // Only while the archive has all that this process has seen is it known up to when.
-        let level = store.seen().get(*log).is_some_and(|seen| offset.number >= seen.offset().number);
-        if level
-            && is_selling(store.seen(), concert)
-            && let Err(failure) = tidy_concert(store, concert).await
-        {
-            report("tidy", concert, &failure);
-        }
-    }
-    while let Ok(1..) = store.tidy_wallets(step_deadline()).await {}
-}
-
-async fn tidy_concert(store: &Store, concert: ConcertId) -> Result<(), Failure> {
-    let archived = wall_clock();
-    for _ in 0..STEPS_MAX {
-        if store.tidy(concert, archived, step_deadline()).await? == 0 {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-/// This machine's clock; only to name a time a day ago, where a skew of minutes does not matter.
-fn wall_clock() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const KEEP: Duration = Duration::from_secs(64);
+
     #[test]
     fn an_entry_is_kept_for_the_whole_time() {
-        let keep = Duration::from_secs(64);
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut samples = Samples::default();
         for second in 0..200 {
-            samples.note(at(second), Millis(0), second * 10, keep);
+            samples.note(at(second), second * 10, KEEP);
             let expected = second.checked_sub(64).map(|since| since * 10);
-            assert_eq!(samples.kept_since(at(second), keep), expected, "after {second} s");
+            assert_eq!(samples.kept_since(at(second), KEEP), expected, "after {second} s");
             assert!(samples.0.len() <= 66);
         }
+    }
+
+    #[test]
+    fn an_archive_that_went_back_is_waited_for_anew() {
+        let start = Instant::now();
+        let mut samples = Samples::default();
+        samples.note(start, 990, KEEP);
+        samples.note(start + KEEP, 500, KEEP);
+        assert_eq!(samples.kept_since(start + KEEP, KEEP), None);
+        assert_eq!(samples.kept_since(start + KEEP * 2, KEEP), Some(500));
     }
 }

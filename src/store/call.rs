@@ -111,10 +111,10 @@ impl Caller {
         }
         let mark = Mark(rand::random());
         let keys = scope.keys();
-        let build = |generation, fresh| {
+        let build = |generation| {
             let mut command = redis::cmd("EVALSHA");
             command.arg(script.sha()).arg(keys.len()).arg(&keys).arg(mark.to_string());
-            self.push_head(&mut command, scope, generation, fresh);
+            self.push_head(&mut command, scope, generation);
             arguments(&mut command);
             command
         };
@@ -134,9 +134,9 @@ impl Caller {
         }
     }
 
-    fn push_head(&self, command: &mut Cmd, scope: Scope<'_>, generation: u64, fresh: bool) {
+    fn push_head(&self, command: &mut Cmd, scope: Scope<'_>, generation: u64) {
         if let Some(concert) = scope.concert {
-            self.push_seen(command, LogName::Concert(concert), generation, fresh);
+            self.push_seen(command, LogName::Concert(concert), generation);
             command.arg(scope.shows.len());
             for show in scope.shows {
                 command.arg(show.0);
@@ -147,21 +147,27 @@ impl Caller {
             for partition in wallets {
                 let log = LogName::Wallet(*partition);
                 command.arg(log.to_string());
-                self.push_seen(command, log, generation, fresh);
+                self.push_seen(command, log, generation);
             }
         }
     }
 
-    /// Log id, number and mark seen, and whether they are to be looked up even if the log has gone on since.
-    pub(super) fn push_seen(&self, command: &mut Cmd, log: LogName, generation: u64, fresh: bool) {
+    /// Log id, number and mark seen, and whether they are to be looked up even if the log has gone on since. Of a log
+    /// stopped in this process, maybe because of what another one saw, an id that no log has: the script refuses what is
+    /// about it and serves the rest of the batch.
+    pub(super) fn push_seen(&self, command: &mut Cmd, log: LogName, generation: u64) {
         let (log_id, offset) = self
             .seen
             .get(log)
+            .filter(|seen| !seen.is_lost())
             .map_or((Mark::default(), Offset::default()), |seen| (seen.log_id(), seen.offset()));
         let checked =
             self.checked.lock().unwrap_or_else(PoisonError::into_inner).get(&log) == Some(&generation);
-        let check = fresh || !checked;
-        command.arg(log_id.to_string()).arg(offset.number).arg(offset.mark.to_string()).arg(u8::from(check));
+        command
+            .arg(log_id.to_string())
+            .arg(offset.number)
+            .arg(offset.mark.to_string())
+            .arg(u8::from(!checked));
     }
 
     fn read(&self, scope: Scope<'_>, value: Value, generation: u64) -> Result<Decided, AskError> {
@@ -193,7 +199,6 @@ impl Caller {
         let Some(seen) = self.seen.get(log).filter(|seen| !seen.is_lost()) else {
             return;
         };
-        // Checked is the log as it is now: a wallet's position comes back even if it was refused.
         seen.advance(offset);
         self.checked.lock().unwrap_or_else(PoisonError::into_inner).insert(log, generation);
     }

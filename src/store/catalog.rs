@@ -90,7 +90,7 @@ impl Store {
         deadline: Instant,
     ) -> Result<Birth, Failure> {
         let mark = Mark(rand::random());
-        let build = |_, _| {
+        let build = |_| {
             let mut command = redis::cmd("EVALSHA");
             command.arg(scripts::OPEN_LOG.sha()).arg(keys.len()).arg(keys);
             command.arg(log_id.to_string()).arg(mark.to_string()).arg(0).arg(arguments);
@@ -103,6 +103,10 @@ impl Store {
         };
         let outcome = Outcome::new(items);
         let read = || -> Result<Birth, MalformedReply> {
+            match outcome.name()? {
+                "opened" | "exists" => {}
+                other => return Err(MalformedReply(other.to_owned())),
+            }
             Ok(Birth {
                 log_id: outcome.parse(1)?,
                 at: Offset { number: outcome.number(2)?, mark: outcome.parse(3)? },

@@ -112,7 +112,7 @@ impl<V: Verb> Lane<V> {
                 tokio::spawn(Driver { lane: Arc::clone(self), done: false }.drive());
             }
         }
-        answered.await.unwrap_or_else(|closed| Err(Failure::Fault(Arc::new(closed))))
+        answered.await.unwrap_or_else(|closed| Err(Failure::OutcomeUnknown(Arc::new(closed))))
     }
 
     /// The next batch, at least one request; none left ends the driver.
@@ -179,9 +179,21 @@ impl<V: Verb> Lane<V> {
             return fail_all(batch, &Failure::from(AskError::from(MalformedReply(what))));
         }
         for (pending, outcome) in batch.into_iter().zip(&decided.outcomes) {
-            let result = self.read(outcome, decided);
+            let mut result = self.read(outcome, decided);
+            if let (Ok(answer), None) = (&mut result, self.concert) {
+                self.place_in_wallet(answer, V::partition(&pending.request), decided);
+            }
             // A caller that has gone away wants no answer.
             let _ = pending.answer.send(result);
+        }
+    }
+
+    /// An answer about a wallet only reflects the log of its partition.
+    fn place_in_wallet(&self, answer: &mut Answer<V::Reply>, partition: Option<u8>, decided: &Decided) {
+        let log = partition.map(LogName::Wallet);
+        if let Some(wallet) = decided.wallets.iter().find(|wallet| Some(wallet.log) == log) {
+            answer.at = wallet.offset;
+            answer.log_id = self.caller.seen().get(wallet.log).map_or(answer.log_id, |seen| seen.log_id());
         }
     }
 
@@ -251,8 +263,13 @@ fn answer_late<V: Verb>(batch: Vec<Pending<V>>, error: Option<&Arc<CallError>>) 
     in_time
 }
 
+/// Fails what was not decided by this call. What an earlier one may have done is not known, whatever this one says.
 fn fail_all<V: Verb>(batch: Vec<Pending<V>>, failure: &Failure) {
     for pending in batch {
-        let _ = pending.answer.send(Err(failure.clone()));
+        let failure = match failure {
+            failure if !pending.sent => failure.clone(),
+            failure => Failure::OutcomeUnknown(Arc::new(failure.clone())),
+        };
+        let _ = pending.answer.send(Err(failure));
     }
 }

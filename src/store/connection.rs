@@ -63,8 +63,18 @@ struct State {
 }
 
 /// Error codes by which Redis says that it did not run a command, and may later.
-const REFUSALS: [&str; 9] =
-    ["READONLY", "LOADING", "MASTERDOWN", "BUSY", "OOM", "MISCONF", "NOREPLICAS", "TRYAGAIN", "CLUSTERDOWN"];
+const REFUSALS: [&str; 10] = [
+    "READONLY",
+    "LOADING",
+    "MASTERDOWN",
+    "BUSY",
+    "OOM",
+    "MISCONF",
+    "NOREPLICAS",
+    "NOSCRIPT",
+    "TRYAGAIN",
+    "CLUSTERDOWN",
+];
 
 impl Connection {
     /// A connection that is made at the first call.
@@ -75,22 +85,24 @@ impl Connection {
 
     /// Runs a script by its hash; loads it if Redis has lost it. Answers with the connection's generation.
     ///
-    /// `build` makes the EVALSHA for a generation, since a new one asks for the loss check; it is asked again after NOSCRIPT
-    /// with `fresh`: what was checked before is not to be trusted (another Redis may answer now).
+    /// `build` makes the EVALSHA for a generation: a new one, which every error brings, asks for the loss check again, since another
+    /// Redis may answer now. A script that is gone again after it was loaded was not run: refused, like any other call that
+    /// may be sent again.
     pub(super) async fn eval(
         &self,
         script: &Script,
         deadline: Instant,
-        build: impl Fn(u64, bool) -> Cmd,
+        build: impl Fn(u64) -> Cmd,
     ) -> Result<(Value, u64), CallError> {
         let (mut connection, generation) = self.get(deadline).await?;
-        let first = self.send(&mut connection, generation, &build(generation, false), deadline).await;
-        if !matches!(&first, Err(CallError::Fault(error)) if error.code() == Some("NOSCRIPT")) {
+        let first = self.send(&mut connection, generation, &build(generation), deadline).await;
+        if !matches!(&first, Err(CallError::Refused(error)) if error.code() == Some("NOSCRIPT")) {
             return first.map(|value| (value, generation));
         }
+        let (mut connection, generation) = self.get(deadline).await?;
         self.send(&mut connection, generation, redis::cmd("SCRIPT").arg("LOAD").arg(script.text), deadline)
             .await?;
-        let value = self.send(&mut connection, generation, &build(generation, true), deadline).await?;
+        let value = self.send(&mut connection, generation, &build(generation), deadline).await?;
         Ok((value, generation))
     }
 
@@ -142,20 +154,26 @@ impl Connection {
     ) -> Result<Value, CallError> {
         let limit = deadline.min(Instant::now() + self.settings.response_timeout);
         let answer = timeout_at(limit, connection.req_packed_command(command)).await;
-        let error = match answer.unwrap_or_else(|_| Err(timed_out("waiting for a reply"))) {
-            Ok(value) => return value.extract_error().map_err(classify),
+        let answer = answer.unwrap_or_else(|_| Err(timed_out("waiting for a reply")));
+        let error = match answer.and_then(Value::extract_error) {
+            Ok(value) => return Ok(value),
             Err(error) => classify(error),
         };
-        if is_over(&error) {
-            self.drop_generation(generation).await;
-        }
+        self.distrust(generation, is_over(&error)).await;
         Err(error)
     }
 
-    async fn drop_generation(&self, generation: u64) {
+    /// What was checked on this generation is not to be trusted any more; `over`: nor is the connection itself of use.
+    async fn distrust(&self, generation: u64, over: bool) {
         let mut state = self.state.lock().await;
-        if state.live.as_ref().is_some_and(|live| live.generation == generation) {
-            state.live = None;
+        let next = state.generations + 1;
+        match &mut state.live {
+            Some(live) if live.generation == generation && over => state.live = None,
+            Some(live) if live.generation == generation => {
+                live.generation = next;
+                state.generations = next;
+            }
+            _ => {}
         }
     }
 }

@@ -136,10 +136,10 @@ fn raw_entry(entry: &StreamId) -> Result<RawEntry, MalformedReply> {
 impl Store {
     /// Forgets entries up to `upto`, which the archive has, a bounded step. Answers the new trim mark.
     pub async fn trim(&self, log: LogName, upto: u64, deadline: Instant) -> Result<u64, Failure> {
-        let build = |generation, fresh| {
+        let build = |generation| {
             let mut command = redis::cmd("EVALSHA");
             command.arg(scripts::TRIM.sha()).arg(2).arg(keys::meta(log)).arg(keys::log(log));
-            self.caller().push_seen(&mut command, log, generation, fresh);
+            self.caller().push_seen(&mut command, log, generation);
             command.arg(upto);
             command
         };

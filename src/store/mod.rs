@@ -16,6 +16,7 @@ mod pool;
 mod queue;
 mod reply;
 mod reservation;
+pub mod scan;
 mod scripts;
 mod seen;
 pub mod snapshot;

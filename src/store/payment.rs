@@ -101,6 +101,7 @@ impl Store {
     /// Pays a PENDING reservation from its owner's balance.
     pub async fn pay(&self, request: PayRequest, deadline: Instant) -> Result<Answer<Paid>, Failure> {
         let partition = request.user.partition(self.partitions());
+        self.check_wallet(partition)?;
         let concert = request.reservation.concert;
         self.lanes(concert).pay.call(PartitionedPay { request, partition }, deadline).await
     }

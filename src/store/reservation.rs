@@ -157,8 +157,10 @@ impl Verb for Read {
     }
 
     fn read(outcome: &Outcome) -> Result<Option<(Option<Reservation>, bool)>, MalformedReply> {
-        if outcome.name()? == "not_found" {
-            return Ok(Some((None, false)));
+        match outcome.name()? {
+            "found" => {}
+            "not_found" => return Ok(Some((None, false))),
+            _ => return Ok(None),
         }
         let reservation =
             Reservation::decode(outcome.text(1)?).map_err(|error| MalformedReply(error.to_string()))?;
@@ -232,10 +234,14 @@ impl Store {
         };
         let scope = Scope::shows(concert, &shows);
         let decided = self.caller().ask(&scripts::EXPIRE, scope, deadline, arguments).await?;
-        Ok(decided
-            .outcomes
-            .iter()
-            .filter(|outcome| outcome.name().is_ok_and(|name| name == "expired"))
-            .count())
+        let mut expired = 0;
+        for outcome in &decided.outcomes {
+            match outcome.name().map_err(super::fault)? {
+                "expired" => expired += 1,
+                "kept" => {}
+                _ => return Err(Failure::Refused(outcome.refusal().map_err(super::fault)?)),
+            }
+        }
+        Ok(expired)
     }
 }

@@ -53,9 +53,10 @@ script!(TIDY, "tidy", " flags=allow-oom", ["text" "arguments" "clock" "journal" 
 script!(TIDY_WALLET, "tidy_wallet", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet"]);
 script!(RESERVATION, "reservation", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);
 script!(SNAPSHOT, "snapshot", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);
+script!(SNAPSHOT_WALLET, "snapshot_wallet", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "wallet"]);
 
 /// All of them, to be loaded when a connection is new.
-pub(super) static ALL: [&Script; 19] = [
+pub(super) static ALL: [&Script; 20] = [
     &JOIN,
     &CLAIM,
     &LEAVE,
@@ -75,6 +76,7 @@ pub(super) static ALL: [&Script; 19] = [
     &TIDY_WALLET,
     &RESERVATION,
     &SNAPSHOT,
+    &SNAPSHOT_WALLET,
 ];
 
 #[cfg(test)]

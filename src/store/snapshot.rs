@@ -34,6 +34,10 @@ pub struct Head {
     pub seq: u64,
     /// Minor units, confirmed less refunded.
     pub revenue: i64,
+    /// Seats available or held, over all shows.
+    pub sellable: i64,
+    /// Number of shows on sale.
+    pub shows: u64,
     /// For each show the last entry that changed its seat map.
     pub show_versions: Vec<(ShowId, u64)>,
 }
@@ -115,7 +119,7 @@ impl Store {
         })
     }
 
-    async fn page(
+    pub(super) async fn page(
         &self,
         scope: Scope<'_>,
         kind: &str,
@@ -169,6 +173,8 @@ fn read_head(outcome: &Outcome, log_id: Mark, offset: Offset) -> Result<Head, Ma
         policy_json,
         seq: number("seq")?.unsigned_abs(),
         revenue: number("revenue")?,
+        sellable: number("sellable")?,
+        shows: number("shows")?.unsigned_abs(),
         show_versions: versions.collect(),
     })
 }

@@ -101,7 +101,15 @@ impl Store {
         deadline: Instant,
     ) -> Result<Answer<Charged>, Failure> {
         let partition = request.user.partition(self.partitions());
+        self.check_wallet(partition)?;
         self.0.charge.call(PartitionedCharge { request, partition }, deadline).await
+    }
+
+    /// Refuses what is about a partition whose log was stopped in this process.
+    pub(super) fn check_wallet(&self, partition: u8) -> Result<(), Failure> {
+        let log = LogName::Wallet(partition);
+        let lost = self.seen().get(log).is_some_and(|seen| seen.is_lost());
+        if lost { Err(Failure::Stopped(log)) } else { Ok(()) }
     }
 
     /// A user's balance as it is now.

@@ -16,4 +16,5 @@ mod readme;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;
+mod tidy;
 mod trimming;

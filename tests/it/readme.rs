@@ -19,7 +19,7 @@ async fn the_commands_of_the_readme_buy_a_seat() {
     let listen = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
     let up = [&["up", "--data-dir", "data", "--catalog", demo], &listen[..]].concat();
     let mut onsale = Process::start(folder.path(), &up);
-    let address = onsale.ready(Duration::from_secs(60)).await;
+    let address = onsale.ready(Duration::from_mins(1)).await;
 
     let printed = lines();
     let commands = printed

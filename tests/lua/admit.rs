@@ -207,6 +207,12 @@ async fn a_rate_below_one_a_second_gives_one_at_a_time() {
 }
 
 #[tokio::test]
+async fn a_rate_without_an_exact_fraction_gives_its_whole_places() {
+    let mut world = a_line(9, &[("max_active", "9"), ("admit_per_second", "0.333333")]).await;
+    admits_at(&mut world, &[(0, 1), (2999, 0), (3000, 1)]);
+}
+
+#[tokio::test]
 async fn what_100_ms_give_is_saved_up_and_no_more() {
     let mut world = a_line(40, &[("max_active", "99"), ("admit_per_second", "25")]).await;
     // The bucket holds 2.5: a half stays, and 20 ms make it a whole.

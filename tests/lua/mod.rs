@@ -3,20 +3,34 @@
 
 mod call;
 mod promise;
-mod script;
+pub(crate) mod script;
 mod state;
 mod step;
 mod world;
 
 mod admit;
+mod buyers;
 mod catalog;
+mod charge;
 mod claim;
+mod expire;
+mod hold;
+mod hold_place;
 mod join;
+mod lapse;
 mod leave;
+mod lost;
 mod memory;
 mod open_log;
 mod open_show;
+mod pay;
+mod pay_place;
 mod policy;
+mod rebuild;
+mod release;
+mod requests;
+mod sale;
 mod snapshot;
+mod throws;
 mod tidy;
 mod trim;

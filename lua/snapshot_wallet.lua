@@ -1,0 +1,25 @@
+-- snapshot_wallet: one page of a wallet partition's balances, with the number of the last entry it knows; changes nothing.
+--
+-- FLAGS    no-writes
+-- KEYS     six for the wallet partition: reads meta, balances
+-- ARGV     a mark, not used; one partition (lib/wallet.lua); then cursor
+-- OUTCOMES one, then { 'wallet', partition, number, mark }
+--   { 'log_lost', partition, number, mark }   retry: later    the log of the partition was lost
+--   { 'balances', next cursor ('0': the end), users in all, user, record, … }
+-- INCLUDES text arguments clock journal map log wallet
+-- COST     O(1), some 500 elements
+
+local PAGE_MAX = 500
+
+argument()
+open_wallets(1)
+local _, wallet = next(wallets)
+
+local function balances_page(cursor)
+  local key = wallet.balances.key
+  local found = redis.call('HSCAN', key, cursor, 'COUNT', PAGE_MAX)
+  return { 'balances', found[1], redis.call('HLEN', key), unpack(found[2]) }
+end
+
+local page = lost_outcome(wallet) or balances_page(argument())
+return { 'ok', '', 0, '', wallet.log.now, page, wallet_positions()[1] }

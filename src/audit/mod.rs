@@ -1,0 +1,150 @@
+//! Proves the invariants of the design across Redis and MySQL, beside running traffic; changes nothing.
+//!
+//! Every log is read again from its first entry: what MySQL has of it, in one consistent snapshot, and on to where Redis is.
+//! What the entries say is compared with MySQL's tables at the offsets of the snapshot, and with Redis at the very entry
+//! that each atomic page names. So nothing has to stand still, and nothing is a difference that is only a delay. Memory: one
+//! concert at a time, and some 100 bytes for each payment.
+
+mod concert;
+mod findings;
+mod log;
+mod payment;
+mod queue;
+mod request;
+mod reservation;
+mod scan;
+mod tables;
+mod wallet;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
+
+use self::concert::Concert;
+use self::findings::Findings;
+use self::log::{Model, Replay, Sources};
+use self::payment::Pairs;
+use self::wallet::Wallet;
+use crate::archive::snapshot::Snapshot;
+use crate::archive::{self, Archive, LogOffset, LogState};
+use crate::domain::ids::LogName;
+use crate::store::log::{ReadError, Tail};
+use crate::store::{Failure, Store};
+
+pub use self::findings::{Check, CheckReport, LogReport, Report};
+
+/// Why nothing could be proven. What is wrong with the data is in the report, not here.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// MySQL.
+    #[error("the archive could not be read")]
+    Archive(#[from] archive::Error),
+    /// Redis.
+    #[error("a page of Redis could not be read")]
+    Store(#[from] Failure),
+    /// Redis, a log.
+    #[error("a log could not be read")]
+    Read(#[from] ReadError),
+}
+
+/// What has been seen so far, of all logs.
+struct Evidence {
+    findings: Findings,
+    pairs: Pairs,
+    /// Logs that can't be followed to their end: what should be there proves nothing.
+    unproven: HashSet<LogName>,
+    /// Rows met on the way, by table and log.
+    rows: HashMap<String, u64>,
+    logs: Vec<LogReport>,
+}
+
+impl Evidence {
+    fn rows(&mut self, table: &str, owner: impl Display, count: usize) {
+        *self.rows.entry(format!("{table}|{owner}")).or_default() += count as u64;
+    }
+
+    fn met(&self, key: &str) -> u64 {
+        self.rows.get(key).copied().unwrap_or_default()
+    }
+
+    fn read<M: Model>(&mut self, archived: &LogOffset, replay: &Replay<M>) {
+        if !replay.is_whole() {
+            self.unproven.insert(archived.log);
+        }
+        let archived_number = archived.offset.number;
+        self.logs.push(LogReport { log: archived.log, archived: archived_number, end: replay.number() });
+    }
+}
+
+/// Audits everything. `store` must know how many wallet partitions there are; logs become known to it on the way.
+pub async fn run(archive: &Archive, store: &Store, tail: &Tail) -> Result<Report, AuditError> {
+    let sources = Sources { archive, store, tail };
+    let mut evidence = Evidence {
+        findings: Findings::default(),
+        pairs: Pairs::new(store.partitions()),
+        unproven: HashSet::new(),
+        rows: HashMap::new(),
+        logs: Vec::new(),
+    };
+    let mut snapshot = archive.snapshot().await?;
+    let mut logs = snapshot.offsets().await?;
+    logs.retain(|log| log.state != LogState::Unborn);
+
+    let mut wallets = Vec::new();
+    for archived in &logs {
+        if let LogName::Wallet(partition) = archived.log {
+            let replay = Replay::new(*archived, Wallet::new(partition));
+            wallets.push((archived, read_wallet(&sources, &mut snapshot, replay, &mut evidence).await?));
+        }
+    }
+    for archived in &logs {
+        if matches!(archived.log, LogName::Concert(_)) {
+            read_concert(&sources, &mut snapshot, archived, &mut evidence).await?;
+        }
+    }
+    evidence.pairs.close();
+    for (archived, mut replay) in wallets {
+        scan::catch_up(&sources, &mut replay, &mut evidence).await?;
+        evidence.read(archived, &replay);
+    }
+    tables::compare_totals(&mut snapshot, &mut evidence).await?;
+    // Logs born since the snapshot were not read, though others may tell of their payments.
+    let born = archive.offsets().await?.into_iter().map(|known| known.log);
+    let unread = born.filter(|log| !logs.iter().any(|read| read.log == *log));
+    evidence.unproven.extend(unread);
+    let Evidence { mut findings, pairs, unproven, mut logs, .. } = evidence;
+    pairs.finish(&unproven, &mut findings);
+    logs.sort_unstable_by_key(|log| log.log);
+    Ok(findings.report(logs))
+}
+
+async fn read_wallet(
+    sources: &Sources<'_>,
+    snapshot: &mut Snapshot,
+    mut replay: Replay<Wallet>,
+    evidence: &mut Evidence,
+) -> Result<Replay<Wallet>, AuditError> {
+    wallet::read_archived(snapshot, &mut replay, evidence).await?;
+    replay.meet(sources, evidence).await?;
+    scan::compare_wallet(sources, &mut replay, evidence).await?;
+    Ok(replay)
+}
+
+async fn read_concert(
+    sources: &Sources<'_>,
+    snapshot: &mut Snapshot,
+    archived: &LogOffset,
+    evidence: &mut Evidence,
+) -> Result<(), AuditError> {
+    let LogName::Concert(concert) = archived.log else {
+        return Ok(());
+    };
+    let mut replay = Replay::new(*archived, Concert::new(concert));
+    while replay.archived_page(snapshot, evidence).await?.is_some() {}
+    if replay.is_whole() {
+        tables::compare_concert(snapshot, &replay, evidence).await?;
+    }
+    replay.meet(sources, evidence).await?;
+    scan::compare_concert(sources, &mut replay, evidence).await?;
+    evidence.read(archived, &replay);
+    Ok(())
+}

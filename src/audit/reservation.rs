@@ -1,0 +1,220 @@
+//! Seats and reservations of a concert as its log tells them: never two on one seat, never paid too late.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write;
+
+use super::findings::{Check, Findings};
+use crate::domain::event::{Freed, Held, Paid};
+use crate::domain::ids::{ConcertId, Id20, ShowId};
+use crate::domain::reservation::{Seats, Status};
+use crate::domain::time::Millis;
+
+/// Where an event stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At {
+    pub(super) number: u64,
+    pub(super) time: Millis,
+}
+
+/// A payment of a reservation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Payment {
+    pub(super) id: Id20,
+    pub(super) balance: i64,
+    pub(super) at: Millis,
+}
+
+/// A reservation.
+#[derive(Clone, Debug)]
+pub(super) struct Reservation {
+    pub(super) status: Status,
+    pub(super) show: ShowId,
+    pub(super) user: String,
+    pub(super) amount: i64,
+    pub(super) created: Millis,
+    pub(super) end: Millis,
+    pub(super) catalog: u64,
+    pub(super) seats: Seats,
+    pub(super) payment: Option<Payment>,
+    pub(super) ended: Option<Millis>,
+    /// Numbers of the entries that changed it, as MySQL has them: `12,15`.
+    pub(super) entries: String,
+}
+
+/// A show.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Show {
+    pub(super) seats: u32,
+    /// The last entry that changed its seat map.
+    pub(super) version: u64,
+    pub(super) holders: HashMap<u32, Id20>,
+    pub(super) owned: HashMap<String, usize>,
+}
+
+/// All seats and reservations of a concert.
+#[derive(Debug)]
+pub(super) struct Sale {
+    pub(super) concert: ConcertId,
+    pub(super) shows: BTreeMap<ShowId, Show>,
+    pub(super) reservations: HashMap<Id20, Reservation>,
+    /// User → his PENDING ones in the order they were made.
+    pub(super) pending: HashMap<String, Vec<Id20>>,
+    /// Those EXPIRED or CANCELLED.
+    pub(super) ended: HashSet<Id20>,
+    pub(super) count_pending: usize,
+    pub(super) revenue: i64,
+    pub(super) booked: i64,
+    pub(super) catalog: u64,
+}
+
+impl Sale {
+    pub(super) fn new(concert: ConcertId) -> Self {
+        Self {
+            concert,
+            shows: BTreeMap::new(),
+            reservations: HashMap::new(),
+            pending: HashMap::new(),
+            ended: HashSet::new(),
+            count_pending: 0,
+            revenue: 0,
+            booked: 0,
+            catalog: 0,
+        }
+    }
+
+    fn violated(&self, findings: &mut Findings, at: At, text: &str) {
+        findings.violated(Check::Seats, format!("c{}: entry {}: {text}", self.concert, at.number));
+    }
+
+    pub(super) fn open_show(&mut self, at: At, show: ShowId, seats: u32, catalog: u64) {
+        let opened = self.shows.entry(show).or_default();
+        opened.seats = opened.seats.max(seats);
+        opened.version = at.number;
+        self.catalog = self.catalog.max(catalog);
+    }
+
+    pub(super) fn hold(&mut self, at: At, held: &Held<'_>, findings: &mut Findings) {
+        let id = held.reservation;
+        if self.reservations.contains_key(&id) {
+            let text = format!("c{}: entry {}: reservation {id} was made twice", self.concert, at.number);
+            findings.violated(Check::Requests, text);
+            return;
+        }
+        let show = self.shows.entry(held.show).or_default();
+        let mut wrong = Vec::new();
+        for seat in held.seats.indexes() {
+            findings.checked(Check::Seats, 1);
+            if seat >= show.seats {
+                wrong.push(format!("{id} holds seat {seat} of show {}, which has none", held.show));
+            }
+            if let Some(other) = show.holders.insert(seat, id) {
+                wrong.push(format!("{id} holds seat {seat} of show {}, which {other} has", held.show));
+            }
+        }
+        show.version = at.number;
+        *show.owned.entry(held.user.to_owned()).or_default() += held.seats.0.len();
+        if held.seats.total() != held.amount {
+            wrong.push(format!("{id} is {} for seats of {}", held.amount, held.seats.total()));
+        }
+        for text in wrong {
+            self.violated(findings, at, &text);
+        }
+        self.pending.entry(held.user.to_owned()).or_default().push(id);
+        self.count_pending += 1;
+        let made = Reservation {
+            status: Status::Pending,
+            show: held.show,
+            user: held.user.to_owned(),
+            amount: held.amount,
+            created: at.time,
+            end: held.end,
+            catalog: held.catalog,
+            seats: held.seats.clone(),
+            payment: None,
+            ended: None,
+            entries: at.number.to_string(),
+        };
+        self.reservations.insert(id, made);
+    }
+
+    pub(super) fn free(&mut self, at: At, freed: &Freed<'_>, status: Status, findings: &mut Findings) {
+        let id = freed.reservation;
+        let Some(before) = self.leave_pending(at, id, status) else {
+            self.violated(findings, at, &format!("{id} is {} and was not pending", status.as_str()));
+            return;
+        };
+        let same =
+            (before.show, before.user.as_str(), &before.seats) == (freed.show, freed.user, &freed.seats);
+        findings.expect(Check::Seats, same, || format!("entry {}: {id} ends as another", at.number));
+        if status == Status::Expired && at.time < before.end {
+            self.violated(findings, at, &format!("{id} expired before its end"));
+        }
+        let made = self.reservations.get_mut(&id).expect("it was pending");
+        made.ended = Some(at.time);
+        self.ended.insert(id);
+        let show = self.shows.entry(before.show).or_default();
+        show.version = at.number;
+        for seat in before.seats.indexes() {
+            show.holders.remove(&seat);
+        }
+        if let Some(owned) = show.owned.get_mut(&before.user) {
+            *owned = owned.saturating_sub(before.seats.0.len());
+            if *owned == 0 {
+                show.owned.remove(&before.user);
+            }
+        }
+    }
+
+    pub(super) fn pay(&mut self, at: At, paid: &Paid<'_>, findings: &mut Findings) {
+        let id = paid.reservation;
+        let Some(before) = self.leave_pending(at, id, Status::Confirmed) else {
+            self.violated(findings, at, &format!("{id} was paid and not pending"));
+            return;
+        };
+        findings.expect(Check::PaidInTime, at.time < before.end, || {
+            format!(
+                "c{}: entry {}: {id} was paid at {}, its end was {}",
+                self.concert, at.number, at.time.0, before.end.0
+            )
+        });
+        let same = (before.show, before.user.as_str(), &before.seats, before.amount)
+            == (paid.show, paid.user, &paid.seats, paid.amount);
+        findings.expect(Check::Seats, same, || format!("entry {}: {id} was paid as another", at.number));
+        let made = self.reservations.get_mut(&id).expect("it was pending");
+        made.payment = Some(Payment { id: paid.payment, balance: paid.balance, at: at.time });
+        self.shows.entry(before.show).or_default().version = at.number;
+        self.revenue += paid.amount;
+        self.booked += i64::try_from(before.seats.0.len()).unwrap_or(i64::MAX);
+    }
+
+    /// Gives a PENDING reservation its next status and answers what it was; `None` if it was not PENDING.
+    fn leave_pending(&mut self, at: At, id: Id20, status: Status) -> Option<Reservation> {
+        let made = self.reservations.get_mut(&id).filter(|made| made.status == Status::Pending)?;
+        let before = made.clone();
+        made.status = status;
+        write!(made.entries, ",{}", at.number).expect("a string takes what is written");
+        self.count_pending -= 1;
+        if let Some(ids) = self.pending.get_mut(&before.user) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.pending.remove(&before.user);
+            }
+        }
+        Some(before)
+    }
+
+    /// Seats available or held, over all shows.
+    pub(super) fn sellable(&self) -> i64 {
+        self.shows.values().map(|show| i64::from(show.seats)).sum::<i64>() - self.booked
+    }
+
+    /// The byte of a seat in the map (formats 1).
+    pub(super) fn byte(&self, show: &Show, seat: u32) -> u8 {
+        let holder = show.holders.get(&seat).and_then(|id| self.reservations.get(id));
+        match holder.map(|made| made.status) {
+            Some(Status::Pending) => b'1',
+            Some(Status::Confirmed) => b'2',
+            _ => b'0',
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! A wallet partition as its log tells it: balances, and the ledger rows that follow from each movement of money.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::findings::{Check, Findings, Listing};
+use super::log::{Model, Replay};
+use super::request::Requests;
+use super::{AuditError, Evidence};
+use crate::archive::snapshot::{Snapshot, TableRow};
+use crate::domain::event::{Entry, Event};
+use crate::domain::ids::LogName;
+use crate::domain::time::Millis;
+
+/// A partition.
+#[derive(Debug)]
+pub(super) struct Wallet {
+    partition: u8,
+    balances: HashMap<String, (i64, Millis)>,
+    requests: Requests,
+    /// Whether ledger rows are made of what is applied: while the entries are those that MySQL has.
+    archived: bool,
+    transactions: BTreeMap<String, String>,
+    legs: BTreeMap<String, String>,
+    /// What the legs in MySQL add up to, by user.
+    sums: HashMap<String, i64>,
+}
+
+impl Model for Wallet {
+    fn apply(&mut self, number: u64, entry: &Entry<'_>, evidence: &mut Evidence) {
+        for (ordinal, event) in entry.events.iter().enumerate() {
+            let key = format!("{number}|{ordinal}");
+            self.take(&key, entry.at, event, evidence);
+        }
+    }
+}
+
+impl Wallet {
+    pub(super) fn new(partition: u8) -> Self {
+        Self {
+            partition,
+            balances: HashMap::new(),
+            requests: Requests::default(),
+            archived: true,
+            transactions: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            sums: HashMap::new(),
+        }
+    }
+
+    pub(super) fn partition(&self) -> u8 {
+        self.partition
+    }
+
+    /// The record of a user in Redis (formats 1).
+    pub(super) fn record(&self, user: &str) -> Option<String> {
+        self.balances.get(user).map(|(balance, updated)| format!("{balance} {}", updated.0))
+    }
+
+    pub(super) fn users(&self) -> HashSet<String> {
+        self.balances.keys().cloned().collect()
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.balances.len() as u64
+    }
+
+    fn take(&mut self, key: &str, at: Millis, event: &Event<'_>, evidence: &mut Evidence) {
+        match *event {
+            Event::Charged { charge, user, amount, balance, request, .. } => {
+                self.requests.take(LogName::Wallet(self.partition), request, at, &mut evidence.findings);
+                self.move_money(key, (user, amount, balance), at, &mut evidence.findings);
+                let row = format!("{}|charged|{charge}|~|~|~", at.0);
+                let from = format!("cash||{}|~", -amount);
+                self.expect_rows(key, row, from, format!("user|{user}|{amount}|{balance}"));
+            }
+            Event::Spent { payment, user, reservation, amount, balance } => {
+                evidence.pairs.take_spent(self.partition, event, &mut evidence.findings);
+                self.move_money(key, (user, -amount, balance), at, &mut evidence.findings);
+                let (concert, show, id) = (reservation.concert, reservation.show, reservation.id);
+                let row = format!("{}|paid|{payment}|{concert}|{show}|{id}", at.0);
+                let from = format!("user|{user}|{}|{balance}", -amount);
+                self.expect_rows(key, row, from, format!("concert|{concert}|{amount}|~"));
+            }
+            _ => {}
+        }
+    }
+
+    /// The balance told must be the one before with the change, and not negative.
+    fn move_money(
+        &mut self,
+        key: &str,
+        (user, change, balance): (&str, i64, i64),
+        at: Millis,
+        findings: &mut Findings,
+    ) {
+        let before = self.balances.insert(user.to_owned(), (balance, at)).map_or(0, |(before, _)| before);
+        let chained = balance >= 0 && before.checked_add(change) == Some(balance);
+        let partition = self.partition;
+        findings.expect(Check::Ledger, chained, || {
+            format!("w{partition:02}: event {key}: {user:?} had {before}, moved {change} and has {balance}")
+        });
+    }
+
+    fn expect_rows(&mut self, key: &str, transaction: String, from: String, to: String) {
+        if self.archived {
+            self.transactions.insert(key.to_owned(), transaction);
+            self.legs.insert(format!("{key}|0"), from);
+            self.legs.insert(format!("{key}|1"), to);
+        }
+    }
+
+    /// Compares the ledger's rows of one page of entries with what these say, and the rows with each other.
+    fn compare_rows(&mut self, transactions: &[TableRow], legs: &[TableRow], findings: &mut Findings) {
+        let told = [std::mem::take(&mut self.transactions), std::mem::take(&mut self.legs)];
+        for (name, rows, told) in
+            [("ledger_transactions", transactions, &told[0]), ("ledger_entries", legs, &told[1])]
+        {
+            let what = format!("{name} in MySQL of w{:02}", self.partition);
+            let mut listing = Listing::new(Check::Ledger, what, told.keys().cloned().collect());
+            for row in rows {
+                listing.element(&row.key, &row.columns, told.get(&row.key).map(String::as_str), findings);
+            }
+            listing.total(rows.len() as u64, told.len() as u64);
+            listing.finish(|_| true, findings);
+        }
+        self.sum_up(legs, findings);
+    }
+
+    fn sum_up(&mut self, legs: &[TableRow], findings: &mut Findings) {
+        let mut sums = BTreeMap::<&str, i64>::new();
+        for row in legs {
+            let (transaction, _) = row.key.rsplit_once('|').unwrap_or_default();
+            let mut from_end = row.columns.rsplitn(3, '|').skip(1);
+            let amount: i64 = from_end.next().and_then(|amount| amount.parse().ok()).unwrap_or_default();
+            *sums.entry(transaction).or_default() += amount;
+            if let Some(user) = from_end.next().and_then(|account| account.strip_prefix("user|")) {
+                *self.sums.entry(user.to_owned()).or_default() += amount;
+            }
+        }
+        let partition = self.partition;
+        for (transaction, sum) in sums {
+            findings.expect(Check::Ledger, sum == 0, || {
+                format!("w{partition:02}: the legs of ledger transaction {transaction} sum to {sum}")
+            });
+        }
+    }
+
+    /// Ends the comparison with MySQL: every balance must be the sum of its legs.
+    fn archived_end(&mut self, findings: &mut Findings) {
+        self.archived = false;
+        let sums = std::mem::take(&mut self.sums);
+        let partition = self.partition;
+        for (user, (balance, _)) in &self.balances {
+            let sum = sums.get(user).copied().unwrap_or_default();
+            findings.expect(Check::Ledger, sum == *balance, || {
+                format!("w{partition:02}: the entries of {user:?} sum to {sum}, the balance was {balance}")
+            });
+        }
+    }
+}
+
+/// Reads what MySQL has of a wallet's log, and compares the ledger with it.
+pub(super) async fn read_archived(
+    snapshot: &mut Snapshot,
+    replay: &mut Replay<Wallet>,
+    evidence: &mut Evidence,
+) -> Result<(), AuditError> {
+    let log = replay.log();
+    while let Some(entries) = replay.archived_page(snapshot, evidence).await? {
+        let transactions = snapshot.ledger_transactions(log, entries.clone()).await?;
+        let legs = snapshot.ledger_entries(log, entries).await?;
+        evidence.rows("ledger_transactions", log, transactions.len());
+        evidence.rows("ledger_entries", log, legs.len());
+        replay.model.compare_rows(&transactions, &legs, &mut evidence.findings);
+    }
+    if replay.is_whole() {
+        replay.model.archived_end(&mut evidence.findings);
+    }
+    Ok(())
+}

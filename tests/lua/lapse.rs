@@ -1,0 +1,166 @@
+//! Holds that are over: free in the very call that looks, swept or not, and payable by nobody.
+
+use super::sale::{Hold, Pay, Sale, hold, pay};
+
+/// `a` holds seats 0 to 3 until 300,000, by r1; `b` and `c` are in.
+async fn four_held() -> Sale {
+    let mut sale = Sale::with(&["a", "b", "c"]).await;
+    sale.held("a", "1", "r1", "2:10,0:10,1:10,3:10");
+    sale.fund("a", "1000");
+    sale
+}
+
+#[tokio::test]
+async fn until_its_end_a_hold_keeps_others_out() {
+    let mut sale = four_held().await;
+    sale.at(299_999);
+    sale.run(&hold(&[Hold::new("b", "2", "r2", "4:10,1:10,0:10")])).refuses(&["seat_unavailable 1 0"]);
+}
+
+#[tokio::test]
+async fn who_wants_one_of_four_seats_ends_the_whole_hold() {
+    let mut sale = four_held().await;
+    sale.at(300_000);
+    let call = hold(&[
+        Hold::new("b", "2", "r2", "1:10"),
+        Hold::new("c", "3", "r3", "0:10,1:10"),
+        Hold::new("c", "3", "r4", "3:10,0:10"),
+        Hold::new("a", "1", "r5", "2:10"),
+    ]);
+    sale.run(&call).is(
+        &[
+            "held r2 12 1:10 10 T+300000 T+600000",
+            "seat_unavailable 1",
+            "held r4 12 3:10,0:10 20 T+300000 T+600000",
+            "held r5 12 2:10 10 T+300000 T+600000",
+        ],
+        &[
+            "expired r1 12 1:a 2:10,0:10,1:10,3:10",
+            "held r2 12 1:b 10 T+600000 1 1:10 0: -",
+            "held r4 12 1:c 20 T+600000 1 3:10,0:10 0: -",
+            "held r5 12 1:a 10 T+600000 1 2:10 0: -",
+        ],
+        &[
+            "ended/r1: T+300000",
+            "expiry/r1: gone",
+            "expiry/r2: T+600000",
+            "expiry/r4: T+600000",
+            "expiry/r5: T+600000",
+            "holder:12/0: r4",
+            "holder:12/1: r2",
+            "holder:12/2: r5",
+            "holder:12/3: r4",
+            "meta/v:12: 7",
+            "owned:12/a: 1",
+            "owned:12/b: 1",
+            "owned:12/c: 2",
+            "pending/a: r5",
+            "pending/b: r2",
+            "pending/c: r4",
+            "res/r1: expired 12 40 T T+300000 1 - 2:10,0:10,1:10,3:10 - a",
+            "res/r2: pending 12 10 T+300000 T+600000 1 - 1:10 - b",
+            "res/r4: pending 12 20 T+300000 T+600000 1 - 3:10,0:10 - c",
+            "res/r5: pending 12 10 T+300000 T+600000 1 - 2:10 - a",
+        ],
+    );
+    sale.run(&pay(&[Pay::new("a", "r1", "p1")])).refuses(&["invalid_reservation expired"]);
+}
+
+#[tokio::test]
+async fn its_first_owner_cannot_pay_from_its_end_on_although_nobody_looked() {
+    let mut sale = four_held().await;
+    let saved = sale.world.save();
+    for late in [300_000, 300_001] {
+        sale.world.load(&saved);
+        sale.at(late);
+        let ended = format!("ended/r1: T+{late}");
+        sale.run(&pay(&[Pay::new("a", "r1", "p1")])).is(
+            &["invalid_reservation expired"],
+            &["expired r1 12 1:a 2:10,0:10,1:10,3:10"],
+            &[
+                &ended,
+                "expiry/r1: gone",
+                "holder:12/0: gone",
+                "holder:12/1: gone",
+                "holder:12/2: gone",
+                "holder:12/3: gone",
+                "meta/v:12: 7",
+                "owned:12/a: gone",
+                "pending/a: gone",
+                "res/r1: expired 12 40 T T+300000 1 - 2:10,0:10,1:10,3:10 - a",
+                "seats:12: 0000000000",
+            ],
+        );
+    }
+    sale.world.load(&saved);
+    sale.at(299_999);
+    assert!(sale.run(&pay(&[Pay::new("a", "r1", "p1")])).outcome().starts_with("paid "));
+}
+
+#[tokio::test]
+async fn a_refused_hold_frees_what_it_found_over() {
+    let mut sale = four_held().await;
+    sale.at(1000);
+    sale.held("b", "2", "r2", "5:10");
+    sale.at(300_000);
+    let step = sale.run(&hold(&[Hold::new("c", "3", "r3", "0:10,5:10")]));
+    assert_eq!(step.outcome(), "seat_unavailable 5");
+    assert_eq!(step.events, ["expired r1 12 1:a 2:10,0:10,1:10,3:10"]);
+    assert_eq!(sale.get("seats:12"), "0000010000");
+}
+
+#[tokio::test]
+async fn holds_that_are_over_count_for_no_limit() {
+    let mut sale = four_held().await;
+    sale.at(1000);
+    sale.held("a", "1", "r2", "5:10,6:10");
+    sale.run(&hold(&[Hold { show: 13, ..Hold::new("a", "1", "r3", "0:10") }]));
+    let four = Hold::new("a", "1", "r4", "4:10,7:10,8:10,9:10");
+    sale.at(299_999);
+    sale.run(&hold(&[four])).refuses(&["purchase_limit 6 6"]);
+    sale.at(300_000);
+    let saved = sale.world.save();
+    let step = sale.run(&hold(&[four]));
+    assert_eq!(
+        step.events[..2],
+        ["expired r1 12 1:a 2:10,0:10,1:10,3:10", "held r4 12 1:a 40 T+600000 1 4:10,7:10,8:10,9:10 0: -"]
+    );
+    assert_eq!((sale.get("owned:12/a"), sale.get("pending/a")), ("6".to_owned(), "r2 r3 r4".to_owned()));
+    sale.world.load(&saved);
+    sale.at(301_000);
+    let step = sale.run(&hold(&[four]));
+    let expired = step.events.iter().filter(|event| event.starts_with("expired ")).count();
+    assert_eq!(expired, 2, "both of this show, none of a show whose keys the call lacks: {step:?}");
+    assert_eq!((sale.get("owned:12/a"), sale.get("pending/a")), ("4".to_owned(), "r3 r4".to_owned()));
+    sale.world.load(&saved);
+    sale.world.policy(&[("max_seats_per_user", "4")]);
+    let step = sale.run(&hold(&[four]));
+    assert_eq!((step.outcome(), step.events.len()), ("purchase_limit 4 2", 1), "told are the live ones");
+}
+
+#[tokio::test]
+async fn a_hold_within_the_limit_leaves_the_lapsed_ones_to_whoever_looks() {
+    let mut sale = four_held().await;
+    sale.at(300_000);
+    let step = sale.run(&hold(&[Hold::new("a", "1", "r2", "5:10,6:10")]));
+    assert_eq!(step.events, ["held r2 12 1:a 20 T+600000 1 5:10,6:10 0: -"]);
+}
+
+/// Each log has its own last time: the concert's stands still while the wallet's goes on from where it was.
+#[tokio::test]
+async fn a_clock_that_goes_back_makes_no_hold_live_again() {
+    let mut sale = four_held().await;
+    sale.at(1000);
+    sale.held("b", "2", "r2", "4:10");
+    sale.run(&super::sale::charge(&[super::sale::Charge::new("b", "c1", "10", "k")]));
+    sale.at(300_000);
+    sale.held("c", "3", "r3", "5:10");
+    sale.at(299_000);
+    let step = sale.run(&pay(&[Pay::new("a", "r1", "p1"), Pay::new("b", "r2", "p2")]));
+    assert_eq!(step.outcomes, ["invalid_reservation expired", "paid r2 12 p2 4:10 10 0"]);
+    let balance = sale.get("w00:balances/b");
+    assert_eq!(
+        (super::state::relative(&balance), sale.get("meta/time")),
+        ("0 T+299000".into(), "1900000300000".into())
+    );
+}

@@ -1,0 +1,233 @@
+//! Batches of sixteen in which each request throws in its turn, at every assignment it makes: the other fifteen are served as
+//! if it were absent, and the logs tell all that they did.
+
+use super::call::Call;
+use super::promise::a_throw_leaves_no_trace;
+use super::sale::{Charge, Hold, Pay, Sale, charge, hold, pay, release};
+
+const USERS: [&str; 8] = ["a|b", "7:a b", "7", "한글 이름", "e", "f", "g", "h"];
+
+/// Eight users in, at the beginning of the clock.
+async fn eight() -> Sale {
+    let mut sale = Sale::with(&USERS).await;
+    for (user, amount) in [("a|b", "1000"), ("7", "1000"), ("e", "30"), ("한글 이름", "100")] {
+        sale.fund(user, amount);
+    }
+    sale
+}
+
+#[track_caller]
+fn each_may_throw(sale: &mut Sale, call: &Call) {
+    assert_eq!(call.len(), 16);
+    let saved = sale.world.save();
+    for absent in 0..call.len() {
+        sale.run(&call.without(absent));
+        sale.world.load(&saved);
+    }
+    a_throw_leaves_no_trace(&mut sale.world, call);
+}
+
+#[tokio::test]
+async fn in_hold() {
+    let mut sale = eight().await;
+    sale.held(USERS[0], "1", "r1", "0:10,1:10,2:10,3:10");
+    sale.run(&hold(&[Hold { key: "k", ..Hold::new(USERS[1], "2", "r2", "4:10") }]));
+    sale.at(100_000);
+    sale.held(USERS[2], "3", "r3", "5:10");
+    sale.run(&Call::batch("leave", &[&["h", "8"]]));
+    sale.world.policy(&[("max_active", "0"), ("max_seats_per_user", "5")]);
+    sale.run(&Call::batch("join", &[&["h"]]));
+    sale.at(350_000);
+    let in_13 = |seats, id, user, seq| Hold { show: 13, ..Hold::new(user, seq, id, seats) };
+    let keyed = |id, seats| Hold { key: "k1", ..Hold::new("e", "5", id, seats) };
+    let call = hold(&[
+        Hold::new("f", "6", "r4", "2:10"),
+        Hold::new("g", "7", "r5", "2:10,3:10"),
+        Hold { key: "k", ..Hold::new(USERS[1], "2", "s1", "4:10") },
+        Hold { key: "k", fingerprint: "f9", ..Hold::new(USERS[1], "2", "s2", "4:10") },
+        keyed("r6", "0:10,4:10"),
+        keyed("r7", "0:10,4:10"),
+        in_13("0:10,1:10,2:10,3:10", "r8", USERS[0], "1"),
+        in_13("4:10", "r9", USERS[0], "1"),
+        in_13("5:10", "s3", USERS[0], "1"),
+        Hold::new("h", "8", "s4", "6:10"),
+        Hold::new("h", "9", "s5", "6:10"),
+        Hold { catalog: "0", ..Hold::new("g", "7", "s6", "6:10") },
+        Hold::new("g", "7", "s7", "5:10,3:10"),
+        Hold::new(USERS[3], "4", "s8", "6:10,7:10"),
+        Hold::new(USERS[3], "4", "s9", "7:10,8:10"),
+        in_13("3:10,6:10", "t1", "f", "6"),
+    ]);
+    each_may_throw(&mut sale, &call);
+}
+
+#[tokio::test]
+async fn in_release() {
+    let mut sale = eight().await;
+    sale.held(USERS[0], "1", "r1", "0:10,1:10");
+    sale.held(USERS[0], "1", "r2", "2:10");
+    sale.held(USERS[1], "2", "r3", "3:10");
+    sale.held(USERS[2], "3", "r4", "4:10,5:10");
+    sale.run(&pay(&[Pay::new(USERS[2], "r4", "p4")]));
+    sale.at(100_000);
+    sale.held(USERS[0], "1", "r5", "6:10");
+    sale.held(USERS[3], "4", "r6", "7:10");
+    sale.run(&hold(&[Hold { show: 13, ..Hold::new("e", "5", "r7", "0:10,9:10") }]));
+    sale.run(&hold(&[Hold { show: 13, ..Hold::new("e", "5", "r8", "1:10") }]));
+    sale.held("f", "6", "r9", "8:10,9:10");
+    sale.at(300_000);
+    let call = release(&[
+        (USERS[0], 12, "r1"),
+        (USERS[0], 12, "r1"),
+        (USERS[0], 12, "r5"),
+        (USERS[0], 12, "r2"),
+        (USERS[1], 12, "r3"),
+        (USERS[2], 12, "r4"),
+        (USERS[2], 12, "r6"),
+        (USERS[3], 12, "r6"),
+        (USERS[3], 13, "r6"),
+        (USERS[3], 12, "r6"),
+        ("e", 13, "r8"),
+        ("e", 13, "r7"),
+        ("e", 12, "r7"),
+        ("nobody", 12, "s1"),
+        ("f", 12, "r9"),
+        ("f", 12, "r9"),
+    ]);
+    each_may_throw(&mut sale, &call);
+}
+
+#[tokio::test]
+async fn in_pay() {
+    let mut sale = eight().await;
+    sale.held(USERS[0], "1", "r1", "0:10,1:10");
+    sale.at(100_000);
+    sale.held(USERS[0], "1", "r2", "2:10");
+    sale.held(USERS[0], "1", "r3", "3:10");
+    sale.held(USERS[2], "3", "r4", "4:10,5:10");
+    sale.held("e", "5", "r5", "6:10");
+    sale.held("e", "5", "r6", "7:25");
+    sale.run(&hold(&[Hold { show: 13, ..Hold::new("g", "7", "r7", "0:10,9:10") }]));
+    sale.run(&hold(&[Hold { show: 13, ..Hold::new(USERS[3], "4", "r8", "1:10") }]));
+    sale.run(&charge(&[Charge { wallet: "w01", ..Charge::new("g", "c1", "20", "k") }]));
+    sale.run(&Call::batch("leave", &[&["e", "5"]]));
+    sale.at(300_000);
+    let keyed = |payment| Pay { key: "k", ..Pay::new(USERS[2], "r4", payment) };
+    let in_13 = |user, id, payment| Pay { show: 13, ..Pay::new(user, id, payment) };
+    let call = pay(&[
+        Pay::new(USERS[0], "r1", "p1"),
+        Pay::new(USERS[0], "r2", "p2"),
+        Pay::new(USERS[0], "r3", "p3"),
+        Pay::new(USERS[0], "r3", "p3"),
+        keyed("p4"),
+        keyed("p5"),
+        Pay { fingerprint: "f9", ..keyed("p6") },
+        Pay::new("e", "r5", "p7"),
+        Pay::new("e", "r6", "p8"),
+        Pay::new("e", "r5", "p9"),
+        Pay { wallet: "w01", ..in_13("g", "r7", "q1") },
+        Pay { wallet: "w01", ..in_13("g", "r7", "q2") },
+        in_13(USERS[3], "r8", "q3"),
+        in_13(USERS[3], "r7", "q4"),
+        Pay::new("nobody", "r9", "q5"),
+        Pay::new("e", "r6", "q6"),
+    ]);
+    each_may_throw(&mut sale, &call);
+}
+
+#[tokio::test]
+async fn in_charge() {
+    let mut sale = eight().await;
+    sale.at(1000);
+    let new = Charge::new;
+    let in_w01 = |user, id, amount, key| Charge { wallet: "w01", ..Charge::new(user, id, amount, key) };
+    let call = charge(&[
+        new(USERS[0], "c1", "10", "k"),
+        new(USERS[0], "c2", "10", "k"),
+        Charge { fingerprint: "f9", ..new(USERS[0], "c3", "10", "k") },
+        new(USERS[0], "c4", "20", "k2"),
+        new(USERS[0], "c5", "9007199254740000", "k3"),
+        new("f", "c6", "9007199254740991", "k"),
+        new("f", "c7", "1", "k2"),
+        in_w01("g", "c8", "5", "k"),
+        in_w01("g", "c9", "6", "k2"),
+        in_w01("g", "d1", "6", "k2"),
+        Charge { by: "till|7", ..new(USERS[3], "d2", "7", "k") },
+        Charge { by: "till|7", ..in_w01("h", "d3", "7", "k") },
+        Charge { by: "till|7", ..new(USERS[2], "d4", "7", "k") },
+        new(USERS[2], "d5", "8", "k"),
+        new(USERS[1], "d6", "9", "k"),
+        in_w01("h", "d7", "1", "k"),
+    ]);
+    each_may_throw(&mut sale, &call);
+}
+
+/// `a` to `d` are in, `a` and `b` claimed, all overdue but `b`; `x` and `y` wait, there is room for two more.
+async fn a_line() -> Sale {
+    let mut sale = Sale::open().await;
+    sale.world.policy(&[("max_active", "0")]);
+    sale.run(&Call::batch("join", &[&["a"], &["b"], &["c"], &["d"]]));
+    sale.world.policy(&[("max_active", "4"), ("active_ms", "50000"), ("claim_ms", "40000")]);
+    sale.run(&Call::one("admit", &[]));
+    sale.at(10_000);
+    sale.run(&Call::batch("claim", &[&["a", "1"], &["b", "2"]]));
+    sale.world.policy(&[("hold_ms", "90000")]);
+    sale.held("b", "2", "r1", "0:10");
+    sale.run(&Call::batch("join", &[&["x"], &["y"]]));
+    sale.at(50_000);
+    sale
+}
+
+#[tokio::test]
+async fn in_join() {
+    let mut sale = a_line().await;
+    let users = ["a", "b", "c", "d", "x", "m", "n", "m", "a", "y", "o p|q", "7:r", "b", "o p|q", "z", "c"];
+    let requests: Vec<_> = users.iter().map(std::slice::from_ref).collect();
+    each_may_throw(&mut sale, &Call::batch("join", &requests));
+    sale.run(&Call::batch("leave", &[&["x", "5"], &["y", "6"], &["d", "4"]]));
+    sale.world.policy(&[("max_active", "6")]);
+    each_may_throw(&mut sale, &Call::batch("join", &requests));
+}
+
+const ASKED: [&[&str]; 16] = [
+    &["a", "1"],
+    &["a", "1"],
+    &["b", "2"],
+    &["b", "9"],
+    &["x", "5"],
+    &["y", "5"],
+    &["c", "4"],
+    &["c", "3"],
+    &["d", "4"],
+    &["y", "6"],
+    &["nobody", "7"],
+    &["e", "7"],
+    &["f|g", "8"],
+    &["f|g", "7"],
+    &["x", "5"],
+    &["b", "2"],
+];
+
+#[tokio::test]
+async fn in_claim() {
+    let mut sale = a_line().await;
+    each_may_throw(&mut sale, &Call::batch("claim", &ASKED));
+    some_unclaimed(&mut sale);
+    each_may_throw(&mut sale, &Call::batch("claim", &ASKED));
+}
+
+#[tokio::test]
+async fn in_leave() {
+    let mut sale = a_line().await;
+    each_may_throw(&mut sale, &Call::batch("leave", &ASKED));
+    some_unclaimed(&mut sale);
+    each_may_throw(&mut sale, &Call::batch("leave", &ASKED));
+}
+
+/// `e`, `f|g` and those who waited are let in and have yet to claim.
+fn some_unclaimed(sale: &mut Sale) {
+    sale.run(&Call::batch("join", &[&["e"], &["f|g"]]));
+    sale.world.policy(&[("max_active", "9")]);
+    sale.run(&Call::one("admit", &[]));
+    assert_ne!(sale.get("unclaimed/f|g"), "-");
+}
