@@ -24,6 +24,24 @@
 local mark = argument()
 open_wallets(1)
 
+local FOUND = {
+  sales_stopped = { 'sales_stopped' },
+  queue_token_invalid = { 'queue_token_invalid' },
+  queue_token_expired = { 'queue_token_expired' },
+}
+
+-- What the server found against a new charge, or nil.
+local function found_outcome(request)
+  if request.refusal == '' then
+    return nil
+  end
+  local name, position = string.match(request.refusal, '^(%S+) ?(%d*)$')
+  if name == 'queue_token_not_active' then
+    return { 'queue_token_not_active', (assert(tonumber(position), 'no position')) }
+  end
+  return assert(FOUND[name], 'unknown refusal')
+end
+
 local function decide_charge(request)
   local wallet = wallets[request.partition]
   local lost = lost_outcome(wallet)
@@ -41,8 +59,9 @@ local function decide_charge(request)
   if has_too_many_requests(wallet.idem, request.request, request.by) then
     return { 'rate_limited' }
   end
-  if request.refusal ~= '' then
-    return { string.match(request.refusal, '^(%S+) ?(%d*)$') }
+  local found = found_outcome(request)
+  if found then
+    return found
   end
   local balance = read_balance(wallet, request.user) + request.amount
   if balance >= AMOUNT_MAX then

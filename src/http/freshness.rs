@@ -58,12 +58,9 @@ pub(crate) fn mark(response: &mut Response, log_id: Mark, number: u64) {
     response::set(response, HEADER, format!("{log_id}.{number}"));
 }
 
-/// The same for an answer of the store. One about wallets alone names no log that a view follows: without a
-/// version the client keeps the one that it has.
+/// The same for an answer of the store.
 pub(crate) fn mark_answer<T>(response: &mut Response, answer: &Answer<T>) {
-    if answer.log_id != Mark::default() {
-        mark(response, answer.log_id, answer.at.number);
-    }
+    mark(response, answer.log_id, answer.at.number);
 }
 
 #[cfg(test)]

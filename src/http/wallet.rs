@@ -18,9 +18,10 @@ use super::request::Request;
 use super::response::{self, Response};
 use super::settings::TopUp;
 use crate::archive::{LedgerCursor, LedgerItem, LedgerKind};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{LogName, UserId};
 use crate::domain::outcome::Refusal;
 use crate::domain::time::Millis;
+use crate::domain::wallet::Balance;
 use crate::store::{ChargeRequest, Failure};
 
 #[derive(Deserialize, Serialize)]
@@ -61,13 +62,27 @@ struct LedgerBody {
 /// `GET /v1/users/{userId}/balance`
 pub(crate) async fn balance(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let (_, user) = own(ctx, request)?;
-    let balance = ctx.store.balance(&user, request.deadline).await?;
+    let balance = current(ctx, request, &user).await?;
     response::ok(&BalanceBody {
         user_id: user.as_str(),
         balance: balance.amount,
         currency: &ctx.settings.wallet.currency,
         updated_at: balance.updated,
     })
+}
+
+/// A balance as it is now; while the log of its partition is lost, as the archive has it.
+async fn current(ctx: &Context, request: &Request, user: &UserId) -> Result<Balance, Problem> {
+    let log = LogName::Wallet(user.partition(ctx.store.partitions()));
+    if !ctx.store.seen().get(log).is_some_and(|seen| seen.is_lost()) {
+        return Ok(ctx.store.balance(user, request.deadline).await?);
+    }
+    let newest = history::read(request, ctx.archive.ledger_of(user.as_str(), None, 1)).await?;
+    let newest = newest.items.first();
+    Ok(newest.map_or_else(Balance::default, |item| Balance {
+        amount: item.balance_after,
+        updated: Some(item.created),
+    }))
 }
 
 /// `POST /v1/users/{userId}/balance`

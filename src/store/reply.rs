@@ -75,30 +75,13 @@ impl Decided {
             };
             let outcome = Outcome(fields);
             if outcome.name()? == "wallet" {
-                // A log that Redis has nothing of has no mark either.
-                let mark = outcome.text(3)?.parse().unwrap_or_default();
-                let offset = Offset { number: outcome.number(2)?, mark };
+                let offset = Offset { number: outcome.number(2)?, mark: outcome.parse(3)? };
                 decided.wallets.push(Position { log: outcome.parse(1)?, offset });
             } else {
                 decided.outcomes.push(outcome);
             }
         }
-        decided.drop_lost_wallets()?;
         Ok(decided)
-    }
-}
-
-impl Decided {
-    /// Where a lost log stands says nothing: it may have grown again, and who took that for what he has seen would
-    /// not find the loss a second time.
-    fn drop_lost_wallets(&mut self) -> Result<(), MalformedReply> {
-        for outcome in &self.outcomes {
-            if outcome.name()? == "log_lost" {
-                let lost: LogName = outcome.parse(1)?;
-                self.wallets.retain(|position| position.log != lost);
-            }
-        }
-        Ok(())
     }
 }
 

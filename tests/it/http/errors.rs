@@ -271,14 +271,16 @@ async fn a_silent_redis_leaves_the_outcome_unknown_and_an_absent_one_nothing() {
     let mut setup = Setup::default();
     setup.settings.request_deadline = Duration::from_millis(1500);
     let mut app = App::start_with(setup).await;
-    let (concert, show) = app.on_sale(json!({"gated": []})).await;
+    let (concert, show) = app.on_sale(json!({"gated": [], "maxActive": 0})).await;
     let mut user = app.caller("u", &[]).await;
+    let mut waiting = app.in_line("waiting", concert).await;
     let charge = json!({"amount": 10_000});
     assert_eq!(user.post_once("k1", "/v1/users/me/balance", &charge).await.status, 200);
     let held = user.post("/v1/reservations", &json!({"showId": show, "seats": ["A-1-1"]})).await;
     let path = format!("/v1/reservations/{}", held.text("reservationId"));
     wait_until(Duration::from_secs(10), "the archive has the hold", || async {
         app.count("select count(*) from reservations").await == 1
+            && app.count("select count(*) from ledger_transactions").await == 1
     })
     .await;
 
@@ -300,5 +302,17 @@ async fn a_silent_redis_leaves_the_outcome_unknown_and_an_absent_one_nothing() {
     );
     let map = user.get(&format!("/v1/shows/{show}/seats?view=status")).await;
     assert_eq!(map.text("status"), "1000000000");
-    assert_eq!(user.get(&format!("/v1/concerts/{concert}")).await.status, 200);
+    let balance = user.get("/v1/users/me/balance").await;
+    assert_eq!((balance.status, balance.number("balance")), (200, 10_000), "{balance:?}");
+    assert!(balance.json()["updatedAt"].is_string());
+    wait_until(Duration::from_secs(10), "the concert says so", || async {
+        let concert = app.send("GET", &format!("/v1/concerts/{concert}"), &[], None).await;
+        concert.text("state") == "RECOVERING"
+    })
+    .await;
+    let place = waiting.get("/v1/queue/status").await;
+    assert_eq!((place.text("status"), place.text("reason")), ("PAUSED".into(), "recovering".into()));
+    assert_eq!(place.number("position"), 1);
+    let left = waiting.delete("/v1/queue/tokens").await;
+    check(&left, 503, "sales_stopped", &json!({}));
 }

@@ -48,8 +48,8 @@ async fn a_buyer_waits_behind_a_full_room_comes_in_and_buys() {
     let again = buyer.post("/v1/queue/tokens", &join).await;
     assert_eq!((again.status, again.number("position")), (200, 2));
     assert_eq!(poll_until(&mut buyer, "WAITING").await["position"], 2);
-    let hold = json!({"showId": show, "seats": ["A-1-1"]});
-    let early = buyer.post("/v1/reservations", &hold).await;
+    let wanted = json!({"showId": show, "seats": ["A-1-1"]});
+    let early = buyer.post("/v1/reservations", &wanted).await;
     assert!(early.is(403, "queue_token_not_active"), "{early:?}");
     assert_eq!(early.number("position"), 2);
 
@@ -64,7 +64,7 @@ async fn a_buyer_waits_behind_a_full_room_comes_in_and_buys() {
     assert!(active["activeUntil"].is_string());
 
     assert_eq!(buyer.post_once("c", "/v1/users/me/balance", &json!({"amount": 50_000})).await.status, 200);
-    let held = buyer.post("/v1/reservations", &hold).await;
+    let held = buyer.post("/v1/reservations", &wanted).await;
     // A log just born is found within a second; from then on the archive follows at once.
     wait_until(Duration::from_secs(10), "the archive follows this concert", || async {
         app.count("select count(*) from reservations").await == 1
@@ -166,6 +166,7 @@ async fn a_token_of_the_previous_key_is_replaced_and_stays_good() {
     let mut caller = current.with("queue-token", &old);
     let status = caller.get(STATUS).await;
     assert_eq!((status.status, status.text("status")), (200, "WAITING".into()));
+    assert!(status.json()["estimatedWaitSeconds"].is_null(), "nobody is let in: nobody can know");
     let fresh = status.text("token");
     assert_ne!(fresh, old);
     assert_eq!(caller.get(STATUS).await.status, 200);

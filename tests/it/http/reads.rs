@@ -86,8 +86,8 @@ async fn a_client_gets_nothing_older_than_what_it_has_seen() {
     let mut expected = "0000000000".to_owned();
     let mut seen = String::new();
     for seat in 1..=4 {
-        let hold = json!({"showId": show, "seats": [format!("A-1-{seat}")]});
-        let held = user.post("/v1/reservations", &hold).await;
+        let wanted = json!({"showId": show, "seats": [format!("A-1-{seat}")]});
+        let held = user.post("/v1/reservations", &wanted).await;
         seen = held.header("onsale-version").to_owned();
         expected.replace_range(seat - 1..seat, "1");
         let version = [("onsale-version", seen.as_str())];
@@ -149,4 +149,51 @@ async fn gated_reads_need_an_active_place() {
     })
     .await;
     assert!(inside.get(&format!("/v1/shows/{show}/seats")).await.is(401, "queue_token_expired"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_cut_into_pages_and_narrowed() {
+    let app = App::start().await;
+    let (first, show) = app.on_sale(json!({})).await;
+    let (second, other) = app.on_sale(json!({})).await;
+    let mut user = app.caller("u", &[]).await;
+    let ids = |list: &serde_json::Value, name: &str| -> Vec<u64> {
+        let items = list["items"].as_array().unwrap();
+        items.iter().map(|item| item[name].as_u64().unwrap()).collect()
+    };
+    for (path, name, expected) in [
+        ("/v1/concerts", "concertId", [first, second]),
+        ("/v1/shows", "showId", [show, other]),
+        ("/v1/rankings/concerts", "concertId", [first, second]),
+    ] {
+        let whole = user.get(path).await.json();
+        assert_eq!((ids(&whole, name), &whole["nextCursor"]), (expected.to_vec(), &json!(null)), "{path}");
+        let page = user.get(&format!("{path}?limit=1")).await.json();
+        assert_eq!(ids(&page, name), expected[..1], "{path}");
+        let cursor = page["nextCursor"].as_str().unwrap();
+        let page = user.get(&format!("{path}?limit=1&cursor={cursor}")).await.json();
+        assert_eq!((ids(&page, name), &page["nextCursor"]), (expected[1..].to_vec(), &json!(null)), "{path}");
+    }
+    for (query, count) in [
+        ("from=2030-01-01T00:00:00Z", 2),
+        ("from=2030-01-01T09:00:00%2B09:00", 2),
+        ("from=2030-01-01T00:00:00.001Z", 0),
+        ("to=2030-01-01T00:00:00Z", 0),
+        ("from=2029-12-31T00:00:00Z&to=2030-01-02T00:00:00Z&available=true", 2),
+    ] {
+        let found = user.get(&format!("/v1/shows?{query}")).await.json();
+        assert_eq!(found["items"].as_array().unwrap().len(), count, "{query}");
+    }
+    let concert = user.get(&format!("/v1/concerts/{first}")).await.json();
+    for name in ["title", "artist", "venue", "opensAt", "closesAt", "state"] {
+        assert!(concert.get(name).is_some(), "{name}");
+    }
+    assert_eq!(
+        concert["policy"],
+        json!({
+            "maxActive": 500, "admitPerSecond": 100.0, "activeSeconds": 600, "claimSeconds": 60,
+            "holdSeconds": 300, "maxSeatsPerReservation": 4, "maxSeatsPerUser": 8,
+            "gated": ["reserve", "pay"], "endTokenOn": "payment", "order": "fifo",
+        })
+    );
 }

@@ -18,7 +18,7 @@ const PRICE: i64 = 50_000;
 fn crowded() -> Setup {
     let mut setup = Setup::default();
     setup.settings.max_connections = 2000;
-    setup.settings.request_deadline = Duration::from_secs(60);
+    setup.settings.request_deadline = Duration::from_mins(1);
     setup
 }
 
