@@ -29,6 +29,8 @@ pub(super) trait Verb: Send + Sync + 'static {
     type Reply: Send + 'static;
     /// Whether the script takes wallet partitions.
     const WALLETS: bool = false;
+    /// Whether it may change something: only then can an outcome be unknown.
+    const CHANGES: bool = true;
     /// Whether it is refused when memory is short.
     const NEED: Need = Need::Last;
 
@@ -142,7 +144,7 @@ impl<V: Verb> Lane<V> {
             match self.ask(&batch).await {
                 Ok(decided) => return self.answer_all(batch, &decided),
                 Err(AskError::Call(error)) if is_passing(&error) => {
-                    let unknown = matches!(error, CallError::Unknown(_));
+                    let unknown = V::CHANGES && matches!(error, CallError::Unknown(_));
                     for pending in &mut batch {
                         pending.sent |= unknown;
                     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, Value};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::scripts::{ALL, Script};
 
@@ -24,6 +24,9 @@ pub struct Settings {
     /// A connection with its scripts loaded.
     pub connect_timeout: Duration,
 }
+
+/// Before a read is asked again: Redis may be starting.
+const READ_PAUSE: Duration = Duration::from_millis(50);
 
 /// How a command came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +113,22 @@ impl Connection {
     pub(super) async fn command(&self, command: &Cmd, deadline: Instant) -> Result<Value, CallError> {
         let (mut connection, generation) = self.get(deadline).await?;
         self.send(&mut connection, generation, command, deadline).await
+    }
+
+    /// Runs a command that changes nothing: asked again up to the deadline while there is no answer, and never of an
+    /// unknown outcome.
+    pub(super) async fn read(&self, command: &Cmd, deadline: Instant) -> Result<Value, CallError> {
+        loop {
+            match self.command(command, deadline).await {
+                Err(CallError::Unknown(error) | CallError::NotSent(error)) => {
+                    if Instant::now() + READ_PAUSE >= deadline {
+                        return Err(CallError::NotSent(error));
+                    }
+                    sleep(READ_PAUSE).await;
+                }
+                answered => return answered,
+            }
+        }
     }
 
     async fn get(&self, deadline: Instant) -> Result<(MultiplexedConnection, u64), CallError> {

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod archive;
+mod audit;
 mod config;
 mod demo;
 mod embedded;
+mod faults;
 mod harness;
 mod http;
 mod live;
