@@ -310,6 +310,7 @@ async fn charge(store: &Store, name: &UserId) -> Result<i64, Failure> {
         charge: store.new_id(),
         amount: 10_000,
         key: "c".into(),
+        refusal: None,
         fingerprint: Mark(1),
     };
     Ok(store.charge(charge, soon()).await?.value.balance)

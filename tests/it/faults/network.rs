@@ -37,6 +37,7 @@ async fn buy(store: &Store, number: u32) -> (i64, bool) {
         charge: store.new_id(),
         amount: 30_000,
         key: format!("charge-{number}-"),
+        refusal: None,
         fingerprint: Mark(1),
     };
     let charged = store.charge(charge, soon()).await.unwrap();
