@@ -194,7 +194,7 @@ fn check_acceptable(request: &Request) -> Result<(), Problem> {
 
 async fn answer(ctx: &Context, r: &mut Request) -> Result<Response, Problem> {
     match r.endpoint {
-        E::Welcome => Ok(response::text(include_str!("welcome.txt"))),
+        E::Welcome => Ok(response::text(welcome())),
         E::Undocumented => Err(Problem::new(Code::NotImplemented)),
         E::TicketKeys => reservation::ticket_keys(ctx),
         E::Concerts => catalog::concerts(ctx, r).await,
@@ -228,6 +228,12 @@ async fn answer(ctx: &Context, r: &mut Request) -> Result<Response, Problem> {
         E::Refund => organiser::reservation::refund(ctx, r).await,
         E::History => organiser::reservation::history(ctx, r).await,
     }
+}
+
+/// What a person who opens the address reads: the part of the README that buys a seat by hand.
+fn welcome() -> &'static str {
+    let readme = include_str!("../../README.md");
+    readme.split_once("## Buy a seat").and_then(|(_, rest)| rest.split("## ").next()).unwrap_or(readme).trim()
 }
 
 #[cfg(test)]
