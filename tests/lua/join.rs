@@ -147,9 +147,16 @@ async fn joining_claims_a_place_that_admission_gave() {
     world.load(&saved);
     world.at(60_000);
     world.run(&join(&["c"])).is(
-        &["waiting 4 0 1 1"],
-        &["ended 3 1:c unclaimed", "joined 4 1:c"],
-        &["active/c: gone", "meta/seq: 4", "place/c: gone", "queue/c: 4", "unclaimed/c: gone"],
+        &["active 4 0 T+660000 1"],
+        &["ended 3 1:c unclaimed", "joined 4 1:c", "admitted 4 1:c T+660000 0"],
+        &[
+            "active/c: T+660000",
+            "meta/credit: 99.000000",
+            "meta/credit_at: T+60000",
+            "meta/seq: 4",
+            "place/c: 4 T+60000 T+660000 0",
+            "unclaimed/c: gone",
+        ],
     );
 }
 

@@ -64,9 +64,9 @@ async fn refusals_in_order_of_precedence() {
     let level = world.seen("w00");
     let beyond = super::call::Seen { number: level.number + 1, ..level.clone() };
     let lost = format!("log_lost w00 {} {}", level.number, level.mark);
-    world.run(&pay(&[asked]).seen("w00", beyond)).refuses(&[&lost]);
-    world.run(&pay(&[asked])).refuses(&["idempotency_key_reused"]);
+    world.run(&pay(&[asked]).seen("w00", beyond.clone())).refuses(&["idempotency_key_reused"]);
     asked.key = "k2";
+    world.run(&pay(&[asked]).seen("w00", beyond)).refuses(&[&lost]);
     world.run(&pay(&[asked])).refuses(&["rate_limited"]);
     world.command(&["HSET", "{c7}:idem_user", "a", "1"]);
     world.run(&pay(&[asked])).refuses(&["sales_stopped"]);
