@@ -21,7 +21,7 @@ local function decide_claim(request)
     claim_place(held)
     return { 'active', held.stop }
   end
-  if tonumber(get(queue, request.user) or 0) == request.seq then
+  if tonumber(get(queue, request.user)) == request.seq then
     return { 'waiting', redis.call('ZRANK', queue.key, request.user) + 1 }
   end
   return { 'queue_token_expired' }

@@ -59,7 +59,7 @@ local function gate(request)
   if request.seq == '' then
     return nil, { 'queue_token_invalid' }
   end
-  if tonumber(get(queue, request.user) or 0) == tonumber(request.seq) then
+  if tonumber(get(queue, request.user)) == tonumber(request.seq) then
     return nil, { 'queue_token_not_active', redis.call('ZRANK', queue.key, request.user) + 1 }
   end
   return nil, { 'queue_token_expired' }
