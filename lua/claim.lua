@@ -9,7 +9,7 @@
 --   { 'queue_token_expired' }         retry: no    the place with that number has ended
 --   { 'internal', message }           retry: no
 -- INCLUDES text arguments clock journal map log concert place
--- COST     O(log of the line) a request
+-- COST     O(log of the line) a request; touches 100 + 10 a request
 
 if log.lost then
   return lost_reply(log)

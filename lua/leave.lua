@@ -7,7 +7,7 @@
 --   { 'left' }                        retry: same answer
 --   { 'internal', message }           retry: no
 -- INCLUDES text arguments clock journal map log concert place
--- COST     O(log of the line) a request
+-- COST     O(log of the line) a request; touches 100 + 8 a request
 
 if log.lost then
   return lost_reply(log)

@@ -4,6 +4,7 @@
 
 mod archive;
 mod audit;
+mod bounds;
 mod config;
 mod demo;
 mod embedded;
