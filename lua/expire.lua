@@ -8,7 +8,7 @@
 --   { 'kept' }                        retry: no    paid, released or expired meanwhile, or not over
 --   { 'internal', message }           retry: no
 -- INCLUDES text arguments clock journal map log concert reservation
--- COST     O(seats) a request
+-- COST     O(seats) a request; touches 100 + 20 a request + 6 a seat
 
 if log.lost then
   return lost_reply(log)

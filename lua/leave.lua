@@ -7,7 +7,7 @@
 --   { 'left' }                        retry: same answer
 --   { 'internal', message }           retry: no
 -- INCLUDES text arguments clock journal map log concert place
--- COST     O(log of the line) a request
+-- COST     O(log of the line) a request; touches 100 + 8 a request
 
 if log.lost then
   return lost_reply(log)
@@ -17,7 +17,7 @@ local function decide_leave(request)
   local held = read_place(request.user)
   if held and held.seq == request.seq then
     end_place(held, overdue(held) or 'left')
-  elseif tonumber(get(queue, request.user) or 0) == request.seq then
+  elseif tonumber(get(queue, request.user)) == request.seq then
     put(queue, request.user, false)
     emit(log, 'ended ' .. int(request.seq) .. ' ' .. prefixed(request.user) .. ' left')
   end

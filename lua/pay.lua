@@ -16,7 +16,8 @@
 --   { 'internal', message }                     retry: no
 --   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition not lost
 -- INCLUDES text arguments clock journal map log concert idem place reservation wallet
--- COST     O(seats) a request
+-- COST     O(seats) a request; touches 100 + 36 a request + 6 a seat + 40 a partition
+--          + 3 a hold of the user
 
 if log.lost then
   return lost_reply(log)

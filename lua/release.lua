@@ -9,7 +9,7 @@
 --   { 'released' }                    retry: same answer
 --   { 'internal', message }           retry: no
 -- INCLUDES text arguments clock journal map log concert place reservation
--- COST     O(seats) a request
+-- COST     O(seats) a request; touches 100 + 20 a request + 6 a seat
 
 if log.lost then
   return lost_reply(log)
