@@ -123,6 +123,7 @@ async fn charge(store: &Store, name: &str, key: &str) {
         amount: 2 * PRICE,
         key: key.into(),
         fingerprint: Mark(3),
+        refusal: None,
     };
     store.charge(request, soon()).await.unwrap();
 }

@@ -311,6 +311,7 @@ async fn charge(store: &Store, name: &UserId) -> Result<i64, Failure> {
         amount: 10_000,
         key: "c".into(),
         fingerprint: Mark(1),
+        refusal: None,
     };
     Ok(store.charge(charge, soon()).await?.value.balance)
 }

@@ -38,6 +38,7 @@ async fn buy(store: &Store, number: u32) -> (i64, bool) {
         amount: 30_000,
         key: format!("charge-{number}-"),
         fingerprint: Mark(1),
+        refusal: None,
     };
     let charged = store.charge(charge, soon()).await.unwrap();
     let seq = store.join(CONCERT, &name, soon()).await.unwrap().value.seq;

@@ -55,6 +55,7 @@ async fn buy(store: &Store, number: u32) {
         amount: 20_000,
         key: "c".into(),
         fingerprint: Mark(1),
+        refusal: None,
     };
     store.charge(charge, deadline()).await.unwrap();
     let seq = store.join(CONCERT, &name, deadline()).await.unwrap().value.seq;
