@@ -320,6 +320,7 @@ async fn charge(store: &Store, name: &UserId) -> Result<i64, Failure> {
         key: "c".into(),
         refusal: None,
         fingerprint: Mark(1),
+        refusal: None,
     };
     Ok(store.charge(charge, soon()).await?.value.balance)
 }
