@@ -132,7 +132,18 @@ impl Charge {
     fn fields(&self) -> Vec<String> {
         let wallet = format!("w{:02}", partition(&self.user));
         let (user, id, amount) = (self.user.clone(), self.id.clone(), self.amount.to_string());
-        vec![wallet, user, id, amount, self.request.clone(), self.fingerprint.clone(), self.by.clone()]
+        // Empty: it may be made.
+        let refusal = String::new();
+        vec![
+            wallet,
+            user,
+            id,
+            amount,
+            self.request.clone(),
+            self.fingerprint.clone(),
+            self.by.clone(),
+            refusal,
+        ]
     }
 }
 
