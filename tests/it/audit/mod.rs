@@ -124,7 +124,6 @@ async fn charge(store: &Store, name: &str, key: &str) {
         key: key.into(),
         refusal: None,
         fingerprint: Mark(3),
-        refusal: None,
     };
     store.charge(request, soon()).await.unwrap();
 }

@@ -320,7 +320,6 @@ async fn charge(store: &Store, name: &UserId) -> Result<i64, Failure> {
         key: "c".into(),
         refusal: None,
         fingerprint: Mark(1),
-        refusal: None,
     };
     Ok(store.charge(charge, soon()).await?.value.balance)
 }

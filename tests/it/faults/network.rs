@@ -39,7 +39,6 @@ async fn buy(store: &Store, number: u32) -> (i64, bool) {
         key: format!("charge-{number}-"),
         refusal: None,
         fingerprint: Mark(1),
-        refusal: None,
     };
     let charged = store.charge(charge, soon()).await.unwrap();
     let seq = store.join(CONCERT, &name, soon()).await.unwrap().value.seq;

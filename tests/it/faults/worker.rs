@@ -56,7 +56,6 @@ async fn buy(store: &Store, number: u32) {
         key: "c".into(),
         refusal: None,
         fingerprint: Mark(1),
-        refusal: None,
     };
     store.charge(charge, deadline()).await.unwrap();
     let seq = store.join(CONCERT, &name, deadline()).await.unwrap().value.seq;
