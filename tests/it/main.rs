@@ -4,6 +4,7 @@
 
 mod archive;
 mod audit;
+mod compose;
 mod config;
 mod demo;
 mod embedded;
