@@ -12,6 +12,7 @@ use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, Value};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::meters::Meters;
 use super::scripts::{ALL, Script};
 
 /// Where Redis is and how long it may take.
@@ -57,6 +58,7 @@ pub(super) struct Connection {
     settings: Settings,
     // Held across the reconnect on purpose: one caller connects, the others wait with their own deadlines.
     state: Arc<Mutex<State>>,
+    meters: Arc<Meters>,
 }
 
 #[derive(Default)]
@@ -83,7 +85,12 @@ impl Connection {
     /// A connection that is made at the first call.
     pub(super) fn new(settings: Settings) -> Result<Self, RedisError> {
         let client = Client::open(settings.url.as_str())?;
-        Ok(Self { client, settings, state: Arc::default() })
+        Ok(Self { client, settings, state: Arc::default(), meters: Arc::new(Meters::new()) })
+    }
+
+    /// What is counted about its calls.
+    pub(super) fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     /// Runs a script by its hash; loads it if Redis has lost it. Answers with the connection's generation.
@@ -98,7 +105,9 @@ impl Connection {
         build: impl Fn(u64) -> Cmd,
     ) -> Result<(Value, u64), CallError> {
         let (mut connection, generation) = self.get(deadline).await?;
+        let begun = Instant::now();
         let first = self.send(&mut connection, generation, &build(generation), deadline).await;
+        self.meters.duration(script.name).record(begun.elapsed());
         if !matches!(&first, Err(CallError::Refused(error)) if error.code() == Some("NOSCRIPT")) {
             return first.map(|value| (value, generation));
         }
@@ -157,6 +166,7 @@ impl Connection {
                 load.cmd("SCRIPT").arg("LOAD").arg(script.text).ignore();
             }
             let () = load.query_async(&mut connection).await?;
+            self.meters.connects.increment(1);
             Ok(connection)
         };
         timeout(self.settings.connect_timeout, connecting)

@@ -127,7 +127,7 @@ impl Site {
              identity = {{ keys = [{{ alg = 'HS256', secret_file = 'identity.key' }}] }}\n\
              queue_token = {{ key_file = 'queue_token.key' }}\n\
              ticket = {{ signing_key_file = 'ticket.key' }}\n\
-             wallet = {{ top_up = 'self' }}\n"
+             wallet = {{ top_up = 'self' }}\nworker = {{ ops_listen = '127.0.0.1:0' }}\n"
         );
         fs::write(self.folder().join(name), text).expect("our folder");
         name.to_owned()
