@@ -240,6 +240,7 @@ impl Table {
                 request,
                 "f".into(),
                 "case".into(),
+                String::new(),
             ]
         });
         let things = [("request", all.1), ("partition", 4)];
