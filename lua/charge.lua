@@ -97,10 +97,7 @@ for partition, wanted in pairs(users) do
   fetch(wallets[partition].idem.result, keys[partition])
 end
 
-local outcomes = {}
-for i, request in ipairs(requests) do
-  outcomes[i] = attempt(decide_charge, request)
-end
+local outcomes = attempt_all(decide_charge, requests)
 append_wallets(mark)
 flush_wallets()
 local answer = { 'ok', '', 0, '', 0 }

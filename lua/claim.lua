@@ -27,17 +27,6 @@ local function decide_claim(request)
   return { 'queue_token_expired' }
 end
 
-local requests, users = {}, {}
-for i = 1, argument_number() do
-  requests[i] = { user = argument(), seq = argument_number() }
-  users[i] = requests[i].user
-end
-fetch(place, users)
-fetch(queue, users)
-
-local outcomes = {}
-for i, request in ipairs(requests) do
-  outcomes[i] = attempt(decide_claim, request)
-end
+local outcomes = attempt_all(decide_claim, argument_places())
 commit()
 return reply(outcomes)

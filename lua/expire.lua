@@ -29,9 +29,6 @@ for i = 1, argument_number() do
 end
 fetch(reservations, ids)
 
-local outcomes = {}
-for i, id in ipairs(ids) do
-  outcomes[i] = attempt(decide_expire, id)
-end
+local outcomes = attempt_all(decide_expire, ids)
 commit()
 return reply(outcomes)

@@ -234,9 +234,6 @@ for i = 1, argument_number() do
 end
 prefetch(requests)
 
-local outcomes = {}
-for i, request in ipairs(requests) do
-  outcomes[i] = attempt(decide_hold, request)
-end
+local outcomes = attempt_all(decide_hold, requests)
 commit()
 return reply(outcomes)

@@ -85,9 +85,6 @@ end
 fetch(place, users)
 fetch(queue, users)
 
-local outcomes = {}
-for i, user in ipairs(users) do
-  outcomes[i] = attempt(decide_join, user)
-end
+local outcomes = attempt_all(decide_join, users)
 commit()
 return reply(outcomes)

@@ -24,17 +24,6 @@ local function decide_leave(request)
   return { 'left' }
 end
 
-local requests, users = {}, {}
-for i = 1, argument_number() do
-  requests[i] = { user = argument(), seq = argument_number() }
-  users[i] = requests[i].user
-end
-fetch(place, users)
-fetch(queue, users)
-
-local outcomes = {}
-for i, request in ipairs(requests) do
-  outcomes[i] = attempt(decide_leave, request)
-end
+local outcomes = attempt_all(decide_leave, argument_places())
 commit()
 return reply(outcomes)

@@ -147,10 +147,7 @@ fetch(pending, users)
 fetch(place, users)
 fetch(idem.result, keys)
 
-local outcomes = {}
-for i, request in ipairs(requests) do
-  outcomes[i] = attempt(decide_pay, request)
-end
+local outcomes = attempt_all(decide_pay, requests)
 append_wallets(mark)
 commit()
 flush_wallets()

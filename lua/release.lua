@@ -38,9 +38,6 @@ for i = 1, argument_number() do
 end
 fetch(reservations, ids)
 
-local outcomes = {}
-for i, request in ipairs(requests) do
-  outcomes[i] = attempt(decide_release, request)
-end
+local outcomes = attempt_all(decide_release, requests)
 commit()
 return reply(outcomes)

@@ -104,8 +104,8 @@ pub(crate) async fn concert_shows(ctx: &Context, request: &Request) -> Result<Re
     let asked = page::asked(request)?;
     let only_available = query::flag(request, "available")?;
     let view = find(ctx, request)?;
-    gate::pass(ctx, request, &view, Gate::Shows).await?;
     freshness::wait(request, &view).await?;
+    gate::pass(ctx, request, &view, Gate::Shows).await?;
     let (log_id, number) = (view.log_id(), view.number());
     let shows = view.shows();
     let items = shows.iter().map(|show| show_item(show));

@@ -77,11 +77,14 @@ pub(crate) async fn pass(
     let identity = auth::identity(ctx, request)?;
     let concert = view.concert().concert;
     let place = own_for(ctx, request, &identity.user, concert)?.current()?;
-    Ok(check_active(ctx, request, view, &place).await?)
+    if is_active_in(view, &place).is_some() {
+        return Ok(());
+    }
+    Ok(claim(ctx, request, &place).await?)
 }
 
 /// For charging where the installation asks for an ACTIVE place in any line: what to answer if the charge is a
-/// new one. `None`: go on.
+/// new one. `None`: go on. Money is never let in by a view that may be behind: the place is asked of the store.
 pub(crate) async fn refusal_anywhere(
     ctx: &Context,
     request: &Request,
@@ -93,10 +96,10 @@ pub(crate) async fn refusal_anywhere(
     if proof.expired {
         return Ok(Some(Refusal::QueueTokenExpired));
     }
-    let Some(view) = ctx.live.concert(proof.place.concert) else {
+    if ctx.live.concert(proof.place.concert).is_none() {
         return Ok(Some(Refusal::QueueTokenInvalid));
-    };
-    match check_active(ctx, request, &view, &proof.place).await {
+    }
+    match claim(ctx, request, &proof.place).await {
         Ok(()) => Ok(None),
         Err(Failure::Refused(refusal)) => Ok(Some(refusal)),
         Err(Failure::Stopped(_)) => Ok(Some(Refusal::SalesStopped)),
@@ -104,15 +107,7 @@ pub(crate) async fn refusal_anywhere(
     }
 }
 
-async fn check_active(
-    ctx: &Context,
-    request: &Request,
-    view: &ConcertView,
-    place: &Place,
-) -> Result<(), Failure> {
-    if is_active_in(view, place).is_some() {
-        return Ok(());
-    }
+async fn claim(ctx: &Context, request: &Request, place: &Place) -> Result<(), Failure> {
     let claim = ctx.store.claim(place.concert, &place.user, place.seq, request.deadline);
     match claim.await?.value {
         PlaceState::Active { .. } => Ok(()),

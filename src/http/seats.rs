@@ -36,8 +36,9 @@ pub(crate) async fn seats(ctx: &Context, request: &Request) -> Result<Response, 
     let form = form(request)?;
     let since = query::parameter(request, "since")?;
     let (concert, show) = find(ctx, request)?;
-    gate::pass(ctx, request, &concert, Gate::Seats).await?;
+    // First, so that who has seen his place end is not let in by a view that has not.
     let seen = freshness::wait(request, &concert).await?;
+    gate::pass(ctx, request, &concert, Gate::Seats).await?;
 
     if let Some(since) = since
         && let Some(response) = changes(&show, &since, seen)?

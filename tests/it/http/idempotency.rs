@@ -69,7 +69,8 @@ async fn a_hundred_equal_requests_have_one_effect_and_one_answer() {
     assert_eq!(reader.get("/v1/users/me/balance").await.number("balance"), 0);
 
     // The place has ended with the payment, the reservation is CONFIRMED, the money is gone: the first answers stand.
-    let status = reader.send("GET", "/v1/queue/status", &headers[1..], None).await;
+    let seen = [headers[1], ("onsale-version", paid.header("onsale-version"))];
+    let status = reader.send("GET", "/v1/queue/status", &seen, None).await;
     assert!(status.is(401, "queue_token_expired"), "{status:?}");
     for (path, body, first) in [
         ("/v1/users/me/balance", &charge, &charged),
