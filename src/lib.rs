@@ -11,6 +11,7 @@ pub mod follow;
 pub mod http;
 pub mod live;
 pub mod loops;
+pub mod metrics;
 pub mod opening;
 pub mod store;
 pub mod telemetry;

@@ -6,11 +6,11 @@
 mod audit;
 mod import;
 mod installation;
+mod operations;
 mod serve;
 mod work;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -20,12 +20,13 @@ use tokio::time::{Instant, timeout_at};
 use crate::archive::{self, Archive};
 use crate::config::{self, Config, Mysql};
 use crate::follow::LiveFollower;
-use crate::http::{Health, InvalidKey, ServeError};
+use crate::http::{InvalidKey, ServeError};
 use crate::live::Live;
 use crate::loops::{self, CatalogError, CatalogLoop};
+use crate::metrics::{self, Exposition};
 use crate::opening::OpeningError;
 use crate::store::log::ReadError;
-use crate::store::{EngineError, Failure};
+use crate::store::{EngineError, Failure, SeenLogs};
 
 pub use self::audit::audit;
 pub use self::import::import;
@@ -90,13 +91,23 @@ pub enum Error {
     },
     /// The recorder of metrics.
     #[error("metrics can't be recorded")]
-    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    Metrics(#[from] metrics::InstallError),
     /// The server.
     #[error("the HTTP server failed")]
     Serve(#[from] ServeError),
     /// A loop ended by itself; with its panic, if it was one.
     #[error("a loop of the application ended")]
     Loop(#[source] Option<tokio::task::JoinError>),
+}
+
+/// What operators see of a process. Cheap to clone.
+#[derive(Clone)]
+struct Observed {
+    exposition: Exposition,
+    live: Live,
+    seen: SeenLogs,
+    /// Whether MySQL answers.
+    mysql: watch::Receiver<bool>,
 }
 
 /// How long a start may wait for each of its parts.
@@ -115,8 +126,10 @@ pub async fn run(
     config: Config,
     roles: Roles,
     ready: oneshot::Sender<SocketAddr>,
-    mut shutdown: watch::Receiver<bool>,
+    shutdown: watch::Receiver<bool>,
 ) -> Result<(), Error> {
+    // Before anything makes a handle.
+    let exposition = metrics::install()?;
     let installation = Installation::connect(&config).await?;
     let live = Live::new();
     loops::load(&installation.archive, &installation.seen, &live).await?;
@@ -137,22 +150,27 @@ pub async fn run(
     };
     tasks.spawn(catalog.run(stopping.clone()));
     tasks.spawn(loops::memory(installation.store()?, stopping.clone()));
+    let observed = Observed { exposition, live: live.clone(), seen: installation.seen.clone(), mysql };
+    tasks.spawn(loops::gauges(observed.gauges(), stopping.clone()));
     warm(&live).await;
     let archived = if roles.work {
         Some(work::start(&config, &installation, &live, &mut tasks, &stopping).await?)
     } else {
         None
     };
+    let backlog = loops::Backlog {
+        tail: installation.tail()?,
+        seen: installation.seen.clone(),
+        live: live.clone(),
+        archived: archived.clone(),
+    };
+    tasks.spawn(loops::backlog(backlog, stopping.clone()));
     let serving = async {
         if roles.serve {
-            let health = Arc::new(Health::default());
-            let parts =
-                serve::Parts { config: &config, installation: &installation, live: &live, health, mysql };
+            let parts = serve::Parts { config: &config, installation: &installation, observed: &observed };
             return serve::serve(parts, ready, shutdown).await;
         }
-        // Whether it says true or its sender is gone: stop.
-        let _ = shutdown.wait_for(|stop| *stop).await;
-        Ok(())
+        work::run(&config, &observed, shutdown).await
     };
     let outcome = tokio::select! {
         outcome = serving => outcome,
@@ -165,6 +183,13 @@ pub async fn run(
     stop.send_replace(true);
     while tasks.join_next().await.is_some() {}
     outcome
+}
+
+impl Observed {
+    fn gauges(&self) -> loops::Gauges {
+        let Self { exposition, live, seen, mysql } = self.clone();
+        loops::Gauges { live, seen, mysql, exposition }
+    }
 }
 
 /// Waits until every view of a selling concert is whole. One that does not become so keeps no other from being served.

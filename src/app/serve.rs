@@ -1,4 +1,4 @@
-//! The two listeners of a server.
+//! The HTTP server with its two listeners.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -6,34 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
-use super::Error;
 use super::installation::Installation;
+use super::{Error, Observed, operations};
 use crate::config::{self, Config, IdentityKey, KeyMaterial, TopUp};
-use crate::domain::ids::LogName;
 use crate::domain::queue_token;
-use crate::http::{self, Context, Durability, Health, IdentityKeys, Material, Operations, Server, Settings};
+use crate::http::{self, Context, Durability, Health, IdentityKeys, Material, Server, Settings};
 use crate::live::Live;
-use crate::store::SeenLogs;
-
-/// Buckets of every histogram of seconds: those of OpenTelemetry's HTTP conventions.
-const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
-
-/// Between two upkeeps of the recorder, without which histograms grow as long as nobody scrapes, and of what `/readyz`
-/// says to be degraded.
-const UPKEEP: Duration = Duration::from_secs(1);
 
 /// What a server is made of.
 pub(super) struct Parts<'a> {
     pub(super) config: &'a Config,
     pub(super) installation: &'a Installation,
-    pub(super) live: &'a Live,
-    pub(super) health: Arc<Health>,
-    /// Whether MySQL answers.
-    pub(super) mysql: watch::Receiver<bool>,
+    pub(super) observed: &'a Observed,
 }
 
 /// Serves until `shutdown` says true and all is drained.
@@ -42,23 +28,15 @@ pub(super) async fn serve(
     ready: oneshot::Sender<SocketAddr>,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), Error> {
-    let Parts { config, installation, live, health, mysql } = parts;
-    let prometheus = recorder()?;
+    let Parts { config, installation, observed } = parts;
     let settings = Arc::new(settings(config, installation));
-    let listen = |address, source| Error::Listen { address, source };
     let server = Server::bind(config.server.listen, Arc::clone(&settings))
-        .map_err(|source| listen(config.server.listen, source))?;
-    let operations = TcpListener::bind(config.server.ops_listen)
-        .await
-        .map_err(|source| listen(config.server.ops_listen, source))?;
-    let make = contexts(config, installation, live, settings)?;
+        .map_err(|source| Error::Listen { address: config.server.listen, source })?;
+    let make = contexts(config, installation, &observed.live, settings)?;
+    let health = Arc::new(Health::default());
+    let listening = operations::listen(config.server.ops_listen, observed, Arc::clone(&health)).await?;
     let address = server.address();
 
-    let (stop, stopping) = watch::channel(false);
-    let answers =
-        Operations { prometheus: prometheus.clone(), health: Arc::clone(&health), live: live.clone() };
-    let background = tokio::spawn(answers.run(operations, stopping));
-    let upkeep = tokio::spawn(keep_up(prometheus, Arc::clone(&health), mysql, installation.seen.clone()));
     let mut running = pin!(server.run(make, Arc::clone(&health), shutdown));
     let outcome = tokio::select! {
         outcome = &mut running => outcome,
@@ -68,36 +46,8 @@ pub(super) async fn serve(
             running.await
         }
     };
-    stop.send_replace(true);
-    upkeep.abort();
-    // Its end is that of the process.
-    let _ = background.await;
+    listening.stop().await;
     Ok(outcome?)
-}
-
-fn recorder() -> Result<PrometheusHandle, Error> {
-    let seconds = Matcher::Suffix("_seconds".to_owned());
-    Ok(PrometheusBuilder::new().set_buckets_for_metric(seconds, &SECONDS)?.install_recorder()?)
-}
-
-async fn keep_up(
-    prometheus: PrometheusHandle,
-    health: Arc<Health>,
-    mysql: watch::Receiver<bool>,
-    seen: SeenLogs,
-) {
-    let mut ticks = tokio::time::interval(UPKEEP);
-    loop {
-        ticks.tick().await;
-        prometheus.run_upkeep();
-        health.set_degraded("mysql", !*mysql.borrow());
-        for log in seen.lost() {
-            // A concert's view says it for itself.
-            if let LogName::Wallet(partition) = log {
-                health.set_degraded(&format!("wallet {partition}"), true);
-            }
-        }
-    }
 }
 
 fn settings(config: &Config, installation: &Installation) -> Settings {

@@ -1,15 +1,18 @@
 //! The loops of a worker: admission, expiry, the archive follower, trimming.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use super::audit::Auditor;
 use super::installation::Installation;
-use super::{Error, import};
+use super::{Error, Observed, import, operations};
 use crate::config::Config;
 use crate::follow::{Applied, ArchiveFollower};
+use crate::http::Health;
 use crate::live::Live;
 use crate::loops::{self, Trimming};
 use crate::opening::OpeningError;
@@ -53,7 +56,31 @@ pub(super) async fn start(
     tasks.spawn(follower.run(stopping.clone()));
     tasks.spawn(loops::trimming(trimming, stopping.clone()));
     tasks.spawn(loops::tidying(installation.store()?, applied.clone(), stopping.clone()));
+    if worker.audit_interval_seconds > 0 {
+        let auditor = Auditor {
+            archive: installation.archive.clone(),
+            store: installation.store()?,
+            tail: installation.tail()?,
+            period: Duration::from_secs(worker.audit_interval_seconds),
+        };
+        tasks.spawn(auditor.run(stopping.clone()));
+    }
     Ok(applied)
+}
+
+/// Answers probes and scrapers of a worker without a server until `shutdown` says true or its sender is gone.
+pub(super) async fn run(
+    config: &Config,
+    observed: &Observed,
+    mut shutdown: watch::Receiver<bool>,
+) -> Result<(), Error> {
+    let health = Arc::new(Health::default());
+    let listening = operations::listen(config.worker.ops_listen, observed, Arc::clone(&health)).await?;
+    health.set_serving(true);
+    let _ = shutdown.wait_for(|stop| *stop).await;
+    health.set_draining();
+    listening.stop().await;
+    Ok(())
 }
 
 /// Finishes openings that broke off between MySQL and Redis.

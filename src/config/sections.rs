@@ -176,7 +176,7 @@ pub struct Coalesce {
     pub queue_requests: usize,
 }
 
-/// `[telemetry]`: what is written to stderr.
+/// `[telemetry]`: what is written to stderr, and where traces go.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Telemetry {
@@ -184,6 +184,14 @@ pub struct Telemetry {
     pub format: LogFormat,
     /// A level, or a list of `module=level`.
     pub level: String,
+    /// The base address of an OTLP/HTTP collector; empty: no traces.
+    pub otlp_endpoint: String,
+    /// Of traces that begin here, the part that is kept, 0 to 1.
+    pub otlp_sample_ratio: f64,
+    /// `service.name` of the traces.
+    pub service_name: String,
+    /// `service.instance.id` of the traces; empty: a random one for each start.
+    pub service_instance: String,
 }
 
 /// The form of a log line.
@@ -206,4 +214,8 @@ pub struct Worker {
     pub expire_interval_ms: u64,
     /// Milliseconds between two trims of the logs.
     pub trim_interval_ms: u64,
+    /// Seconds between two audits; 0: never.
+    pub audit_interval_seconds: u64,
+    /// Health and metrics of a worker that is no server.
+    pub ops_listen: SocketAddr,
 }

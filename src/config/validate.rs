@@ -75,21 +75,24 @@ impl Config {
         ]
     }
 
-    fn addresses(&self) -> [Rule; 3] {
+    fn addresses(&self) -> [Rule; 4] {
         let server = &self.server;
         let of_redis = ["redis://", "redis+unix://", "unix://"]
             .iter()
             .any(|scheme| self.redis.url.expose().starts_with(scheme));
         let of_mysql = self.mysql.url.expose().starts_with("mysql://");
+        let endpoint = &self.telemetry.otlp_endpoint;
+        let collector = endpoint.is_empty() || endpoint.starts_with("http://");
         let two_listeners = server.listen.port() == 0 || server.listen != server.ops_listen;
         [
             (of_redis, "redis.url", "must start with redis:// or unix://"),
             (of_mysql, "mysql.url", "must start with mysql://"),
             (two_listeners, "server.ops_listen", "is the same as server.listen"),
+            (collector, "telemetry.otlp_endpoint", "must be empty or start with http://"),
         ]
     }
 
-    fn relations(&self) -> [Rule; 9] {
+    fn relations(&self) -> [Rule; 10] {
         let wallet = &self.wallet;
         let in_time = self.redis.response_timeout_ms <= self.server.request_deadline_ms;
         // One connection for the archive follower, one for the calls of people.
@@ -99,6 +102,7 @@ impl Config {
         let weight = self.coalesce.batch_weight <= BATCH_WEIGHT_MAX;
         let exact = wallet.charge_max <= MONEY_MAX;
         let range = wallet.charge_min <= wallet.charge_max;
+        let ratio = (0.0..=1.0).contains(&self.telemetry.otlp_sample_ratio);
         let key_files = self.identity.keys.iter().all(|key| {
             let shared = key.alg == Algorithm::HS256;
             key.secret_file.is_some() == shared && key.jwks_file.is_some() != shared
@@ -112,6 +116,7 @@ impl Config {
             (wallet.charge_min > 0, "wallet.charge_min", "must be at least 1"),
             (exact, "wallet.charge_max", "must be below 2^53"),
             (range, "wallet.charge_min", "is above wallet.charge_max"),
+            (ratio, "telemetry.otlp_sample_ratio", "must be 0 to 1"),
             (key_files, "identity.keys", "need secret_file with HS256, jwks_file with every other alg"),
         ]
     }

@@ -297,6 +297,9 @@ fn decode_reason(fields: &mut Fields<'_>) -> Result<EndReason, Malformed> {
 }
 
 impl EndReason {
+    /// All of them, each at the place of its number.
+    pub const ALL: [Self; 5] = [Self::Left, Self::Lapsed, Self::Unclaimed, Self::Paid, Self::Reserved];
+
     /// The word in logs and tables.
     pub fn as_str(self) -> &'static str {
         match self {

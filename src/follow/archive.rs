@@ -15,6 +15,7 @@ use super::pack::{Checked, Transaction, pack};
 use super::{Backoff, Break, follows};
 use crate::archive::{Archive, Error, LogState};
 use crate::domain::ids::{LogName, Offset};
+use crate::metrics::{self, Counter, Histogram};
 use crate::store::log::{RawEntry, ReadError, Tail};
 
 /// Offsets committed to MySQL, of the logs that are followed: what may be trimmed, and what lag is counted from.
@@ -46,6 +47,14 @@ pub struct ArchiveFollower {
     /// Whether each log has a transaction of its own, to find the one whose values MySQL refuses.
     alone: bool,
     applied: watch::Sender<Applied>,
+    meters: Meters,
+}
+
+/// What is counted of transactions.
+struct Meters {
+    duration: Histogram,
+    entries: Counter,
+    events: Counter,
 }
 
 /// Why a round ended before its end; waiting may help.
@@ -71,6 +80,11 @@ impl ArchiveFollower {
             unmarked: BTreeSet::new(),
             alone: false,
             applied,
+            meters: Meters {
+                duration: metrics::ARCHIVE_TRANSACTION.handle(),
+                entries: metrics::FOLLOWER_ENTRIES.with(["archive"]),
+                events: metrics::ARCHIVE_EVENTS.handle(),
+            },
         };
         (follower, progress)
     }
@@ -183,8 +197,13 @@ impl ArchiveFollower {
 
     /// Applies one transaction. `false`: the round is over, the offsets have to be read again.
     async fn apply(&mut self, transaction: Transaction) -> Result<bool, Error> {
-        match self.archive.apply(&transaction.batches).await {
+        let begun = Instant::now();
+        let applied = self.archive.apply(&transaction.batches).await;
+        self.meters.duration.record(begun.elapsed());
+        match applied {
             Ok(true) => {
+                self.meters.entries.increment(transaction.entries() as u64);
+                self.meters.events.increment(transaction.events() as u64);
                 self.logs.extend(transaction.reached);
                 self.publish();
                 Ok(true)

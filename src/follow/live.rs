@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Backoff;
 use super::snapshot::{FillError, Filled, fill_wanted};
+use super::tally::Tallies;
 use super::track::{Stage, Track, Verdict, judge};
 use crate::domain::event::{Entry, LogKind};
 use crate::domain::ids::{ConcertId, LogName};
@@ -59,8 +60,15 @@ impl LiveFollower {
         let (filled_in, filled) = mpsc::channel(1);
         let store = self.store.clone();
         let tracks = BTreeMap::new();
-        let mut round =
-            Round { follower: self, want, filled, tracks, stale: BTreeSet::new(), checked: ConcertId(0) };
+        let mut round = Round {
+            follower: self,
+            want,
+            filled,
+            tracks,
+            stale: BTreeSet::new(),
+            checked: ConcertId(0),
+            tallies: Tallies::new(),
+        };
         tokio::select! {
             _ = shutdown.wait_for(|stop| *stop) => {}
             () = fill_wanted(&store, wanted, filled_in) => {}
@@ -79,6 +87,7 @@ struct Round {
     stale: BTreeSet<ConcertId>,
     /// The last concert whose bounds were checked.
     checked: ConcertId,
+    tallies: Tallies,
 }
 
 impl Round {
@@ -101,7 +110,10 @@ impl Round {
                 result = self.check_bounds(CHECKED_AT_ONCE).await;
             }
             match result {
-                Ok(()) => backoff.worked(),
+                Ok(()) => {
+                    backoff.worked();
+                    self.follower.live.note_level();
+                }
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the logs cannot be read");
                     self.wait_for_redis(&mut backoff).await;
@@ -222,9 +234,10 @@ impl Round {
                 }
             };
             match track.apply(raw.number, &entry) {
-                Ok(Applied::Known | Applied::Moved { catalog: None }) => {}
-                Ok(Applied::Moved { catalog: Some(catalog) }) => {
-                    if catalog > track.view.concert().version {
+                Ok(Applied::Known) => {}
+                Ok(Applied::Moved { catalog }) => {
+                    self.tallies.note(id, &entry);
+                    if catalog.is_some_and(|catalog| catalog > track.view.concert().version) {
                         self.stale.insert(id);
                     }
                 }

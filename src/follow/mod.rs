@@ -7,6 +7,7 @@ mod archive;
 mod live;
 mod pack;
 mod snapshot;
+mod tally;
 mod track;
 
 use std::time::Duration;

@@ -3,8 +3,8 @@
 use crate::archive::LogBatch;
 use crate::domain::ids::{LogName, Offset};
 
-/// Events of one transaction, beyond which a larger one saves nothing.
-const EVENTS_MAX: usize = 1000;
+/// Lines of one transaction, heads and events, beyond which a larger one saves nothing.
+const LINES_MAX: usize = 1000;
 
 /// Bytes of entries of one transaction.
 const BYTES_MAX: usize = 8 << 20;
@@ -24,7 +24,8 @@ pub(super) struct Checked {
 pub(super) struct Transaction {
     pub(super) batches: Vec<LogBatch>,
     pub(super) reached: Vec<(LogName, Offset)>,
-    events: usize,
+    /// Lines: the head of each entry and its events.
+    lines: usize,
     bytes: usize,
 }
 
@@ -34,14 +35,14 @@ pub(super) fn pack(logs: Vec<Checked>, alone: bool) -> Vec<Transaction> {
     let mut transactions: Vec<Transaction> = Vec::new();
     for Checked { log, mut from, entries } in logs {
         for (offset, text) in entries {
-            let (events, bytes) = (text.lines().count(), text.len());
-            let fits = transactions.last().is_some_and(|last| last.takes(log, events, bytes, alone));
+            let (lines, bytes) = (text.lines().count(), text.len());
+            let fits = transactions.last().is_some_and(|last| last.takes(log, lines, bytes, alone));
             if !fits {
                 transactions.push(Transaction::default());
             }
             let transaction = transactions.last_mut().expect("one was pushed if there was none");
             transaction.push(log, from, offset, text);
-            transaction.events += events;
+            transaction.lines += lines;
             transaction.bytes += bytes;
             from = offset;
         }
@@ -50,9 +51,19 @@ pub(super) fn pack(logs: Vec<Checked>, alone: bool) -> Vec<Transaction> {
 }
 
 impl Transaction {
-    fn takes(&self, log: LogName, events: usize, bytes: usize, alone: bool) -> bool {
+    /// Entries in it.
+    pub(super) fn entries(&self) -> usize {
+        self.batches.iter().map(|batch| batch.entries.len()).sum()
+    }
+
+    /// Events in it.
+    pub(super) fn events(&self) -> usize {
+        self.lines - self.entries()
+    }
+
+    fn takes(&self, log: LogName, lines: usize, bytes: usize, alone: bool) -> bool {
         let others = self.batches.iter().any(|batch| batch.log != log);
-        self.events + events <= EVENTS_MAX && self.bytes + bytes <= BYTES_MAX && !(alone && others)
+        self.lines + lines <= LINES_MAX && self.bytes + bytes <= BYTES_MAX && !(alone && others)
     }
 
     fn push(&mut self, log: LogName, from: Offset, offset: Offset, text: String) {
@@ -101,7 +112,7 @@ mod tests {
 
     #[test]
     fn an_entry_beyond_the_bounds_goes_by_itself() {
-        let packed = pack(vec![checked(1, 2, EVENTS_MAX + 1)], false);
+        let packed = pack(vec![checked(1, 2, LINES_MAX + 1)], false);
         assert_eq!(packed.len(), 2);
     }
 }

@@ -47,6 +47,7 @@ impl Connection {
             return;
         }
         let Self { ctx, mut phase, alive, permit } = self;
+        let _open = ctx.meters.connections.enter();
         let activity = Arc::new(Activity::new());
         let (idle, head) = (ctx.settings.keep_alive_idle, ctx.settings.header_read_timeout);
         let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });

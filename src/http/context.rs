@@ -8,7 +8,7 @@ use ed25519_dalek::SigningKey;
 use super::auth::Verifier;
 use super::auth::keys::IdentityKeys;
 use super::settings::Settings;
-use super::wrap::Durations;
+use super::wrap::Meters;
 use crate::archive::Archive;
 use crate::domain::queue_token;
 use crate::domain::time::Millis;
@@ -46,7 +46,7 @@ pub struct Context {
     pub(super) queue_keys: queue_token::Keys,
     pub(super) ticket_key: SigningKey,
     pub(super) settings: Arc<Settings>,
-    pub(super) durations: Durations,
+    pub(super) meters: Meters,
 }
 
 impl Context {
@@ -61,7 +61,7 @@ impl Context {
             queue_keys: parts.queue_keys,
             ticket_key: parts.ticket_key,
             settings: parts.settings,
-            durations: Durations::default(),
+            meters: Meters::new(),
         }
     }
 

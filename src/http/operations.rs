@@ -16,7 +16,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -24,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep};
 
 use crate::live::Live;
+use crate::metrics::Exposition;
 
 /// Open connections of the listener: scrapers and probes are few.
 const CONNECTIONS_MAX: usize = 64;
@@ -78,8 +78,8 @@ impl Health {
 /// What the listener answers from.
 #[derive(Clone)]
 pub struct Operations {
-    /// Renders the metrics.
-    pub prometheus: PrometheusHandle,
+    /// The metrics.
+    pub exposition: Exposition,
     /// Whether this process serves.
     pub health: Arc<Health>,
     /// Which concerts are in trouble.
@@ -123,7 +123,7 @@ impl Operations {
         match path {
             "/livez" => plain(StatusCode::OK, "alive\n".into()),
             "/readyz" => self.readyz(),
-            "/metrics" => plain(StatusCode::OK, self.prometheus.render()),
+            "/metrics" => plain(StatusCode::OK, self.exposition.render()),
             "/version" => {
                 let version = json!({"version": env!("CARGO_PKG_VERSION")});
                 typed(StatusCode::OK, "application/json", version.to_string())

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
-use metrics::{Histogram, histogram};
 use tokio::sync::mpsc;
 
 use super::context::Context;
@@ -19,12 +18,13 @@ use super::problem::{Code, Problem};
 use super::request::{Request, RequestId};
 use super::response::{self, Response};
 use super::router;
+use crate::metrics::{self, Gauge, Histogram};
 
 /// What every task holds a clone of: when all are dropped, all work is done.
 pub(super) type Alive = mpsc::Sender<Infallible>;
 
 /// Label of requests that no route fits: paths are never labels.
-const NO_ROUTE: (&str, &str) = ("OTHER", "unmatched");
+const NO_ROUTE: (&str, &str) = ("_OTHER", "unmatched");
 
 /// Answers one request, whatever happens.
 pub(super) async fn answer(
@@ -35,6 +35,7 @@ pub(super) async fn answer(
 ) -> Response {
     let started = Instant::now();
     let id = RequestId::new(rand::random());
+    let _active = ctx.meters.active.enter();
     let (labels, outcome) = match routed(&ctx, request) {
         Ok(request) => {
             let labels = (request.verb.as_str(), request.route);
@@ -54,7 +55,7 @@ pub(super) async fn answer(
 
     let took = started.elapsed();
     let status = response.status().as_u16();
-    ctx.durations.record(labels, status, took);
+    ctx.meters.record(labels, status, took);
     tracing::debug!(
         method = labels.0,
         route = labels.1,
@@ -114,21 +115,50 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Handles of `http_server_request_duration_seconds`: looked up by three labels, made once each.
-#[derive(Default)]
-pub(super) struct Durations(Mutex<HashMap<(&'static str, &'static str, u16), Histogram>>);
+/// Handles of one core.
+pub(super) struct Meters {
+    /// By method, route and status: as many as there are, each made once.
+    durations: Mutex<HashMap<(&'static str, &'static str, u16), Histogram>>,
+    /// Requests under way.
+    active: Level,
+    /// Connections that are open.
+    pub(super) connections: Level,
+}
 
-impl Durations {
+impl Meters {
+    pub(super) fn new() -> Self {
+        Self {
+            durations: Mutex::default(),
+            active: Level(metrics::HTTP_ACTIVE_REQUESTS.handle()),
+            connections: Level(metrics::HTTP_OPEN_CONNECTIONS.handle()),
+        }
+    }
+
     fn record(&self, (method, route): (&'static str, &'static str), status: u16, took: Duration) {
-        let mut handles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut handles = self.durations.lock().unwrap_or_else(PoisonError::into_inner);
         let handle = handles.entry((method, route, status)).or_insert_with(|| {
-            histogram!(
-                "http_server_request_duration_seconds",
-                "method" => method,
-                "route" => route,
-                "status" => status.to_string()
-            )
+            let labels = [method.to_owned(), route.to_owned(), status.to_string()];
+            metrics::HTTP_REQUEST_DURATION.with(labels)
         });
-        handle.record(took.as_secs_f64());
+        handle.record(took);
+    }
+}
+
+/// A number of things that are there now.
+pub(super) struct Level(Gauge);
+
+/// One of them. hyper drops what a client left behind: it is counted until then, however it ends.
+pub(super) struct Present(Gauge);
+
+impl Level {
+    pub(super) fn enter(&self) -> Present {
+        self.0.increment(1.0);
+        Present(self.0.clone())
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }

@@ -18,9 +18,11 @@ pub mod snapshot;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 pub use body::{Encoded, SeatsForm};
 pub use catalog::{ConcertView, SaleState};
@@ -43,6 +45,8 @@ struct Views {
     /// One publisher at a time; it counts publications.
     publishing: Mutex<()>,
     published: watch::Sender<u64>,
+    /// When the follower last had all that Redis could tell of the logs it follows.
+    level: ArcSwapOption<Instant>,
 }
 
 #[derive(Default)]
@@ -96,6 +100,16 @@ impl Live {
     /// Changes with every publication.
     pub fn publications(&self) -> watch::Receiver<u64> {
         self.0.published.subscribe()
+    }
+
+    /// The follower has read, now, what there was to read.
+    pub fn note_level(&self) {
+        self.0.level.store(Some(Arc::new(Instant::now())));
+    }
+
+    /// How long ago the follower last read what there was to read; `None`: it never has.
+    pub fn staleness(&self) -> Option<Duration> {
+        self.0.level.load().as_ref().map(|level| level.elapsed())
     }
 
     /// All concerts, by id.

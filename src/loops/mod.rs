@@ -4,8 +4,10 @@
 //! fails is tried again at the next tick; a stopped concert is passed over.
 
 mod admission;
+mod backlog;
 mod catalog;
 mod expiry;
+mod gauges;
 mod memory;
 mod tidying;
 mod trimming;
@@ -22,8 +24,10 @@ use crate::live::{ConcertView, Live};
 use crate::store::{Failure, SeenLogs, Store};
 
 pub use self::admission::admission;
+pub use self::backlog::{Backlog, backlog};
 pub use self::catalog::{CatalogError, CatalogLoop, load};
 pub use self::expiry::expiry;
+pub use self::gauges::{Gauges, gauges};
 pub use self::memory::memory;
 pub use self::tidying::tidying;
 pub use self::trimming::{Trimming, trimming};

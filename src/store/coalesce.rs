@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use super::call::{AskError, Caller, Scope};
 use super::connection::CallError;
 use super::memory::Need;
+use super::meters::LaneMeters;
 use super::reply::{Decided, MalformedReply, Outcome};
 use super::scripts::Script;
 use super::{Answer, Failure};
@@ -29,6 +30,8 @@ pub(super) trait Verb: Send + Sync + 'static {
     type Reply: Send + 'static;
     /// Whether the script takes wallet partitions.
     const WALLETS: bool = false;
+    /// Whether it may change something: only then can an outcome be unknown.
+    const CHANGES: bool = true;
     /// Whether it is refused when memory is short.
     const NEED: Need = Need::Last;
 
@@ -69,6 +72,14 @@ struct Pending<V: Verb> {
     answer: oneshot::Sender<Result<Answer<V::Reply>, Failure>>,
 }
 
+impl<V: Verb> Pending<V> {
+    /// Tells the caller and counts it. A caller that has gone away wants no answer; it counts all the same.
+    fn fail(self, failure: Failure, meters: &LaneMeters) {
+        meters.count_failure(&failure);
+        let _ = self.answer.send(Err(failure));
+    }
+}
+
 struct Queue<V: Verb> {
     waiting: VecDeque<Pending<V>>,
     driving: bool,
@@ -80,6 +91,7 @@ pub(super) struct Lane<V: Verb> {
     concert: Option<ConcertId>,
     limits: Limits,
     queue: Mutex<Queue<V>>,
+    meters: Arc<LaneMeters>,
 }
 
 /// How long a driver waits before it asks again, at most: Redis may be starting.
@@ -88,7 +100,8 @@ const PAUSE_MAX: Duration = Duration::from_millis(100);
 impl<V: Verb> Lane<V> {
     pub(super) fn new(caller: Arc<Caller>, concert: Option<ConcertId>, limits: Limits) -> Arc<Self> {
         let queue = Mutex::new(Queue { waiting: VecDeque::new(), driving: false });
-        Arc::new(Self { caller, concert, limits, queue })
+        let meters = caller.connection().meters().lane(V::script().name);
+        Arc::new(Self { caller, concert, limits, queue, meters })
     }
 
     /// Sends a request with the next batch and waits for its own outcome.
@@ -98,21 +111,27 @@ impl<V: Verb> Lane<V> {
         deadline: Instant,
     ) -> Result<Answer<V::Reply>, Failure> {
         if self.caller.memory().refuses(V::NEED) {
-            return Err(Failure::Overloaded);
+            return Err(self.overloaded());
         }
         let (answer, answered) = oneshot::channel();
         {
             let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
             if queue.waiting.len() >= self.limits.queue_requests {
-                return Err(Failure::Overloaded);
+                return Err(self.overloaded());
             }
             queue.waiting.push_back(Pending { request, deadline, sent: false, answer });
+            self.meters.waiting.increment(1.0);
             if !queue.driving {
                 queue.driving = true;
                 tokio::spawn(Driver { lane: Arc::clone(self), done: false }.drive());
             }
         }
         answered.await.unwrap_or_else(|closed| Err(Failure::OutcomeUnknown(Arc::new(closed))))
+    }
+
+    fn overloaded(&self) -> Failure {
+        self.meters.count_failure(&Failure::Overloaded);
+        Failure::Overloaded
     }
 
     /// The next batch, at least one request; none left ends the driver.
@@ -128,6 +147,8 @@ impl<V: Verb> Lane<V> {
             queue.driving = false;
             return None;
         }
+        self.meters.taken(count);
+        self.meters.batch.record(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
         Some(queue.waiting.drain(..count).collect())
     }
 
@@ -135,20 +156,20 @@ impl<V: Verb> Lane<V> {
         let mut pause = Duration::from_millis(5);
         let mut last_error: Option<Arc<CallError>> = None;
         loop {
-            batch = answer_late(batch, last_error.as_ref());
+            batch = answer_late(batch, last_error.as_ref(), &self.meters);
             if batch.is_empty() {
                 return;
             }
             match self.ask(&batch).await {
                 Ok(decided) => return self.answer_all(batch, &decided),
                 Err(AskError::Call(error)) if is_passing(&error) => {
-                    let unknown = matches!(error, CallError::Unknown(_));
+                    let unknown = V::CHANGES && matches!(error, CallError::Unknown(_));
                     for pending in &mut batch {
                         pending.sent |= unknown;
                     }
                     last_error = Some(Arc::new(error));
                 }
-                Err(error) => return fail_all(batch, &Failure::from(error)),
+                Err(error) => return fail_all(batch, &Failure::from(error), &self.meters),
             }
             sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
@@ -176,15 +197,22 @@ impl<V: Verb> Lane<V> {
     fn answer_all(&self, batch: Vec<Pending<V>>, decided: &Decided) {
         if decided.outcomes.len() != batch.len() {
             let what = format!("{} outcomes for {} requests", decided.outcomes.len(), batch.len());
-            return fail_all(batch, &Failure::from(AskError::from(MalformedReply(what))));
+            return fail_all(batch, &Failure::from(AskError::from(MalformedReply(what))), &self.meters);
         }
         for (pending, outcome) in batch.into_iter().zip(&decided.outcomes) {
-            let mut result = self.read(outcome, decided);
-            if let (Ok(answer), None) = (&mut result, self.concert) {
-                self.place_in_wallet(answer, V::partition(&pending.request), decided);
+            let mut answer = match self.read(outcome, decided) {
+                Ok(answer) => answer,
+                Err(failure) => {
+                    pending.fail(failure, &self.meters);
+                    continue;
+                }
+            };
+            if self.concert.is_none() {
+                self.place_in_wallet(&mut answer, V::partition(&pending.request), decided);
             }
+            self.meters.count(outcome.name().expect("it was read by its name"));
             // A caller that has gone away wants no answer.
-            let _ = pending.answer.send(result);
+            let _ = pending.answer.send(Ok(answer));
         }
     }
 
@@ -235,6 +263,7 @@ impl<V: Verb> Drop for Driver<V> {
         }
         let mut queue = self.lane.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.driving = false;
+        self.lane.meters.taken(queue.waiting.len());
         // Their callers learn it from the closed channel.
         queue.waiting.clear();
     }
@@ -249,7 +278,11 @@ fn is_passing(error: &CallError) -> bool {
     }
 }
 
-fn answer_late<V: Verb>(batch: Vec<Pending<V>>, error: Option<&Arc<CallError>>) -> Vec<Pending<V>> {
+fn answer_late<V: Verb>(
+    batch: Vec<Pending<V>>,
+    error: Option<&Arc<CallError>>,
+    meters: &LaneMeters,
+) -> Vec<Pending<V>> {
     let now = Instant::now();
     let (late, in_time): (Vec<_>, Vec<_>) = batch.into_iter().partition(|pending| pending.deadline <= now);
     for pending in late {
@@ -258,18 +291,18 @@ fn answer_late<V: Verb>(batch: Vec<Pending<V>>, error: Option<&Arc<CallError>>) 
             Some(error) => Failure::Unavailable(Arc::clone(error) as _),
             None => Failure::Overloaded,
         };
-        let _ = pending.answer.send(Err(failure));
+        pending.fail(failure, meters);
     }
     in_time
 }
 
 /// Fails what was not decided by this call. What an earlier one may have done is not known, whatever this one says.
-fn fail_all<V: Verb>(batch: Vec<Pending<V>>, failure: &Failure) {
+fn fail_all<V: Verb>(batch: Vec<Pending<V>>, failure: &Failure, meters: &LaneMeters) {
     for pending in batch {
         let failure = match failure {
             failure if !pending.sent => failure.clone(),
             failure => Failure::OutcomeUnknown(Arc::new(failure.clone())),
         };
-        let _ = pending.answer.send(Err(failure));
+        pending.fail(failure, meters);
     }
 }

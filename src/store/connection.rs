@@ -10,8 +10,9 @@ use std::time::Duration;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, Value};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::meters::Meters;
 use super::scripts::{ALL, Script};
 
 /// Where Redis is and how long it may take.
@@ -24,6 +25,9 @@ pub struct Settings {
     /// A connection with its scripts loaded.
     pub connect_timeout: Duration,
 }
+
+/// Before a read is asked again: Redis may be starting.
+const READ_PAUSE: Duration = Duration::from_millis(50);
 
 /// How a command came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +58,7 @@ pub(super) struct Connection {
     settings: Settings,
     // Held across the reconnect on purpose: one caller connects, the others wait with their own deadlines.
     state: Arc<Mutex<State>>,
+    meters: Arc<Meters>,
 }
 
 #[derive(Default)]
@@ -80,7 +85,12 @@ impl Connection {
     /// A connection that is made at the first call.
     pub(super) fn new(settings: Settings) -> Result<Self, RedisError> {
         let client = Client::open(settings.url.as_str())?;
-        Ok(Self { client, settings, state: Arc::default() })
+        Ok(Self { client, settings, state: Arc::default(), meters: Arc::new(Meters::new()) })
+    }
+
+    /// What is counted about its calls.
+    pub(super) fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     /// Runs a script by its hash; loads it if Redis has lost it. Answers with the connection's generation.
@@ -95,7 +105,9 @@ impl Connection {
         build: impl Fn(u64) -> Cmd,
     ) -> Result<(Value, u64), CallError> {
         let (mut connection, generation) = self.get(deadline).await?;
+        let begun = Instant::now();
         let first = self.send(&mut connection, generation, &build(generation), deadline).await;
+        self.meters.duration(script.name).record(begun.elapsed());
         if !matches!(&first, Err(CallError::Refused(error)) if error.code() == Some("NOSCRIPT")) {
             return first.map(|value| (value, generation));
         }
@@ -110,6 +122,22 @@ impl Connection {
     pub(super) async fn command(&self, command: &Cmd, deadline: Instant) -> Result<Value, CallError> {
         let (mut connection, generation) = self.get(deadline).await?;
         self.send(&mut connection, generation, command, deadline).await
+    }
+
+    /// Runs a command that changes nothing: asked again up to the deadline while there is no answer, and never of an
+    /// unknown outcome.
+    pub(super) async fn read(&self, command: &Cmd, deadline: Instant) -> Result<Value, CallError> {
+        loop {
+            match self.command(command, deadline).await {
+                Err(CallError::Unknown(error) | CallError::NotSent(error)) => {
+                    if Instant::now() + READ_PAUSE >= deadline {
+                        return Err(CallError::NotSent(error));
+                    }
+                    sleep(READ_PAUSE).await;
+                }
+                answered => return answered,
+            }
+        }
     }
 
     async fn get(&self, deadline: Instant) -> Result<(MultiplexedConnection, u64), CallError> {
@@ -138,6 +166,7 @@ impl Connection {
                 load.cmd("SCRIPT").arg("LOAD").arg(script.text).ignore();
             }
             let () = load.query_async(&mut connection).await?;
+            self.meters.connects.increment(1);
             Ok(connection)
         };
         timeout(self.settings.connect_timeout, connecting)

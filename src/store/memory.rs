@@ -38,6 +38,11 @@ impl MemoryBound {
         self.used_bytes.store(used_bytes, Ordering::Relaxed);
     }
 
+    /// The bound in bytes; 0: none.
+    pub fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
     /// Whether the bound is reached: logs are then trimmed as far as the archive has them.
     pub fn is_reached(&self) -> bool {
         self.refuses(Need::New)

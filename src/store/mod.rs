@@ -11,6 +11,7 @@ mod engine;
 mod keys;
 pub mod log;
 mod memory;
+mod meters;
 mod payment;
 mod pool;
 mod queue;

@@ -147,6 +147,7 @@ impl Verb for Release {
 impl Verb for Read {
     type Request = Id20;
     type Reply = Option<Reservation>;
+    const CHANGES: bool = false;
 
     fn script() -> &'static Script {
         &scripts::RESERVATION

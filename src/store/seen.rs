@@ -71,6 +71,11 @@ impl SeenLogs {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&log).cloned()
     }
 
+    /// The names of all of them.
+    pub fn names(&self) -> Vec<LogName> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+
     /// Those that are stopped.
     pub fn lost(&self) -> Vec<LogName> {
         let logs = self.0.read().unwrap_or_else(PoisonError::into_inner);

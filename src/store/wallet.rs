@@ -103,7 +103,7 @@ impl Store {
     pub async fn balance(&self, user: &UserId, deadline: Instant) -> Result<Balance, Failure> {
         let key = keys::balances(user.partition(self.partitions()));
         let command = redis::cmd("HGET").arg(key).arg(user.as_str()).to_owned();
-        let value = self.caller().connection().command(&command, deadline).await;
+        let value = self.caller().connection().read(&command, deadline).await;
         let record = match value.map_err(|error| Failure::from(super::AskError::from(error)))? {
             Value::Nil => return Ok(Balance::default()),
             Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),

@@ -7,6 +7,7 @@ mod audit;
 mod config;
 mod demo;
 mod embedded;
+mod faults;
 mod harness;
 mod http;
 mod live;

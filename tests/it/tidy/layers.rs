@@ -5,7 +5,8 @@ use super::source::{File, code, files, names_crate, production};
 /// Modules of the crate from the bottom up; each may name those of lower rows, itself, and nobody else.
 const ROWS: [&[&str]; 8] = [
     &["domain"],
-    &["config"],
+    // What is counted, below all who count.
+    &["config", "metrics"],
     &["store", "archive", "live", "telemetry"],
     &["follow"],
     // What a concert needs before it may sell: store and archive, and how entries follow each other.
@@ -17,13 +18,17 @@ const ROWS: [&[&str]; 8] = [
 ];
 
 /// Crates that only one module may name.
-const OWNED: [(&str, &str); 6] = [
+const OWNED: [(&str, &str); 10] = [
     ("redis", "store"),
     ("bb8", "store"),
     ("bb8_redis", "store"),
     ("sqlx", "archive"),
     ("hyper", "http"),
     ("hyper_util", "http"),
+    ("metrics_exporter_prometheus", "metrics"),
+    ("opentelemetry", "telemetry"),
+    ("opentelemetry_sdk", "telemetry"),
+    ("tracing_opentelemetry", "telemetry"),
 ];
 
 /// What only those who do I/O need; `domain` has neither that, nor a clock, nor waits.

@@ -1,0 +1,16 @@
+//! What the process counts and measures: one table of metrics, the recorder, and bounded labels.
+//!
+//! Every metric is a row of the table; a handle is got from its row, so no name is spelled twice and no label can be
+//! forgotten. Handles are made once and kept: on the way of a request nothing is looked up by name. Only this module
+//! names the crates of metrics.
+
+mod concerts;
+mod process;
+mod recorder;
+mod table;
+
+pub use metrics::{Counter, Gauge, Histogram};
+
+pub use self::concerts::{concert_label, known_concert, show_label};
+pub use self::recorder::{Exposition, InstallError, install};
+pub use self::table::*;

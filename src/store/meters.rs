@@ -1,0 +1,88 @@
+//! What one core counts about its calls: handles made once, one set for each script, shared by all concerts.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Failure;
+use super::scripts::ALL;
+use crate::metrics::{self, Counter, Gauge, Histogram};
+
+/// Handles of one connection and of the lanes that use it.
+pub(super) struct Meters {
+    durations: HashMap<&'static str, Histogram>,
+    lanes: Mutex<HashMap<&'static str, Arc<LaneMeters>>>,
+    pub(super) connects: Counter,
+}
+
+/// Handles of all lanes of one script.
+pub(super) struct LaneMeters {
+    script: &'static str,
+    /// Requests of each batch.
+    pub(super) batch: Histogram,
+    /// Requests that wait.
+    pub(super) waiting: Gauge,
+    /// By name; as many as the script has outcomes, found by comparing.
+    results: Mutex<Vec<(String, Counter)>>,
+}
+
+impl Meters {
+    pub(super) fn new() -> Self {
+        let durations = ALL.map(|script| (script.name, metrics::SCRIPT_DURATION.with([script.name])));
+        Self {
+            durations: durations.into(),
+            lanes: Mutex::default(),
+            connects: metrics::REDIS_CONNECTS.handle(),
+        }
+    }
+
+    /// The duration of calls of a script.
+    pub(super) fn duration(&self, script: &str) -> &Histogram {
+        self.durations.get(script).expect("the table of scripts has every script")
+    }
+
+    /// The handles of a script's lanes.
+    pub(super) fn lane(&self, script: &'static str) -> Arc<LaneMeters> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(lanes.entry(script).or_insert_with(|| Arc::new(LaneMeters::new(script))))
+    }
+}
+
+impl LaneMeters {
+    fn new(script: &'static str) -> Self {
+        Self {
+            script,
+            batch: metrics::SCRIPT_BATCH.with([script]),
+            waiting: metrics::COALESCER_WAITING.with([script]),
+            results: Mutex::default(),
+        }
+    }
+
+    /// Counts one answer. `result` is a name of the script's outcomes, or of a failure: there are few.
+    pub(super) fn count(&self, result: &str) {
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, counter)) = results.iter().find(|(name, _)| name == result) {
+            return counter.increment(1);
+        }
+        let counter = metrics::OUTCOMES.with([self.script.to_owned(), result.to_owned()]);
+        counter.increment(1);
+        results.push((result.to_owned(), counter));
+    }
+
+    /// Counts one request that failed or was refused.
+    pub(super) fn count_failure(&self, failure: &Failure) {
+        self.count(match failure {
+            Failure::Refused(refusal) => refusal.name(),
+            Failure::Stopped(_) => "log_lost",
+            Failure::Overloaded => "overloaded",
+            Failure::Unavailable(_) => "unavailable",
+            Failure::OutcomeUnknown(_) => "outcome_unknown",
+            Failure::Fault(_) => "fault",
+        });
+    }
+
+    /// Counts that so many requests left the queue.
+    pub(super) fn taken(&self, count: usize) {
+        // Queues are bounded far below what a float holds exactly.
+        self.waiting.decrement(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+    }
+}

@@ -1,0 +1,13 @@
+//! What goes wrong under a running sale: killed processes, lost logs, broken connections, full memory.
+//!
+//! The servers are processes of the built command. What was acknowledged must be there afterwards, once.
+
+mod buyer;
+mod crash;
+mod engines;
+mod ledger;
+mod loss;
+mod network;
+mod site;
+mod trouble;
+mod worker;
