@@ -14,6 +14,7 @@ mod live;
 #[allow(dead_code, reason = "the harness has what the modules of the other verbs need")]
 #[path = "../lua/mod.rs"]
 mod lua;
+mod observability;
 mod readme;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
