@@ -13,6 +13,10 @@ const PANEL: &str = "type id title description transparent datasource gridPos li
                      maxDataPoints options fieldConfig pluginVersion";
 const VARIABLE: &str = "name type label hide description query datasource current multi options refresh sort includeAll allValue \
                         regex definition";
+const FIELD: &str =
+    "displayName description unit decimals min max mappings thresholds color links noValue custom";
+const TARGET: &str =
+    "refId datasource expr legendFormat range instant format interval exemplar editorMode hide";
 const TYPES: [&str; 5] = ["timeseries", "stat", "heatmap", "bargauge", "table"];
 const UNITS: [&str; 11] =
     ["short", "none", "locale", "percentunit", "s", "bytes", "cps", "ops", "reqps", "rps", "wps"];
@@ -87,6 +91,10 @@ fn about_panel(panel: &Value) -> Vec<String> {
     let mut found: Vec<_> =
         strangers(panel, PANEL).into_iter().map(|key| format!("{key} is no field of a panel")).collect();
     let targets = list(&panel["targets"]);
+    let field = strangers(&panel["fieldConfig"]["defaults"], FIELD);
+    found.extend(field.into_iter().map(|key| format!("{key} is no field of fieldConfig")));
+    let target = targets.iter().flat_map(|target| strangers(target, TARGET));
+    found.extend(target.map(|key| format!("{key} is no field of a target")));
     let references: BTreeSet<_> = targets.iter().map(|target| text(&target["refId"])).collect();
     let sources = is_variable(panel) && targets.iter().all(is_variable);
     let expressions: Vec<_> = targets.iter().map(|target| text(&target["expr"])).collect();

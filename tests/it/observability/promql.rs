@@ -1,4 +1,4 @@
-//! As much of PromQL as it takes to say which series an expression asks for. Prometheus itself checks the rest.
+//! As much of Prometheus's language as it takes to say which series an expression asks for. Prometheus itself checks the rest.
 
 /// Words that name no series.
 const KEYWORDS: [&str; 10] =

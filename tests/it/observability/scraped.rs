@@ -96,6 +96,7 @@ async fn every_panel_shows_something_and_every_rule_is_evaluated() {
         empty = still;
         unevaluated = all_rules().len() - evaluated(&prometheus.ask("rules").await);
     }
+    assert!(!has_data(&prometheus.query("onsale_nothing").await), "nothing has data");
     assert!(onsale.terminate().success(), "{}", onsale.log());
 }
 
