@@ -18,5 +18,6 @@ mod readme;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;
+mod telemetry;
 mod tidy;
 mod trimming;
