@@ -57,7 +57,7 @@ pub(super) trait Verb: Send + Sync + 'static {
     fn read(outcome: &Outcome) -> Result<Option<(Self::Reply, bool)>, MalformedReply>;
 }
 
-/// Bounds of every lane.
+/// Bounds of every lane. Weight bounds bytes too: a request is at most some 400 bytes and 20 more for each of its seats.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Weight of one batch: keeps a script call well under 1 ms.

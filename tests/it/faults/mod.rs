@@ -9,5 +9,6 @@ mod ledger;
 mod loss;
 mod network;
 pub(crate) mod site;
+mod torn;
 mod trouble;
 mod worker;
