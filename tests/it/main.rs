@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod admission;
 mod archive;
 mod audit;
+mod bounds;
 mod config;
 mod demo;
 mod embedded;
@@ -14,10 +16,12 @@ mod live;
 #[allow(dead_code, reason = "the harness has what the modules of the other verbs need")]
 #[path = "../lua/mod.rs"]
 mod lua;
+mod model;
 mod observability;
 mod readme;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;
+mod telemetry;
 mod tidy;
 mod trimming;
