@@ -12,6 +12,7 @@ use std::time::Duration;
 use redis::Cmd;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
+use tracing::Instrument as _;
 
 use super::call::{AskError, Caller, Scope};
 use super::connection::CallError;
@@ -126,7 +127,14 @@ impl<V: Verb> Lane<V> {
                 tokio::spawn(Driver { lane: Arc::clone(self), done: false }.drive());
             }
         }
-        answered.await.unwrap_or_else(|closed| Err(Failure::OutcomeUnknown(Arc::new(closed))))
+        let span = tracing::debug_span!(
+            "script",
+            script = V::script().name,
+            otel.kind = "client",
+            db.system.name = "redis"
+        );
+        let answered = answered.instrument(span).await;
+        answered.unwrap_or_else(|closed| Err(Failure::OutcomeUnknown(Arc::new(closed))))
     }
 
     fn overloaded(&self) -> Failure {

@@ -18,9 +18,11 @@ mod live;
 #[path = "../lua/mod.rs"]
 mod lua;
 mod model;
+mod observability;
 mod readme;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;
+mod telemetry;
 mod tidy;
 mod trimming;
