@@ -1,10 +1,12 @@
 # run: everything on this machine. test, lint: what CI does. install: the programs they need, where one is missing.
+# secrets: keys and passwords for docker-compose.yml, made once.
 # Each target works on a fresh Debian or Ubuntu with a Rust toolchain.
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO ?= cargo
+SECRETS ?= secrets
 
-.PHONY: run test lint install install-deny
+.PHONY: run test lint secrets install install-deny
 
 run: install
 	$(CARGO) build --release --locked --bin onsale
@@ -19,6 +21,18 @@ lint: install install-deny
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	luacheck --quiet lua tests
 	$(CARGO) deny --locked check bans licenses sources
+
+# What is there stays. Only we may enter the folder; the files in it are readable, since the users in the containers are others.
+secrets:
+	@set -e; \
+	(umask 077; mkdir -p '$(SECRETS)'); cd '$(SECRETS)'; umask 022; \
+	once() { [ -s "$$1" ] || { printf "$$2\n" >"$$1.new"; mv "$$1.new" "$$1"; }; }; \
+	random() { once "$$1" "$$(od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n')"; }; \
+	random identity_key; random queue_token_key; random ticket_key; \
+	random mysql_root_password; random mysql_password; random redis_password; random grafana_password; \
+	once mysql_url "mysql://onsale:$$(cat mysql_password)@mysql:3306/onsale"; \
+	once redis_url "redis://:$$(cat redis_password)@redis:6379"; \
+	once redis_acl "user default on >$$(cat redis_password) ~* &* +@all\nuser health on nopass +ping"
 
 # RUNLEVEL=1 keeps the packages from starting services: tests and `up` run engines of their own.
 install:

@@ -5,6 +5,7 @@
 
 mod audit;
 mod check_config;
+mod health;
 mod import;
 mod migrate;
 mod run;
@@ -43,6 +44,8 @@ enum Verb {
     Token(token::Arguments),
     /// Proves that Redis and MySQL agree and no invariant is broken; prints a report in JSON.
     Audit(audit::Arguments),
+    /// Asks a running server or worker whether it is ready; fails when it is not.
+    Health(health::Arguments),
     /// Prints the effective configuration without its secrets, and what is wrong with it.
     CheckConfig(check_config::Arguments),
 }
@@ -66,6 +69,8 @@ pub(crate) enum Error {
     NoSigningKey,
     #[error("the identity token can't be signed")]
     Sign(#[source] jsonwebtoken::errors::Error),
+    #[error("{address} does not answer")]
+    Unreachable { address: std::net::SocketAddr, source: std::io::Error },
     #[error("no runtime, or no signals")]
     System(#[source] std::io::Error),
     #[error("stdout is closed")]
@@ -110,6 +115,7 @@ impl Verb {
                 Self::Import(arguments) => arguments.execute().await,
                 Self::Token(arguments) => arguments.execute(),
                 Self::Audit(arguments) => arguments.execute().await,
+                Self::Health(arguments) => arguments.execute().await,
                 Self::CheckConfig(arguments) => arguments.execute(),
             }
         })

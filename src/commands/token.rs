@@ -63,7 +63,9 @@ impl Arguments {
     }
 
     fn config(&self) -> Result<Config, Error> {
-        let unnamed = self.source.is_unnamed().then(|| Path::new(DATA_DIR));
+        // An unnamed configuration may still be a whole one: a container's environment names the keys.
+        let is_absent = self.source.is_unnamed() && self.source.read()?.identity.keys.is_empty();
+        let unnamed = is_absent.then(|| Path::new(DATA_DIR));
         let Some(folder) = self.source.data_dir().or(unnamed) else {
             return self.source.load();
         };

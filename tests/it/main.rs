@@ -6,6 +6,7 @@ mod admission;
 mod archive;
 mod audit;
 mod bounds;
+mod compose;
 mod config;
 mod demo;
 mod embedded;

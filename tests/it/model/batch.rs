@@ -60,6 +60,8 @@ pub(super) struct Charge {
     pub(super) request: String,
     pub(super) fingerprint: String,
     pub(super) by: String,
+    /// What the server found against it, empty if nothing: counts only if the request is new.
+    pub(super) refusal: &'static str,
 }
 
 /// One call.
@@ -132,18 +134,8 @@ impl Charge {
     fn fields(&self) -> Vec<String> {
         let wallet = format!("w{:02}", partition(&self.user));
         let (user, id, amount) = (self.user.clone(), self.id.clone(), self.amount.to_string());
-        // Empty: it may be made.
-        let refusal = String::new();
-        vec![
-            wallet,
-            user,
-            id,
-            amount,
-            self.request.clone(),
-            self.fingerprint.clone(),
-            self.by.clone(),
-            refusal,
-        ]
+        let (request, fingerprint, by) = (self.request.clone(), self.fingerprint.clone(), self.by.clone());
+        vec![wallet, user, id, amount, request, fingerprint, by, self.refusal.to_owned()]
     }
 }
 

@@ -126,9 +126,9 @@ impl Generator {
         Batch::OpenShow(show, u32::try_from(seats).unwrap(), model.catalog.max(1) - self.random.below(2))
     }
 
-    /// Money for everybody, so that most can pay.
+    /// Money for everybody, so that many can pay, and not for long.
     pub(super) fn funds(&mut self) -> Batch {
-        Batch::Charge(USERS.iter().map(|user| self.charge_of(user, user, 400)).collect())
+        Batch::Charge(USERS.iter().map(|user| self.charge_of(user, user, 200)).collect())
     }
 
     fn some<T>(&mut self, mut make: impl FnMut(&mut Self, &Model) -> T, model: &Model) -> Vec<T> {
@@ -195,7 +195,7 @@ impl Generator {
             id: self.id(),
             request,
             fingerprint: self.fingerprint(),
-            seats: seats.into_iter().map(|seat| (seat, 10 + i64::from(seat))).collect(),
+            seats: seats.into_iter().map(|seat| (seat, 60 + i64::from(seat))).collect(),
             user,
         };
         self.holds.push(hold.clone());
@@ -247,7 +247,8 @@ impl Generator {
     fn charge(&mut self) -> Charge {
         if !self.charges.is_empty() && self.random.percent(15) {
             let again = self.random.pick(&self.charges);
-            return Charge { fingerprint: self.fingerprint(), ..again };
+            let (fingerprint, refusal) = (self.fingerprint(), self.refusal());
+            return Charge { fingerprint, refusal, ..again };
         }
         let (user, by) = (self.user(), self.user());
         let by = if self.random.percent(80) { user.clone() } else { by };
@@ -256,13 +257,20 @@ impl Generator {
         let few = self.random.between(1, 60);
         let charge = self.charge_of(&user, &by, if near_end { (1 << 53) - few } else { few });
         self.charges.push(charge.clone());
-        charge
+        Charge { refusal: self.refusal(), ..charge }
+    }
+
+    /// Mostly none.
+    fn refusal(&mut self) -> &'static str {
+        let found =
+            ["sales_stopped", "queue_token_invalid", "queue_token_not_active 12", "queue_token_expired"];
+        if self.random.percent(90) { "" } else { self.random.pick(&found) }
     }
 
     fn charge_of(&mut self, user: &str, by: &str, amount: i64) -> Charge {
         let request = self.request(by, &format!("charge:{}:{user}", user.len()));
         let (user, by, fingerprint) = (user.to_owned(), by.to_owned(), self.fingerprint());
-        Charge { user, id: self.id(), amount, request, fingerprint, by }
+        Charge { user, id: self.id(), amount, request, fingerprint, by, refusal: "" }
     }
 }
 

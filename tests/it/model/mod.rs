@@ -31,6 +31,33 @@ const STEPS: u64 = 10_000;
 /// Steps until everything begins anew with another concert: the seats of one are sold after a while.
 const EPISODE_STEPS: u64 = 200;
 
+/// Outcomes that a run must have met to have tried anything: all that the scripts have but faults and a user's thousandth key.
+const MET: [(&str, &[&str]); 10] = [
+    ("join", &["active", "waiting", "sale_not_open", "sales_stopped", "sold_out"]),
+    ("claim", &["active", "waiting", "queue_token_expired"]),
+    ("expire", &["expired", "kept"]),
+    ("release", &["released", "not_found", "reservation_not_pending"]),
+    (
+        "hold",
+        &["held", "replayed", "idempotency_key_reused", "sales_stopped", "sale_not_open", "stale_catalog"],
+    ),
+    ("hold", &["queue_token_invalid", "queue_token_not_active", "queue_token_expired"]),
+    ("hold", &["too_many_seats", "purchase_limit", "seat_unavailable"]),
+    (
+        "pay",
+        &[
+            "paid",
+            "replayed",
+            "idempotency_key_reused",
+            "sales_stopped",
+            "invalid_reservation",
+            "insufficient_balance",
+        ],
+    ),
+    ("charge", &["charged", "replayed", "idempotency_key_reused", "amount_out_of_range"]),
+    ("policy", &["changed", "stale_policy"]),
+];
+
 /// One concert from its birth on, in the model and in Redis.
 struct Episode<'a> {
     server: &'a mut Server,
@@ -166,6 +193,14 @@ async fn the_scripts_do_what_the_model_says() {
     if let Err(panic) = catch_unwind(run) {
         eprintln!("step {done} of ONSALE_MODEL_SEED={seed}");
         resume_unwind(panic);
+    }
+    for (verb, outcomes) in MET.iter().filter(|_| steps >= STEPS) {
+        for outcome in *outcomes {
+            assert!(
+                told.contains_key(&format!("{verb} {outcome}")),
+                "{verb} never {outcome}: seed {seed}, {told:#?}"
+            );
+        }
     }
     println!("{done} steps of ONSALE_MODEL_SEED={seed}: {told:#?}");
 }

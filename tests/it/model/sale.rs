@@ -245,6 +245,9 @@ impl Model {
             Some(Ok(result)) => return format!("replayed {result}"),
             None => {}
         }
+        if !request.refusal.is_empty() {
+            return request.refusal.to_owned();
+        }
         let balance = wallet.balances.get(&request.user).map_or(0, |(balance, _)| *balance) + request.amount;
         if balance >= AMOUNT_END {
             return "amount_out_of_range".to_owned();

@@ -30,6 +30,7 @@ const STOP: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct MariaDb {
     folder: PathBuf,
+    options: Vec<String>,
     running: Option<Running>,
     /// Removes the folder; absent for the shared one, which a shell removes after us.
     temporary: Option<TempDir>,
@@ -45,7 +46,13 @@ impl MariaDb {
 
     /// A server of one test's own, to be killed and started again.
     pub(crate) async fn start() -> Self {
-        tokio::task::spawn_blocking(Self::start_in_its_own_folder).await.expect("MariaDB starts")
+        Self::start_with(&[]).await
+    }
+
+    /// As [`MariaDb::start`], with further options, like `["--max-connections=10"]`.
+    pub(crate) async fn start_with(options: &[String]) -> Self {
+        let options = options.to_owned();
+        tokio::task::spawn_blocking(|| Self::start_in_its_own_folder(options)).await.expect("MariaDB starts")
     }
 
     /// The address of a fresh, empty database (utf8mb4) in this server.
@@ -88,7 +95,7 @@ impl MariaDb {
         command.args(["--skip-networking", "--skip-name-resolve", "--max-connections=500"]).args(as_root());
         command.args(["--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M"]);
         // A test that kills it loses nothing by this: what was written is in the system's cache.
-        command.arg("--innodb-flush-log-at-trx-commit=2");
+        command.arg("--innodb-flush-log-at-trx-commit=2").args(&self.options);
         let log_file = File::create(&log).expect("its folder is ours");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log_file);
         let mut running = Running::new(spawn(command).expect("setpriv is installed"), log);
@@ -104,11 +111,11 @@ impl MariaDb {
         self.folder.join("data")
     }
 
-    fn start_in_its_own_folder() -> Self {
+    fn start_in_its_own_folder(options: Vec<String>) -> Self {
         let temporary = tempfile::Builder::new().prefix("onsale-mariadb-").tempdir();
         let temporary = temporary.expect("a temporary folder");
-        let mut server =
-            Self { folder: temporary.path().to_owned(), running: None, temporary: Some(temporary) };
+        let folder = temporary.path().to_owned();
+        let mut server = Self { folder, options, running: None, temporary: Some(temporary) };
         server.install();
         server.restart();
         server
@@ -116,7 +123,7 @@ impl MariaDb {
 
     /// The server of this process. Statics are never dropped, so a shell waits for our end and then clears away.
     fn start_shared() -> Self {
-        let mut server = Self::start_in_its_own_folder();
+        let mut server = Self::start_in_its_own_folder(Vec::new());
         server.folder = server.temporary.take().expect("just made").keep();
         let id = server.running.as_ref().expect("just started").id().to_string();
         let clear = "cat; while kill -0 \"$1\" 2>/dev/null; do sleep 0.1; done; rm -rf \"$2\"";

@@ -8,7 +8,7 @@ pub(crate) mod mariadb;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod redis;
-mod spawner;
+pub(crate) mod spawner;
 
 use std::{
     future::Future,

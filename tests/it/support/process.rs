@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::{BufRead, BufReader},
     path::Path,
-    process::{ExitStatus, Output, Stdio},
+    process::{Command, ExitStatus, Output, Stdio},
     time::Duration,
 };
 
@@ -28,9 +28,17 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `onsale` with these arguments; its working folder is `folder`, its environment has no settings of ours.
     pub(crate) fn start(folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Self {
+        Self::start_with(folder, arguments, &[])
+    }
+
+    /// As [`Process::start`], with these variables in its environment.
+    pub(crate) fn start_with(
+        folder: &Path,
+        arguments: &[impl AsRef<OsStr>],
+        environment: &[(String, String)],
+    ) -> Self {
         let log = NamedTempFile::new().expect("a temporary file");
-        let mut command = bound_to_us(Path::new(env!("CARGO_BIN_EXE_onsale")));
-        command.args(arguments).current_dir(folder).env_remove("ONSALE_CONFIG");
+        let mut command = order(folder, arguments, environment);
         let log_file: File = log.reopen().expect("our own file");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
         let child = spawn(command).expect("the command was built with the tests");
@@ -48,8 +56,16 @@ impl Process {
 
     /// Runs `onsale` to its end and gives its output.
     pub(crate) fn run(folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Output {
-        let mut command = bound_to_us(Path::new(env!("CARGO_BIN_EXE_onsale")));
-        command.args(arguments).current_dir(folder).env_remove("ONSALE_CONFIG");
+        Self::run_with(folder, arguments, &[])
+    }
+
+    /// As [`Process::run`], with these variables in its environment.
+    pub(crate) fn run_with(
+        folder: &Path,
+        arguments: &[impl AsRef<OsStr>],
+        environment: &[(String, String)],
+    ) -> Output {
+        let mut command = order(folder, arguments, environment);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = spawn(command).expect("the command was built with the tests");
         child.wait_with_output().expect("a child of ours can be waited for")
@@ -96,4 +112,11 @@ impl Process {
     pub(crate) fn wait(&mut self, deadline: Duration) -> ExitStatus {
         self.running.wait(deadline)
     }
+}
+
+fn order(folder: &Path, arguments: &[impl AsRef<OsStr>], environment: &[(String, String)]) -> Command {
+    let mut command = bound_to_us(Path::new(env!("CARGO_BIN_EXE_onsale")));
+    command.args(arguments).current_dir(folder).env_remove("ONSALE_CONFIG");
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    command
 }

@@ -115,7 +115,7 @@ impl Redis {
     }
 }
 
-/// Whether a server at `socket` answers PING: it doesn't while it reads its append-only file.
+/// Whether a server at `socket` answers PING, if only by asking who we are: it doesn't while it reads its append-only file.
 fn answers(socket: &Path) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = UnixStream::connect(socket)?;
@@ -123,7 +123,7 @@ fn answers(socket: &Path) -> bool {
         stream.write_all(b"PING\r\n")?;
         let mut answer = [0; 5];
         stream.read_exact(&mut answer)?;
-        Ok(&answer == b"+PONG")
+        Ok(&answer == b"+PONG" || &answer == b"-NOAU")
     };
     ask().unwrap_or(false)
 }

@@ -15,14 +15,14 @@ use super::wait_until_blocking;
 type Order = (Command, mpsc::Sender<io::Result<Child>>);
 
 /// `program` with the death signal set, still without arguments.
-pub(super) fn bound_to_us(program: &Path) -> Command {
+pub(crate) fn bound_to_us(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(program);
     command
 }
 
 /// Starts `command` on the lasting thread.
-pub(super) fn spawn(command: Command) -> io::Result<Child> {
+pub(crate) fn spawn(command: Command) -> io::Result<Child> {
     static ORDERS: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
     let orders = ORDERS.get_or_init(|| {
         let (sender, receiver) = mpsc::channel::<Order>();
@@ -41,50 +41,50 @@ pub(super) fn spawn(command: Command) -> io::Result<Child> {
 
 /// A child that is killed and reaped when it goes out of scope.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     /// Where it writes to, shown when it does not do as it should.
     log: PathBuf,
 }
 
 impl Running {
-    pub(super) fn new(child: Child, log: PathBuf) -> Self {
+    pub(crate) fn new(child: Child, log: PathBuf) -> Self {
         Self { child, log }
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    pub(super) fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
+    pub(crate) fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.child.stdout.take()
     }
 
     /// What it has written so far.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Whether it has ended, and how.
-    pub(super) fn ended(&mut self) -> Option<std::process::ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<std::process::ExitStatus> {
         self.child.try_wait().expect("a child of ours can be waited for")
     }
 
     /// SIGKILL, and waits for the end.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("a child of ours can be killed");
         self.child.wait().expect("a child of ours can be waited for");
     }
 
     /// SIGTERM, without waiting.
-    pub(super) fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let id = self.id().to_string();
         let told = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &id]).status();
         assert!(told.expect("there is a shell").success(), "process {id} is gone already");
     }
 
     /// Waits for the end with a deadline.
-    pub(super) fn wait(&mut self, deadline: Duration) -> std::process::ExitStatus {
+    pub(crate) fn wait(&mut self, deadline: Duration) -> std::process::ExitStatus {
         let mut status = None;
         let what = format!("process {} ended", self.id());
         wait_until_blocking(deadline, &what, || {
