@@ -1,6 +1,5 @@
 //! Every metric of the contract after a small sale, of a server and of a worker.
 
-use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -81,8 +80,12 @@ fn differs(scrape: &Scrape) -> Vec<(&'static str, Option<f64>)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_metric_is_there_after_a_small_sale() {
-    let sections = "worker = { audit_interval_seconds = 1 }\nlog = { memory_max_bytes = 1000000000 }";
-    let mut up = Up::start(sections).await;
+    let worker = free_address().to_string();
+    let sections = format!(
+        "worker = {{ audit_interval_seconds = 1, ops_listen = '{worker}' }}\n\
+         log = {{ memory_max_bytes = 1000000000 }}"
+    );
+    let mut up = Up::start(&sections).await;
     small_sale(&up).await;
     let end = Instant::now() + SOON;
     loop {
@@ -127,7 +130,7 @@ async fn every_metric_is_there_after_a_small_sale() {
         assert!(scrape.text.contains(&format!("# HELP {} ", row.name)), "{} has no help", row.name);
     }
     lint(&scrape.text);
-    a_worker_has_a_listener_of_its_own(&up).await;
+    a_worker_has_a_listener_of_its_own(&up, &worker).await;
     assert!(up.process.terminate().success(), "{}", up.process.log());
 }
 
@@ -145,21 +148,20 @@ fn lint(text: &str) {
     assert!(output.status.success(), "{output:?}");
 }
 
-async fn a_worker_has_a_listener_of_its_own(up: &Up) {
-    let (folder, operations) = (up.folder.path(), free_address().to_string());
-    fs::copy(folder.join("data/onsale.toml"), folder.join("data/worker.toml")).unwrap();
-    let text = fs::read_to_string(folder.join("data/worker.toml")).unwrap();
-    let worker = format!("worker = {{ ops_listen = '{operations}', ");
-    fs::write(folder.join("data/worker.toml"), text.replace("worker = { ", &worker)).unwrap();
-    let mut process = Process::start(folder, &["work", "--config", "data/worker.toml"]);
-    let listens = async || tokio::net::TcpStream::connect(&operations).await.is_ok();
-    wait_until(SOON, "the worker listens", listens).await;
+/// `onsale work` beside it listens on `operations`, as the configuration of both says.
+async fn a_worker_has_a_listener_of_its_own(up: &Up, operations: &str) {
+    let mut process = Process::start(up.folder.path(), &["work", "--config", "data/onsale.toml"]);
+    let end = Instant::now() + SOON;
+    while tokio::net::TcpStream::connect(operations).await.is_err() {
+        assert!(Instant::now() < end, "the worker does not listen: {}", process.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     wait_until(SOON, "the worker knows the archive's lag", async || {
-        Scrape::of(&operations).await.value("onsale_follower_lag_entries{follower=\"archive\"}") == Some(0.0)
+        Scrape::of(operations).await.value("onsale_follower_lag_entries{follower=\"archive\"}") == Some(0.0)
     })
     .await;
-    assert!(get(&operations, "/readyz").await.contains("\"ready\""));
-    assert_eq!(get(&operations, "/livez").await, "alive\n");
-    assert!(get(&operations, "/version").await.contains(env!("CARGO_PKG_VERSION")));
+    assert!(get(operations, "/readyz").await.contains("\"ready\""));
+    assert_eq!(get(operations, "/livez").await, "alive\n");
+    assert!(get(operations, "/version").await.contains(env!("CARGO_PKG_VERSION")));
     assert!(process.terminate().success(), "{}", process.log());
 }
