@@ -1,24 +1,38 @@
 # run: everything on this machine. test, lint: what CI does. install: the programs they need, where one is missing.
+# loadtest: the load tests against servers of their own (loadtest/README.md), SCENARIO="rush abandon" for others than the short round.
 # Each target works on a fresh Debian or Ubuntu with a Rust toolchain.
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO ?= cargo
+TARGET = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+SCENARIO ?= journey goose
 
-.PHONY: run test lint install install-deny
+.PHONY: run test lint lint-loadtest loadtest install install-deny
 
 run: install
 	$(CARGO) build --release --locked --bin onsale
-	$$($(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/onsale \
-		up --data-dir data --catalog docs/demo.yaml
+	$(TARGET)/release/onsale up --data-dir data --catalog docs/demo.yaml
 
 test: install
 	$(CARGO) test --locked
 
 lint: install install-deny
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	luacheck --quiet lua tests
 	$(CARGO) deny --locked check bans licenses sources
+
+# Apart from lint, since it compiles some hundred crates that nothing else needs.
+lint-loadtest:
+	$(CARGO) clippy --locked --package onsale-loadtest --all-targets -- -D warnings
+
+# The server is built as it is sold, alone, so that the load tests' crates can't change its features.
+loadtest: install
+	loadtest/build-k6.sh $(TARGET)/tools
+	$(CARGO) build --release --locked --bin onsale
+	$(CARGO) build --locked --package onsale-loadtest
+	target=$(TARGET); ONSALE=$$target/release/onsale K6=$$target/tools/k6 GOOSE=$$target/debug/onsale-loadtest \
+		REPORT_DIR=$$target/loadtest-reports loadtest/run.sh $(SCENARIO)
 
 # RUNLEVEL=1 keeps the packages from starting services: tests and `up` run engines of their own.
 install:
