@@ -58,6 +58,8 @@ install:
 	need mariadb-install-db mariadb-server-core; \
 	need mariadb mariadb-client-core; \
 	need luacheck lua-check; \
+	need prometheus prometheus; \
+	need promtool prometheus; \
 	need setpriv util-linux; \
 	need ps procps; \
 	[ -n "$$missing" ] || exit 0; \

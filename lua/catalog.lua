@@ -6,7 +6,7 @@
 -- OUTCOMES
 --   { 'announced' }                   retry: same answer
 -- INCLUDES text arguments clock journal map log concert
--- COST     O(1)
+-- COST     O(1); touches 80
 
 if log.lost then
   return lost_reply(log)

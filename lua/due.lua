@@ -6,7 +6,7 @@
 -- OUTCOMES one a reservation
 --   { 'due', reservation, show }
 -- INCLUDES text arguments clock journal map log concert reservation
--- COST     O(limit)
+-- COST     O(limit); touches 50 + 3 a reservation
 
 if log.lost then
   return lost_reply(log)

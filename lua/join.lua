@@ -11,7 +11,7 @@
 --   { 'sold_out' }                               retry: when seats come back
 --   { 'internal', message }                      retry: no
 -- INCLUDES text arguments clock journal map log concert place admission
--- COST     O(log of the line) a request, and of at most 200 places that are over
+-- COST     O(log of the line) a request, and of at most 200 places that are over; touches 100 + 12 a request + 9 a place that is over
 
 if log.lost then
   return lost_reply(log)
@@ -85,9 +85,6 @@ end
 fetch(place, users)
 fetch(queue, users)
 
-local outcomes = {}
-for i, user in ipairs(users) do
-  outcomes[i] = attempt(decide_join, user)
-end
+local outcomes = attempt_all(decide_join, users)
 commit()
 return reply(outcomes)

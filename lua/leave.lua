@@ -7,7 +7,7 @@
 --   { 'left' }                        retry: same answer
 --   { 'internal', message }           retry: no
 -- INCLUDES text arguments clock journal map log concert place
--- COST     O(log of the line) a request
+-- COST     O(log of the line) a request; touches 100 + 8 a request
 
 if log.lost then
   return lost_reply(log)
@@ -17,24 +17,13 @@ local function decide_leave(request)
   local held = read_place(request.user)
   if held and held.seq == request.seq then
     end_place(held, overdue(held) or 'left')
-  elseif tonumber(get(queue, request.user) or 0) == request.seq then
+  elseif tonumber(get(queue, request.user)) == request.seq then
     put(queue, request.user, false)
     emit(log, 'ended ' .. int(request.seq) .. ' ' .. prefixed(request.user) .. ' left')
   end
   return { 'left' }
 end
 
-local requests, users = {}, {}
-for i = 1, argument_number() do
-  requests[i] = { user = argument(), seq = argument_number() }
-  users[i] = requests[i].user
-end
-fetch(place, users)
-fetch(queue, users)
-
-local outcomes = {}
-for i, request in ipairs(requests) do
-  outcomes[i] = attempt(decide_leave, request)
-end
+local outcomes = attempt_all(decide_leave, argument_places())
 commit()
 return reply(outcomes)

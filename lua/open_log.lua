@@ -10,7 +10,7 @@
 --   { 'opened', log id, number, mark }
 --   { 'exists', log id, number, mark }        retry: same answer    another id means: this is another's birth
 -- INCLUDES text clock
--- COST     O(1)
+-- COST     O(1); touches 80
 
 local meta, log_key, policy = KEYS[1], KEYS[2], KEYS[3]
 local known = redis.call('HMGET', meta, 'log_id', 'number', 'mark')

@@ -7,7 +7,7 @@
 --   { 'too_few_seats', seats }        retry: no    a seat's index is never taken back
 --   { 'opened' }                      retry: same answer
 -- INCLUDES text arguments clock journal map log concert
--- COST     O(seats), once a show
+-- COST     O(seats), once a show; touches 100 + 1 a seat
 
 if log.lost then
   return lost_reply(log)

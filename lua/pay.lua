@@ -16,7 +16,8 @@
 --   { 'internal', message }                     retry: no
 --   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition not lost
 -- INCLUDES text arguments clock journal map log concert idem place reservation wallet
--- COST     O(seats) a request
+-- COST     O(seats) a request; touches 100 + 36 a request + 6 a seat + 40 a partition
+--          + 3 a hold of the user
 
 if log.lost then
   return lost_reply(log)
@@ -146,10 +147,7 @@ fetch(pending, users)
 fetch(place, users)
 fetch(idem.result, keys)
 
-local outcomes = {}
-for i, request in ipairs(requests) do
-  outcomes[i] = attempt(decide_pay, request)
-end
+local outcomes = attempt_all(decide_pay, requests)
 append_wallets(mark)
 commit()
 flush_wallets()

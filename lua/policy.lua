@@ -7,7 +7,7 @@
 --   { 'stale_policy', version }       retry: from that version
 --   { 'changed', version }
 -- INCLUDES text arguments clock journal map log concert
--- COST     O(1)
+-- COST     O(1); touches 100
 
 if log.lost then
   return lost_reply(log)

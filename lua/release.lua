@@ -9,7 +9,7 @@
 --   { 'released' }                    retry: same answer
 --   { 'internal', message }           retry: no
 -- INCLUDES text arguments clock journal map log concert place reservation
--- COST     O(seats) a request
+-- COST     O(seats) a request; touches 100 + 20 a request + 6 a seat
 
 if log.lost then
   return lost_reply(log)
@@ -38,9 +38,6 @@ for i = 1, argument_number() do
 end
 fetch(reservations, ids)
 
-local outcomes = {}
-for i, request in ipairs(requests) do
-  outcomes[i] = attempt(decide_release, request)
-end
+local outcomes = attempt_all(decide_release, requests)
 commit()
 return reply(outcomes)

@@ -7,7 +7,7 @@
 --   { 'found', record }               retry: current answer    formats 1; PENDING past its end is EXPIRED
 --   { 'not_found' }                   retry: current answer
 -- INCLUDES text arguments clock journal map log concert
--- COST     O(1) a request
+-- COST     O(1) a request; touches 50 + 2 a request
 
 if log.lost then
   return lost_reply(log)

@@ -11,7 +11,7 @@
 --   { index, next cursor ('0': the end), elements in all, field, value, … }   index: line active unclaimed expiry ended place pending res,
 --                                     and of the show holder owned; `res` counts those that have not ended
 -- INCLUDES text arguments clock journal map log concert
--- COST     O(log of the line), at most 500 elements
+-- COST     O(log of the line), at most 500 elements; touches 2,100 + 2 a show
 
 if log.lost then
   return lost_reply(log)

@@ -7,7 +7,7 @@
 --   { 'log_lost', partition, number, mark }   retry: later    the log of the partition was lost
 --   { 'balances', next cursor ('0': the end), users in all, user, record, … }
 -- INCLUDES text arguments clock journal map log wallet
--- COST     O(1), some 500 elements
+-- COST     O(1), some 500 elements; touches 2,100
 
 local PAGE_MAX = 500
 

@@ -6,7 +6,7 @@
 -- OUTCOMES
 --   { 'tidied', requests, reservations }      retry: until both are 0
 -- INCLUDES text arguments clock journal map log concert idem
--- COST     O(1), at most 100 requests and 100 reservations
+-- COST     O(1), at most 100 requests and 100 reservations; touches 1,200
 
 if log.lost then
   return lost_reply(log)

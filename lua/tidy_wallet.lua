@@ -6,7 +6,7 @@
 -- OUTCOMES one a partition
 --   { 'tidied', requests }                    retry: until 0
 -- INCLUDES text arguments clock journal map log idem wallet
--- COST     O(1), at most 100 requests a partition
+-- COST     O(1), at most 100 requests a partition; touches 20 + 750 a partition
 
 local TIDY_MAX = 100
 

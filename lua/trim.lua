@@ -7,7 +7,7 @@
 -- OUTCOMES
 --   { 'trimmed', trim mark, last number }   retry: from there
 -- INCLUDES text arguments clock journal map log
--- COST     O(entries), at most 1,000
+-- COST     O(entries), at most 1,000; touches 1,100
 
 local STEP_MAX = 1000
 

@@ -29,3 +29,12 @@ local function attempt(decide, request)
   undo()
   return { 'internal', type(outcome) == 'table' and outcome.err or tostring(outcome) }
 end
+
+-- The outcomes of all requests, in order.
+local function attempt_all(decide, requests)
+  local outcomes = {}
+  for i, request in ipairs(requests) do
+    outcomes[i] = attempt(decide, request)
+  end
+  return outcomes
+end

@@ -1,5 +1,5 @@
 -- place: an active place of the waiting room, and how one is given, claimed, stretched and ended.
--- KEYS: place, active, unclaimed of the concert block.
+-- KEYS: queue, place, active, unclaimed of the concert block.
 
 local function read_place(user)
   local record = get(place, user)
@@ -66,4 +66,16 @@ local function stretch_place(held, stop)
   write_place(held)
   put(active, held.user, int(stop))
   emit(log, 'stretched ' .. int(held.seq) .. ' ' .. prefixed(held.user) .. ' ' .. int(stop))
+end
+
+-- Requests of a user and the number of his place, with what is known of those places.
+local function argument_places()
+  local requests, users = {}, {}
+  for i = 1, argument_number() do
+    requests[i] = { user = argument(), seq = argument_number() }
+    users[i] = requests[i].user
+  end
+  fetch(place, users)
+  fetch(queue, users)
+  return requests
 end

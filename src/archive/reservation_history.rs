@@ -98,6 +98,19 @@ impl Archive {
         }))
     }
 
+    /// One reservation of this user, as fresh as the archive.
+    pub async fn reservation(
+        &self,
+        id: ReservationId,
+        user: &str,
+    ) -> Result<Option<StoredReservation>, Error> {
+        let select = "select concert, reservation, show_id, status, amount, seats, created_at, end_at, payment \
+                      from reservations where concert = ? and reservation = ? and show_id = ? and user = ?";
+        let query =
+            sqlx::query(select).bind(id.concert.0).bind(id.id.as_str()).bind(id.show.0).bind(user.as_bytes());
+        query.fetch_optional(&self.pool).await?.as_ref().map(read_reservation).transpose()
+    }
+
     /// Every change of a reservation, oldest first; empty if the archive has none of that name.
     pub async fn history_of(&self, id: ReservationId) -> Result<Vec<HistoryItem>, Error> {
         let query = sqlx::query_scalar(

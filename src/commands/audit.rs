@@ -18,7 +18,7 @@ impl Arguments {
     /// Prints the report; fails when its `ok` is anything but true.
     pub(super) async fn execute(self) -> Result<ExitCode, Error> {
         let config = self.source.load()?;
-        telemetry::start(&config.telemetry)?;
+        let _telemetry = telemetry::start(&config.telemetry)?;
         let report = app::audit(&config).await?;
         answer(&format!("{report:#}"))?;
         let fine = report.get("ok").and_then(serde_json::Value::as_bool) == Some(true);

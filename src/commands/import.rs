@@ -20,7 +20,7 @@ impl Arguments {
     /// Brings the catalog up to the file.
     pub(super) async fn execute(self) -> Result<ExitCode, Error> {
         let config = self.source.load()?;
-        telemetry::start(&config.telemetry)?;
+        let _telemetry = telemetry::start(&config.telemetry)?;
         app::import(&config, &self.file).await?;
         Ok(ExitCode::SUCCESS)
     }

@@ -18,7 +18,7 @@ impl Arguments {
     /// Brings the schema up to date; nothing happens where it is.
     pub(super) async fn execute(self) -> Result<ExitCode, Error> {
         let config = self.source.load()?;
-        telemetry::start(&config.telemetry)?;
+        let _telemetry = telemetry::start(&config.telemetry)?;
         app::migrate(&config.mysql).await?;
         Ok(ExitCode::SUCCESS)
     }

@@ -52,7 +52,7 @@ impl WorkArguments {
 }
 
 async fn run_until_signal(config: Config, roles: Roles) -> Result<ExitCode, Error> {
-    telemetry::start(&config.telemetry)?;
+    let _telemetry = telemetry::start(&config.telemetry)?;
     let mut signals = Signals::listen()?;
     run(config, roles, &mut signals, std::future::pending()).await?;
     Ok(ExitCode::SUCCESS)

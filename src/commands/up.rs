@@ -49,7 +49,7 @@ impl Arguments {
         if !problems.is_empty() {
             return Err(Error::Problems(problems));
         }
-        telemetry::start(&config.telemetry)?;
+        let _telemetry = telemetry::start(&config.telemetry)?;
         let mut signals = Signals::listen()?;
         let program = self.engine.unwrap_or_else(RedisProgram::installed);
         let mut engines = tokio::select! {

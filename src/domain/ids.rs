@@ -78,6 +78,18 @@ impl Id20 {
         Self(text)
     }
 
+    /// The id with its first character telling a number of seats, so that what a call will touch is known before it is sent.
+    pub fn with_seats(mut self, seats: usize) -> Self {
+        self.0[0] = ALPHABET[seats.min(31)];
+        self
+    }
+
+    /// The number of seats that the first character tells, at least 1; 31 stands for all that are more.
+    pub fn seats(&self) -> usize {
+        let seats = ALPHABET.iter().position(|letter| *letter == self.0[0]).unwrap_or(31);
+        if seats == 31 { super::policy::SEATS_PER_RESERVATION_MAX as usize } else { seats.max(1) }
+    }
+
     /// The id as it stands in keys, entries and tables.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("the alphabet is ASCII")
@@ -257,6 +269,14 @@ mod tests {
             assert_eq!(log.to_string().parse(), Ok(log));
         }
         assert_eq!(Mark(255).to_string().parse(), Ok(Mark(255)));
+    }
+
+    #[test]
+    fn a_reservation_tells_how_many_seats_it_has() {
+        let id = Id20::from_bits(u128::MAX);
+        for (seats, told) in [(1, 1), (4, 4), (30, 30), (31, 50), (50, 50)] {
+            assert_eq!(id.with_seats(seats).seats(), told);
+        }
     }
 
     #[test]

@@ -68,6 +68,11 @@ impl Keys {
         format!("{PREFIX}{}.{}", URL_SAFE_NO_PAD.encode(&payload), URL_SAFE_NO_PAD.encode(mac))
     }
 
+    /// Whether the newest key signed a token that [`Keys::verify`] accepts.
+    pub fn signed_by_newest(&self, token: &str) -> bool {
+        self.0.len() == 1 || Self(vec![self.0[0].clone()]).verify(token, 0).is_ok()
+    }
+
     /// The place that a token proves, at `now` in unix seconds.
     pub fn verify(&self, token: &str, now: u64) -> Result<Place, TokenError> {
         let (payload, mac) =
@@ -141,7 +146,9 @@ mod tests {
     fn a_previous_key_still_verifies_and_another_does_not() {
         let old = Keys::new(&[vec![1; 32]]);
         let token = old.sign(&place());
-        assert!(Keys::new(&[vec![2; 32], vec![1; 32]]).verify(&token, 0).is_ok());
+        let both = Keys::new(&[vec![2; 32], vec![1; 32]]);
+        assert!(both.verify(&token, 0).is_ok() && !both.signed_by_newest(&token));
+        assert!(both.signed_by_newest(&both.sign(&place())) && old.signed_by_newest(&token));
         assert_eq!(Keys::new(&[vec![2; 32]]).verify(&token, 0), Err(TokenError::Invalid));
     }
 

@@ -106,6 +106,8 @@ pub struct Reservation {
     pub payment: Option<Id20>,
     /// Its seats.
     pub seats: Seats,
+    /// Its owner's balance after the payment, minor units, once CONFIRMED.
+    pub balance_after: Option<i64>,
     /// Its owner.
     pub user: String,
 }
@@ -126,15 +128,24 @@ impl Reservation {
             id => Some(id.parse().map_err(|_| start.malformed("payment"))?),
         };
         let seats = fields.parse("seats")?;
-        fields.word("ext")?;
+        let start = fields;
+        let balance_after = match extra(fields.word("ext")?, "balance") {
+            None => None,
+            Some(balance) => Some(balance.parse().map_err(|_| start.malformed("ext"))?),
+        };
         let user = fields.rest().to_owned();
-        Ok(Self { status, show, amount, created, end, catalog, payment, seats, user })
+        Ok(Self { status, show, amount, created, end, catalog, payment, seats, balance_after, user })
     }
 
     /// What it is at `now`: a PENDING one is EXPIRED from its end on, swept or not (invariant 2).
     pub fn status_at(&self, now: Millis) -> Status {
         if self.status == Status::Pending && now >= self.end { Status::Expired } else { self.status }
     }
+}
+
+/// The value of a name in `name=value,…`; other names are later versions'.
+fn extra<'a>(ext: &'a str, name: &str) -> Option<&'a str> {
+    ext.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
 #[cfg(test)]
@@ -145,9 +156,22 @@ mod tests {
     fn a_record_is_read_whole() {
         let record = "pending 12 100000 1780000000000 1780000300000 3 - 7:50000,2:50000 - a b|c";
         let reservation = Reservation::decode(record).unwrap();
-        assert_eq!(reservation.user, "a b|c");
+        assert_eq!((reservation.user.as_str(), reservation.balance_after), ("a b|c", None));
         assert_eq!(reservation.seats.to_string(), "7:50000,2:50000");
         assert_eq!(reservation.status_at(Millis(1_780_000_299_999)), Status::Pending);
         assert_eq!(reservation.status_at(Millis(1_780_000_300_000)), Status::Expired);
+    }
+
+    #[test]
+    fn the_balance_is_found_among_other_extras() {
+        let record = |ext: &str| {
+            let id = "0".repeat(20);
+            Reservation::decode(&format!("confirmed 12 1 1 2 3 {id} 7:1 {ext} u"))
+                .map(|read| read.balance_after)
+        };
+        assert_eq!(record("balance=50").unwrap(), Some(50));
+        assert_eq!(record("refunded=3;4,balance=0").unwrap(), Some(0));
+        assert_eq!(record("old_balance=1").unwrap(), None);
+        assert!(record("balance=x").is_err());
     }
 }

@@ -4,6 +4,7 @@
 //! die with us: each is bound to the thread that started it by a death signal, so start them from the main thread. A
 //! lock that they inherit tells the next start when the last one of them is gone, even after a `kill -9`.
 
+mod append_only;
 mod child;
 mod instance;
 mod mariadb_server;

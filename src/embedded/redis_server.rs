@@ -1,9 +1,14 @@
 //! The private Redis (or Valkey): every answer is on disk before it is given.
 
-use std::{ffi::OsString, fs::File, path::Path};
+use std::{
+    ffi::OsString,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 use super::{
-    Error, Instance,
+    Error, Instance, append_only,
     child::{Child, Order},
     ready,
 };
@@ -41,12 +46,24 @@ pub(super) async fn start(instance: &Instance, program: RedisProgram, lock: &Fil
     let path = find_program(program.name()).ok_or(Error::Missing { program: program.name() })?;
     let data = instance.folder().join("redis");
     Instance::make_data_folder(&data)?;
+    mend(data.join("appendonlydir")).await?;
     let socket = instance.redis_socket();
     let arguments = arguments(&data, &socket);
     let (folder, log) = (instance.folder(), "redis.log");
     let mut child = Child::spawn(Order { name: "Redis", program: &path, arguments, folder, log, lock })?;
     child.until_ready(async || ready::redis_answers(&socket).await).await?;
     Ok(child)
+}
+
+/// Nobody was told of what goes here: Redis answers only what it has written and synced.
+async fn mend(folder: PathBuf) -> Result<(), Error> {
+    let path = folder.clone();
+    let mended = tokio::task::spawn_blocking(move || append_only::mend(&folder)).await;
+    let cut = mended.map_err(io::Error::other).and_then(|mended| mended).map_err(Error::file(&path))?;
+    if cut > 0 {
+        tracing::warn!(bytes = cut, "the end of Redis's append-only file was torn by a kill and is cut off");
+    }
+    Ok(())
 }
 
 fn arguments(data: &Path, socket: &Path) -> Vec<OsString> {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::context::Context;
+use super::freshness;
 use super::gate;
 use super::page::{self, List};
 use super::problem::{Code, Problem};
@@ -57,13 +58,14 @@ struct RankingItem {
 }
 
 /// `GET /v1/concerts`
-pub(crate) fn concerts(ctx: &Context, request: &Request) -> Result<Response, Problem> {
+pub(crate) async fn concerts(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let asked = page::asked(request)?;
     let popular = match query::parameter(request, "sort")?.as_deref() {
         None => false,
         Some("popular") => true,
         Some(_) => return Err(Problem::field("sort", "Expected popular.")),
     };
+    freshness::wait_any(ctx, request).await?;
     let list = if popular {
         let ranking = ctx.live.ranking_by_booked();
         page::cut(ranking.iter().map(|ranked| concert_item(&ranked.concert)), &asked)?
@@ -75,15 +77,19 @@ pub(crate) fn concerts(ctx: &Context, request: &Request) -> Result<Response, Pro
 }
 
 /// `GET /v1/concerts/{concertId}`
-pub(crate) fn concert(ctx: &Context, request: &Request) -> Result<Response, Problem> {
+pub(crate) async fn concert(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let view = find(ctx, request)?;
+    freshness::wait(request, &view).await?;
     concert_response(&view, hyper::StatusCode::OK)
 }
 
 /// One concert, as it is answered wherever one is.
 pub(crate) fn concert_response(view: &ConcertView, status: hyper::StatusCode) -> Result<Response, Problem> {
+    let (log_id, number) = (view.log_id(), view.number());
     let body = ConcertBody { concert: concert_item(view), policy: view.policy().policy.clone() };
-    response::json(status, &body)
+    let mut response = response::json(status, &body)?;
+    freshness::mark(&mut response, log_id, number);
+    Ok(response)
 }
 
 /// The concert that the path names, else 404.
@@ -98,19 +104,24 @@ pub(crate) async fn concert_shows(ctx: &Context, request: &Request) -> Result<Re
     let asked = page::asked(request)?;
     let only_available = query::flag(request, "available")?;
     let view = find(ctx, request)?;
+    freshness::wait(request, &view).await?;
     gate::pass(ctx, request, &view, Gate::Shows).await?;
+    let (log_id, number) = (view.log_id(), view.number());
     let shows = view.shows();
     let items = shows.iter().map(|show| show_item(show));
     let wanted = items.filter(|item| !only_available || item.seats_available > 0);
-    response::ok(&page::cut(wanted, &asked)?)
+    let mut response = response::ok(&page::cut(wanted, &asked)?)?;
+    freshness::mark(&mut response, log_id, number);
+    Ok(response)
 }
 
 /// `GET /v1/shows`: those of gated concerts are left out, they need a place in that concert's line.
-pub(crate) fn shows(ctx: &Context, request: &Request) -> Result<Response, Problem> {
+pub(crate) async fn shows(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let asked = page::asked(request)?;
     let only_available = query::flag(request, "available")?;
     let from = query::time(request, "from")?;
     let to = query::time(request, "to")?;
+    freshness::wait_any(ctx, request).await?;
     let concerts = ctx.live.concerts();
     let open = concerts.iter().filter(|view| !view.policy().policy.gates(Gate::Shows));
     let shows: Vec<_> = open.flat_map(|view| view.shows().to_vec()).collect();
@@ -123,8 +134,9 @@ pub(crate) fn shows(ctx: &Context, request: &Request) -> Result<Response, Proble
 }
 
 /// `GET /v1/rankings/concerts`
-pub(crate) fn ranking(ctx: &Context, request: &Request) -> Result<Response, Problem> {
+pub(crate) async fn ranking(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let asked = page::asked(request)?;
+    freshness::wait_any(ctx, request).await?;
     let ranking = match query::parameter(request, "by")?.as_deref() {
         None | Some("booked") => ctx.live.ranking_by_booked(),
         Some("sold-out") => ctx.live.ranking_by_sold_out(),

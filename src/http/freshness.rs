@@ -1,5 +1,6 @@
 //! `Onsale-Version`: a client that sends back what it saw gets nothing older.
 
+use super::context::Context;
 use super::problem::{Code, Problem};
 use super::request::Request;
 use super::response::{self, Response};
@@ -16,15 +17,34 @@ pub(crate) async fn wait(request: &Request, view: &ConcertView) -> Result<u64, P
     if !view.warm() && !view.recovering() && !view.reached(1, request.deadline).await {
         return Err(Problem::new(Code::Unavailable).detail("This server has not read the sale yet."));
     }
-    let asked = request.header(HEADER).ok().flatten().and_then(parse);
+    let asked = asked(request);
     let Some((_, number)) = asked.filter(|&(log_id, _)| log_id == view.log_id()) else {
         return Ok(0);
     };
-    if view.number() >= number || view.reached(number, request.deadline).await {
+    wait_for(request, view, number).await
+}
+
+/// The same where an answer tells of all concerts: the version names one of their logs.
+pub(crate) async fn wait_any(ctx: &Context, request: &Request) -> Result<(), Problem> {
+    let Some((log_id, number)) = asked(request) else {
+        return Ok(());
+    };
+    match ctx.live.concerts().iter().find(|view| view.log_id() == log_id) {
+        Some(view) => wait_for(request, view, number).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+async fn wait_for(request: &Request, view: &ConcertView, number: u64) -> Result<u64, Problem> {
+    if view.reached(number, request.deadline).await {
         Ok(number)
     } else {
         Err(Problem::new(Code::Unavailable).detail("This server has not seen that version yet."))
     }
+}
+
+fn asked(request: &Request) -> Option<(Mark, u64)> {
+    request.header(HEADER).ok().flatten().and_then(parse)
 }
 
 /// `<log id>.<number>`; whatever else it may be is ignored, as another log's is.

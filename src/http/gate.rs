@@ -12,7 +12,7 @@ use crate::domain::outcome::Refusal;
 use crate::domain::policy::Gate;
 use crate::domain::queue_token::{Place, TokenError};
 use crate::live::{ConcertView, PlaceView};
-use crate::store::PlaceState;
+use crate::store::{Failure, PlaceState};
 
 const HEADER: &str = "queue-token";
 
@@ -41,11 +41,15 @@ pub(crate) fn prove(ctx: &Context, token: &str) -> Result<Proof, Problem> {
     Ok(Proof { place, expired })
 }
 
+/// What stands in the header `Queue-Token`, if it stands there once.
+pub(crate) fn token(request: &Request) -> Option<&str> {
+    request.header(HEADER).ok().flatten()
+}
+
 /// The caller's own queue token from the header `Queue-Token`.
 pub(crate) fn own(ctx: &Context, request: &Request, user: &UserId) -> Result<Proof, Problem> {
     let invalid = || Problem::new(Code::QueueTokenInvalid);
-    let token = request.header(HEADER).map_err(|_| invalid())?;
-    let proof = prove(ctx, token.ok_or_else(invalid)?)?;
+    let proof = prove(ctx, token(request).ok_or_else(invalid)?)?;
     if proof.place.user == *user { Ok(proof) } else { Err(invalid()) }
 }
 
@@ -73,26 +77,41 @@ pub(crate) async fn pass(
     let identity = auth::identity(ctx, request)?;
     let concert = view.concert().concert;
     let place = own_for(ctx, request, &identity.user, concert)?.current()?;
-    require_active(ctx, request, &place).await
-}
-
-/// For charging where the installation asks for it: an ACTIVE place in any line.
-pub(crate) async fn pass_any(ctx: &Context, request: &Request, identity: &Identity) -> Result<(), Problem> {
-    let place = own(ctx, request, &identity.user)?.current()?;
-    require_active(ctx, request, &place).await
-}
-
-async fn require_active(ctx: &Context, request: &Request, place: &Place) -> Result<(), Problem> {
-    let Some(view) = ctx.live.concert(place.concert) else {
-        return Err(Problem::new(Code::QueueTokenInvalid));
-    };
-    if is_active_in(&view, place).is_some() {
+    if is_active_in(view, &place).is_some() {
         return Ok(());
     }
+    Ok(claim(ctx, request, &place).await?)
+}
+
+/// For charging where the installation asks for an ACTIVE place in any line: what to answer if the charge is a
+/// new one. `None`: go on. Money is never let in by a view that may be behind: the place is asked of the store.
+pub(crate) async fn refusal_anywhere(
+    ctx: &Context,
+    request: &Request,
+    identity: &Identity,
+) -> Result<Option<Refusal>, Problem> {
+    let Ok(proof) = own(ctx, request, &identity.user) else {
+        return Ok(Some(Refusal::QueueTokenInvalid));
+    };
+    if proof.expired {
+        return Ok(Some(Refusal::QueueTokenExpired));
+    }
+    if ctx.live.concert(proof.place.concert).is_none() {
+        return Ok(Some(Refusal::QueueTokenInvalid));
+    }
+    match claim(ctx, request, &proof.place).await {
+        Ok(()) => Ok(None),
+        Err(Failure::Refused(refusal)) => Ok(Some(refusal)),
+        Err(Failure::Stopped(_)) => Ok(Some(Refusal::SalesStopped)),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+async fn claim(ctx: &Context, request: &Request, place: &Place) -> Result<(), Failure> {
     let claim = ctx.store.claim(place.concert, &place.user, place.seq, request.deadline);
     match claim.await?.value {
         PlaceState::Active { .. } => Ok(()),
-        PlaceState::Waiting { position } => Err(Refusal::QueueTokenNotActive { position }.into()),
+        PlaceState::Waiting { position } => Err(Failure::Refused(Refusal::QueueTokenNotActive { position })),
     }
 }
 

@@ -14,6 +14,7 @@ mod durability;
 mod failure;
 mod freshness;
 mod gate;
+mod history;
 mod idempotency;
 mod layout;
 mod negotiate;

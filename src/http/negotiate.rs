@@ -1,4 +1,4 @@
-//! Conditional and compressed answers: `If-None-Match` and `Accept-Encoding` (RFC 9110).
+//! Conditional, compressed and refused answers: `If-None-Match`, `Accept-Encoding` and `Accept` (RFC 9110).
 
 /// Whether a client that sent this `If-None-Match` has the representation with this strong tag already.
 /// Compared weakly, as section 13.1.2 asks; `*` matches whatever exists.
@@ -7,6 +7,32 @@ pub(crate) fn has_already(if_none_match: &str, etag: &str) -> bool {
     let mut tags = if_none_match.split(',').map(str::trim);
     let wanted = opaque(etag);
     tags.any(|tag| tag == "*" || (!tag.is_empty() && opaque(tag) == wanted))
+}
+
+/// The strong tag of the gzip form: another representation than the plain one, so another tag.
+pub(crate) fn gzip_tag(etag: &str) -> String {
+    format!("{}-gzip\"", etag.strip_suffix('"').unwrap_or(etag))
+}
+
+/// Whether JSON may be sent. The most specific range that fits decides; `q=0` refuses, an empty list does not.
+pub(crate) fn takes_json(accept: &str) -> bool {
+    let mut best: Option<(u8, bool)> = None;
+    for part in accept.split(',') {
+        let mut pieces = part.split(';').map(str::trim);
+        let specific = match pieces.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+            "application/json" | "application/problem+json" => 3,
+            "application/*" => 2,
+            "*/*" | "*" => 1,
+            _ => continue,
+        };
+        let fine = pieces.find_map(quality).unwrap_or(1.0) > 0.0;
+        best = match best {
+            Some((known, before)) if known == specific => Some((known, before || fine)),
+            Some((known, _)) if known > specific => best,
+            _ => Some((specific, fine)),
+        };
+    }
+    best.map_or_else(|| accept.trim().is_empty(), |(_, takes)| takes)
 }
 
 /// Whether gzip may be sent. A named coding wins over `*`; `q=0` refuses.
@@ -45,6 +71,30 @@ mod tests {
         for header in ["", "\"0123.8-f\"", "0123.7-f", "\"x\",", "\"0123.7-s\""] {
             assert!(!has_already(header, tag), "{header}");
         }
+    }
+
+    #[test]
+    fn json_is_refused_to_those_who_take_only_other_things() {
+        for header in [
+            "",
+            "*/*",
+            "application/json",
+            "APPLICATION/*;q=0.1, text/html",
+            "text/html, */*;q=0.1",
+            "application/problem+json",
+            "application/json; charset=utf-8",
+            "*/*;q=0, application/json",
+        ] {
+            assert!(takes_json(header), "{header}");
+        }
+        for header in ["text/html", "application/json;q=0, */*", "*/*;q=0", "application/xml", "text/*;q=1"] {
+            assert!(!takes_json(header), "{header}");
+        }
+    }
+
+    #[test]
+    fn the_gzip_form_has_a_tag_of_its_own() {
+        assert_eq!(gzip_tag("\"0123.7-f\""), "\"0123.7-f-gzip\"");
     }
 
     #[test]

@@ -8,17 +8,19 @@ use super::context::Context;
 use super::durability;
 use super::freshness;
 use super::gate;
+use super::history;
 use super::idempotency;
 use super::layout;
 use super::problem::{Code, Problem};
 use super::request::Request;
+use super::reservation;
 use super::response::{self, Response};
 use crate::domain::catalog::Show;
-use crate::domain::ids::{PaymentId, ReservationId};
+use crate::domain::ids::{PaymentId, ReservationId, UserId};
 use crate::domain::outcome::{InvalidReason, Refusal};
 use crate::domain::policy::Gate;
-use crate::domain::reservation::{Seats, Status};
-use crate::store::PayRequest;
+use crate::domain::reservation::{Reservation, Seats, Status};
+use crate::store::{Answer, PayRequest};
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -55,9 +57,7 @@ pub(crate) async fn pay(ctx: &Context, request: &mut Request) -> Result<Response
     durability::check(request, ctx.settings.durability)?;
     let mut form: PayForm = body::read(ctx, request).await?;
     // Absent and BALANCE are one request under one key.
-    if *form.method.get_or_insert_default() == Method::Card {
-        return Err(Problem::new(Code::NotImplemented));
-    }
+    let method = *form.method.get_or_insert_default();
 
     let not_found = || Problem::from(Refusal::InvalidReservation(InvalidReason::NotFound));
     let reservation: ReservationId = form.reservation_id.parse().map_err(|_| not_found())?;
@@ -65,6 +65,9 @@ pub(crate) async fn pay(ctx: &Context, request: &mut Request) -> Result<Response
     if view.policy().policy.gates(Gate::Pay) {
         // Its time may be over: what counts is the end of the hold.
         gate::own_for(ctx, request, &identity.user, reservation.concert)?;
+    }
+    if method == Method::Card {
+        return Err(Problem::new(Code::NotImplemented).detail("Card payments are not built yet."));
     }
     check_currency(ctx, reservation)?;
 
@@ -84,34 +87,57 @@ pub(crate) async fn pay(ctx: &Context, request: &mut Request) -> Result<Response
     let body = payment_body(id, &layout, &paid.seats, (paid.amount, paid.balance));
     let mut response = response::ok(&body)?;
     idempotency::mark_replayed(&mut response, answer.replayed);
-    durability::mark(&mut response, ctx.settings.durability);
     freshness::mark_answer(&mut response, &answer);
     Ok(response)
 }
 
-/// `GET /v1/payments/{paymentId}`; `balance` is the caller's now.
+/// `GET /v1/payments/{paymentId}`; `balance` is what its owner had after it.
 pub(crate) async fn get(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
-    let not_found = || Problem::new(Code::NotFound);
     let id: PaymentId = request.path_id()?;
-    ctx.live.concert(id.reservation.concert).ok_or_else(not_found)?;
-    let mut answer = ctx.store.reservation(id.reservation, request.deadline).await?;
-    let record = answer.value.take();
-    let record = record.filter(|record| {
-        record.user == identity.user.as_str()
-            && record.payment == Some(id.id)
-            && matches!(record.status, Status::Confirmed | Status::Refunded)
-    });
-    let record = record.ok_or_else(not_found)?;
-    let balance = ctx.store.balance(&identity.user, request.deadline).await?;
-    let layout = layout::with_seats(ctx, record.show, &record.seats, request.deadline).await?;
-    let mut body = payment_body(id, &layout, &record.seats, (record.amount, balance.amount));
-    if record.status == Status::Refunded {
-        body.status = "REFUNDED";
+    let view = ctx.live.concert(id.reservation.concert).ok_or_else(|| Problem::new(Code::NotFound))?;
+    match reservation::in_store(ctx, request, &view, id.reservation).await? {
+        Some(answer) => current(ctx, request, id, &identity.user, answer).await,
+        None => archived(ctx, request, id, &identity.user).await,
     }
+}
+
+async fn current(
+    ctx: &Context,
+    request: &Request,
+    id: PaymentId,
+    user: &UserId,
+    answer: Answer<Reservation>,
+) -> Result<Response, Problem> {
+    let record = &answer.value;
+    let own = record.user == user.as_str() && record.payment == Some(id.id);
+    let status = match record.status {
+        Status::Confirmed if own => "CONFIRMED",
+        Status::Refunded if own => "REFUNDED",
+        _ => return Err(Problem::new(Code::NotFound)),
+    };
+    let no_balance = || Problem::caused(Code::Internal, "a paid reservation without the balance after it");
+    let balance = record.balance_after.ok_or_else(no_balance)?;
+    let layout = layout::with_seats(ctx, record.show, &record.seats, request.deadline).await?;
+    let mut body = payment_body(id, &layout, &record.seats, (record.amount, balance));
+    body.status = status;
     let mut response = response::ok(&body)?;
     freshness::mark_answer(&mut response, &answer);
     Ok(response)
+}
+
+/// A payment that Redis has forgotten, or whose concert is stopped.
+async fn archived(
+    ctx: &Context,
+    request: &Request,
+    id: PaymentId,
+    user: &UserId,
+) -> Result<Response, Problem> {
+    let found = history::read(request, ctx.archive.payment(id)).await?;
+    let found = found.filter(|payment| payment.user == user.as_str());
+    let payment = found.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let layout = layout::with_seats(ctx, payment.show, &payment.seats, request.deadline).await?;
+    response::ok(&payment_body(id, &layout, &payment.seats, (payment.amount, payment.balance)))
 }
 
 /// A balance pays for shows in its own currency only.

@@ -4,15 +4,18 @@
 //! is the claim and a place that is gone is a refusal: both are the store's to say.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use super::auth;
 use super::body;
 use super::context::Context;
+use super::durability;
 use super::freshness;
-use super::gate;
+use super::gate::{self, Proof};
 use super::problem::{Code, Problem};
 use super::request::Request;
 use super::response::{self, Response};
@@ -25,11 +28,13 @@ use crate::store::PlaceState;
 
 /// Life of a queue token where the sale has no end, seconds.
 const TOKEN_SECONDS: i64 = 24 * 60 * 60;
+/// How long an answer waits for the view to be as new as itself: the follower is milliseconds behind.
+const LEVEL: Duration = Duration::from_millis(100);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct JoinForm {
-    concert_id: u32,
+    concert_id: u64,
 }
 
 /// How a place stands.
@@ -58,15 +63,19 @@ struct Standing {
 /// `POST /v1/queue/tokens`
 pub(crate) async fn join(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
+    durability::check(request, ctx.settings.durability)?;
     let form: JoinForm = body::read(ctx, request).await?;
-    let concert = ConcertId(form.concert_id);
-    let view = ctx.live.concert(concert);
-    let view = view.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let concert = u32::try_from(form.concert_id).map(ConcertId).ok();
+    let found = concert.and_then(|concert| Some((concert, ctx.live.concert(concert)?)));
+    let (concert, view) = found.ok_or_else(|| Problem::new(Code::NotFound))?;
 
     let answer = ctx.store.join(concert, &identity.user, request.deadline).await?;
     let joined = answer.value;
     let mut standing = match joined.place {
-        PlaceState::Waiting { position } => waiting(&view, position),
+        PlaceState::Waiting { position } => {
+            level(&view, answer.at.number, request).await;
+            waiting(&view, position)
+        }
         PlaceState::Active { end } => active(&view, end),
     };
     let place = place(&view, &identity.user, joined.seq, joined.epoch);
@@ -92,8 +101,13 @@ pub(crate) async fn leave(ctx: &Context, request: &Request) -> Result<Response, 
 
 /// `GET /v1/queue/status`
 pub(crate) async fn status(ctx: &Context, request: &Request) -> Result<Response, Problem> {
-    let place = caller_place(ctx, request)?;
+    let (token, proof) = caller_place(ctx, request)?;
+    let place = proof.current()?;
     let view = concert_of(ctx, &place)?;
+    if view.policy().closes_at.is_some_and(|closes| closes <= Context::now()) {
+        // The end may have been moved since the token was signed.
+        return Err(Problem::new(Code::QueueTokenExpired));
+    }
     let seen = freshness::wait(request, &view).await?;
     // Read before the place: the answer is at least as new as the number it names.
     let number = view.number().max(seen);
@@ -109,10 +123,7 @@ pub(crate) async fn status(ctx: &Context, request: &Request) -> Result<Response,
         Some(standing) => (standing, number),
         None => claim(ctx, request, &view, &place).await?,
     };
-    if place.epoch != view.epoch() {
-        let place = self::place(&view, &place.user, place.seq, view.epoch());
-        standing.token = Some(ctx.queue_keys.sign(&place));
-    }
+    standing.token = fresher(ctx, &view, &place, token);
     let mut response = response::ok(&standing)?;
     freshness::mark(&mut response, view.log_id(), number);
     Ok(response)
@@ -120,7 +131,8 @@ pub(crate) async fn status(ctx: &Context, request: &Request) -> Result<Response,
 
 /// `GET /v1/queue/stream`
 pub(crate) fn stream(ctx: &Context, request: &Request) -> Result<Response, Problem> {
-    caller_place(ctx, request)?;
+    let (_, proof) = caller_place(ctx, request)?;
+    concert_of(ctx, &proof.current()?)?;
     Err(Problem::new(Code::NotImplemented))
 }
 
@@ -140,18 +152,47 @@ async fn claim(
     let answer = claim.await?;
     let standing = match answer.value {
         PlaceState::Active { end } => active(view, end),
-        PlaceState::Waiting { position } => waiting_in_sale(view, position),
+        PlaceState::Waiting { position } => {
+            level(view, answer.at.number, request).await;
+            waiting_in_sale(view, position)
+        }
     };
     Ok((standing, answer.at.number))
 }
 
-/// The place of the caller: the queue token stands as Bearer, or in its own header beside an identity token.
-fn caller_place(ctx: &Context, request: &Request) -> Result<Place, Problem> {
-    if let Some(token) = auth::bearer(request).filter(|token| token.starts_with("q1.")) {
-        return gate::prove(ctx, token)?.current();
+/// A position came from Redis: the view that answers the next poll must not be behind it, or the place would seem
+/// to have moved back. Bounded, since a view whose follower stands still would hold every join.
+async fn level(view: &ConcertView, number: u64, request: &Request) {
+    let deadline = request.deadline.min(Instant::now() + LEVEL);
+    view.reached(number, deadline).await;
+}
+
+/// The token and place of the caller: it stands as Bearer, or in its own header beside an identity token.
+fn caller_place<'r>(ctx: &Context, request: &'r Request) -> Result<(&'r str, Proof), Problem> {
+    let bearer = auth::bearer(request);
+    if let Some(token) = bearer.filter(|token| token.starts_with("q1.")) {
+        return Ok((token, gate::prove(ctx, token)?));
     }
-    let identity = auth::identity(ctx, request)?;
-    gate::own(ctx, request, &identity.user)?.current()
+    let token = gate::token(request);
+    let identity = auth::identity(ctx, request).map_err(|problem| {
+        // Alone and no identity token: it was meant for the other.
+        let alone = bearer.is_some() && token.is_none();
+        if alone { Problem::new(Code::QueueTokenInvalid) } else { problem }
+    })?;
+    let proof = gate::own(ctx, request, &identity.user)?;
+    Ok((token.unwrap_or_default(), proof))
+}
+
+/// A token for the same place where the caller's is not what would be signed today: another epoch, a newer key, an end
+/// that was moved, or half of its time gone.
+fn fresher(ctx: &Context, view: &ConcertView, place: &Place, token: &str) -> Option<String> {
+    let next = self::place(view, &place.user, place.seq, view.epoch());
+    let aged = match view.policy().closes_at {
+        Some(_) => next.expires != place.expires,
+        None => next.expires.abs_diff(place.expires) > TOKEN_SECONDS.unsigned_abs() / 2,
+    };
+    let stale = aged || place.epoch != next.epoch || !ctx.queue_keys.signed_by_newest(token);
+    stale.then(|| ctx.queue_keys.sign(&next))
 }
 
 /// A token for a concert that is not here proves nothing.

@@ -8,11 +8,11 @@ use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tokio::time::timeout_at;
 
 use super::auth;
 use super::context::Context;
 use super::freshness;
+use super::history;
 use super::layout;
 use super::page::{self, List};
 use super::problem::{Code, Problem};
@@ -20,10 +20,13 @@ use super::request::Request;
 use super::response::{self, Response};
 use crate::archive::{ReservationCursor, StoredReservation};
 use crate::domain::catalog::Show;
-use crate::domain::ids::{Id20, PaymentId, ReservationId, ShowId};
+use crate::domain::ids::{Id20, PaymentId, ReservationId, ShowId, UserId};
+use crate::domain::outcome::Refusal;
 use crate::domain::reservation::{Reservation, Seats, Status};
 use crate::domain::ticket::{Ticket, tickets};
 use crate::domain::time::Millis;
+use crate::live::ConcertView;
+use crate::store::{Answer, Failure};
 
 mod hold;
 
@@ -47,19 +50,53 @@ struct ReservationBody<'a> {
     tickets: Option<Vec<Ticket>>,
 }
 
-/// `GET /v1/reservations/{reservationId}`: always current.
+/// `GET /v1/reservations/{reservationId}`: current while Redis knows it, then as the archive has it.
 pub(crate) async fn get(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
-    let id = known(ctx, request)?;
-    let mut answer = ctx.store.reservation(id, request.deadline).await?;
-    let record = answer.value.take();
-    let record = record.filter(|record| record.user == identity.user.as_str());
-    let record = record.ok_or_else(|| Problem::new(Code::NotFound))?;
-    let layout = layout::with_seats(ctx, record.show, &record.seats, request.deadline).await?;
-    let shown = Shown::current(id, record, answer.now);
+    let (id, view) = known(ctx, request)?;
+    let Some(answer) = in_store(ctx, request, &view, id).await? else {
+        let shown = archived(ctx, request, id, &identity.user).await?;
+        let layout = layout::with_seats(ctx, id.show, &shown.seats, request.deadline).await?;
+        return response::ok(&shown.body(ctx, &layout));
+    };
+    if answer.value.user != identity.user.as_str() {
+        return Err(Problem::new(Code::NotFound));
+    }
+    let layout = layout::with_seats(ctx, id.show, &answer.value.seats, request.deadline).await?;
+    let shown = Shown::current(id, &answer.value, answer.now);
     let mut response = response::ok(&shown.body(ctx, &layout))?;
     freshness::mark_answer(&mut response, &answer);
     Ok(response)
+}
+
+/// What Redis knows of a reservation; `None` where it can't say: it forgets those that ended a day ago, and
+/// tells nothing while the concert's log is lost.
+pub(super) async fn in_store(
+    ctx: &Context,
+    request: &Request,
+    view: &ConcertView,
+    id: ReservationId,
+) -> Result<Option<Answer<Reservation>>, Problem> {
+    if view.recovering() {
+        return Ok(None);
+    }
+    let Answer { value, replayed, at, log_id, now } = match ctx.store.reservation(id, request.deadline).await
+    {
+        Err(Failure::Stopped(_)) => return Ok(None),
+        answer => answer?,
+    };
+    Ok(value.map(|value| Answer { value, replayed, at, log_id, now }))
+}
+
+async fn archived(
+    ctx: &Context,
+    request: &Request,
+    id: ReservationId,
+    user: &UserId,
+) -> Result<Shown, Problem> {
+    let found = history::read(request, ctx.archive.reservation(id, user.as_str())).await?;
+    let row = found.ok_or_else(|| Problem::new(Code::NotFound))?;
+    Ok(Shown::stored(row, Context::now()))
 }
 
 /// `GET /v1/reservations`: a history read, as fresh as the archive.
@@ -68,10 +105,7 @@ pub(crate) async fn list(ctx: &Context, request: &Request) -> Result<Response, P
     let asked = page::asked(request)?;
     let after: Option<ReservationCursor> = page::parsed_cursor(&asked)?;
     let read = ctx.archive.reservations_of(identity.user.as_str(), after, asked.limit);
-    let Ok(page) = timeout_at(request.deadline, read).await else {
-        return Err(Problem::new(Code::Unavailable).detail("The archive takes too long."));
-    };
-    let page = page?;
+    let page = history::read(request, read).await?;
 
     let now = Context::now();
     let mut rows: Vec<(Shown, Arc<Show>)> = Vec::with_capacity(page.items.len());
@@ -86,10 +120,20 @@ pub(crate) async fn list(ctx: &Context, request: &Request) -> Result<Response, P
 /// `DELETE /v1/reservations/{reservationId}`
 pub(crate) async fn release(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
-    let id = known(ctx, request)?;
-    let answer = ctx.store.release(id, &identity.user, request.deadline).await?;
+    let (id, _) = known(ctx, request)?;
     let mut response = response::empty(StatusCode::NO_CONTENT);
-    freshness::mark_answer(&mut response, &answer);
+    match ctx.store.release(id, &identity.user, request.deadline).await {
+        Ok(answer) => freshness::mark_answer(&mut response, &answer),
+        // Redis may have forgotten it: what has ended long ago has still ended.
+        Err(Failure::Refused(Refusal::NotFound)) => {
+            match archived(ctx, request, id, &identity.user).await?.status {
+                Status::Expired | Status::Cancelled | Status::Refunded => {}
+                Status::Confirmed => return Err(Refusal::ReservationNotPending.into()),
+                Status::Pending => return Err(Refusal::NotFound.into()),
+            }
+        }
+        Err(failure) => return Err(failure.into()),
+    }
     Ok(response)
 }
 
@@ -109,10 +153,10 @@ pub(crate) fn ticket_keys(ctx: &Context) -> Result<Response, Problem> {
 }
 
 /// The path's reservation, if its concert exists: nothing is asked about others.
-fn known(ctx: &Context, request: &Request) -> Result<ReservationId, Problem> {
+fn known(ctx: &Context, request: &Request) -> Result<(ReservationId, Arc<ConcertView>), Problem> {
     let id: ReservationId = request.path_id()?;
     let view = ctx.live.concert(id.concert);
-    view.map(|_| id).ok_or_else(|| Problem::new(Code::NotFound))
+    view.map(|view| (id, view)).ok_or_else(|| Problem::new(Code::NotFound))
 }
 
 /// A reservation, wherever it was read.
@@ -127,11 +171,11 @@ struct Shown {
 }
 
 impl Shown {
-    fn current(id: ReservationId, record: Reservation, now: Millis) -> Self {
+    fn current(id: ReservationId, record: &Reservation, now: Millis) -> Self {
         Self {
             id,
             status: record.status_at(now),
-            seats: record.seats,
+            seats: record.seats.clone(),
             amount: record.amount,
             created: record.created,
             end: record.end,

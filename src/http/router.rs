@@ -5,12 +5,13 @@
 use std::sync::LazyLock;
 
 use hyper::Method;
+use hyper::header::ACCEPT;
 
 use super::context::Context;
 use super::problem::{Code, Problem};
 use super::request::Request;
 use super::response::{self, Response};
-use super::{catalog, organiser, payment, queue, reservation, seats, wallet};
+use super::{catalog, durability, negotiate, organiser, payment, queue, reservation, seats, wallet};
 
 /// Methods that routes have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +89,16 @@ pub(crate) enum Endpoint {
     History,
 }
 
+impl Endpoint {
+    /// Whether a success has a body of `application/json`.
+    fn answers_json(self) -> bool {
+        !matches!(
+            self,
+            E::Welcome | E::Undocumented | E::SeatsStream | E::QueueStream | E::Leave | E::Release
+        )
+    }
+}
+
 use Endpoint as E;
 use Verb::{Delete, Get, Patch, Post};
 
@@ -162,18 +173,37 @@ pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Result<Found<'p>, Prob
 
 /// Hands a request to the one who answers it.
 pub(crate) async fn dispatch(ctx: &Context, mut request: Request) -> Result<Response, Problem> {
-    let r = &mut request;
+    check_acceptable(&request)?;
+    let mut response = answer(ctx, &mut request).await?;
+    if request.verb == Post {
+        durability::mark(&mut response, ctx.settings.durability);
+    }
+    Ok(response)
+}
+
+/// Before anything happens: what a client can't read must not have been bought.
+fn check_acceptable(request: &Request) -> Result<(), Problem> {
+    let values: Option<Vec<_>> =
+        request.headers.get_all(ACCEPT).iter().map(|value| value.to_str().ok()).collect();
+    let taken = values.is_none_or(|values| negotiate::takes_json(&values.join(",")));
+    if taken || !request.endpoint.answers_json() {
+        return Ok(());
+    }
+    Err(Problem::new(Code::NotAcceptable))
+}
+
+async fn answer(ctx: &Context, r: &mut Request) -> Result<Response, Problem> {
     match r.endpoint {
-        E::Welcome => Ok(response::text(include_str!("welcome.txt"))),
+        E::Welcome => Ok(response::text(welcome())),
         E::Undocumented => Err(Problem::new(Code::NotImplemented)),
         E::TicketKeys => reservation::ticket_keys(ctx),
-        E::Concerts => catalog::concerts(ctx, r),
-        E::Concert => catalog::concert(ctx, r),
+        E::Concerts => catalog::concerts(ctx, r).await,
+        E::Concert => catalog::concert(ctx, r).await,
         E::ConcertShows => catalog::concert_shows(ctx, r).await,
-        E::Shows => catalog::shows(ctx, r),
+        E::Shows => catalog::shows(ctx, r).await,
         E::Seats => seats::seats(ctx, r).await,
         E::SeatsStream => seats::stream(ctx, r).await,
-        E::Ranking => catalog::ranking(ctx, r),
+        E::Ranking => catalog::ranking(ctx, r).await,
         E::Join => queue::join(ctx, r).await,
         E::Leave => queue::leave(ctx, r).await,
         E::QueueStatus => queue::status(ctx, r).await,
@@ -198,6 +228,12 @@ pub(crate) async fn dispatch(ctx: &Context, mut request: Request) -> Result<Resp
         E::Refund => organiser::reservation::refund(ctx, r).await,
         E::History => organiser::reservation::history(ctx, r).await,
     }
+}
+
+/// What a person who opens the address reads: the part of the README that buys a seat by hand.
+fn welcome() -> &'static str {
+    let readme = include_str!("../../README.md");
+    readme.split_once("## Buy a seat").and_then(|(_, rest)| rest.split("## ").next()).unwrap_or(readme).trim()
 }
 
 #[cfg(test)]

@@ -36,8 +36,9 @@ pub(crate) async fn seats(ctx: &Context, request: &Request) -> Result<Response, 
     let form = form(request)?;
     let since = query::parameter(request, "since")?;
     let (concert, show) = find(ctx, request)?;
-    gate::pass(ctx, request, &concert, Gate::Seats).await?;
+    // First, so that who has seen his place end is not let in by a view that has not.
     let seen = freshness::wait(request, &concert).await?;
+    gate::pass(ctx, request, &concert, Gate::Seats).await?;
 
     if let Some(since) = since
         && let Some(response) = changes(&show, &since, seen)?
@@ -100,9 +101,15 @@ fn status_word(byte: u8) -> Option<&'static str> {
 
 fn encoded(request: &Request, body: &Encoded, seen: u64) -> Response {
     let header = |name| request.headers.get(name).and_then(|value| value.to_str().ok());
-    let unchanged =
-        header(IF_NONE_MATCH).is_some_and(|condition| negotiate::has_already(condition, &body.etag));
     let gzip = header(ACCEPT_ENCODING).is_some_and(negotiate::takes_gzip);
+    let mut tags = [body.etag.clone(), negotiate::gzip_tag(&body.etag)];
+    if gzip {
+        tags.reverse();
+    }
+    // Either form says the same map; the tag that is sent is that of the form which the client has.
+    let had = header(IF_NONE_MATCH)
+        .and_then(|condition| tags.iter().position(|tag| negotiate::has_already(condition, tag)));
+    let unchanged = had.is_some();
     let mut response = match (unchanged, gzip) {
         (true, _) => response::empty(StatusCode::NOT_MODIFIED),
         (false, true) => response::json_bytes(StatusCode::OK, body.gzip.clone()),
@@ -115,7 +122,7 @@ fn encoded(request: &Request, body: &Encoded, seen: u64) -> Response {
     if unchanged {
         headers.remove(CONTENT_TYPE);
     }
-    if let Ok(etag) = HeaderValue::try_from(&body.etag) {
+    if let Ok(etag) = HeaderValue::try_from(&tags[had.unwrap_or(0)]) {
         headers.insert(ETAG, etag);
     }
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));

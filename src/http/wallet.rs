@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout_at;
 
 use super::auth::{self, Identity, Role};
 use super::body;
@@ -11,6 +10,7 @@ use super::context::Context;
 use super::durability;
 use super::freshness;
 use super::gate;
+use super::history;
 use super::idempotency;
 use super::page::{self, List};
 use super::problem::{Code, Problem};
@@ -18,9 +18,10 @@ use super::request::Request;
 use super::response::{self, Response};
 use super::settings::TopUp;
 use crate::archive::{LedgerCursor, LedgerItem, LedgerKind};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{LogName, UserId};
 use crate::domain::outcome::Refusal;
 use crate::domain::time::Millis;
+use crate::domain::wallet::Balance;
 use crate::store::{ChargeRequest, Failure};
 
 #[derive(Deserialize, Serialize)]
@@ -61,13 +62,27 @@ struct LedgerBody {
 /// `GET /v1/users/{userId}/balance`
 pub(crate) async fn balance(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let (_, user) = own(ctx, request)?;
-    let balance = ctx.store.balance(&user, request.deadline).await?;
+    let balance = current(ctx, request, &user).await?;
     response::ok(&BalanceBody {
         user_id: user.as_str(),
         balance: balance.amount,
         currency: &ctx.settings.wallet.currency,
         updated_at: balance.updated,
     })
+}
+
+/// A balance as it is now; while the log of its partition is lost, as the archive has it.
+async fn current(ctx: &Context, request: &Request, user: &UserId) -> Result<Balance, Problem> {
+    let log = LogName::Wallet(user.partition(ctx.store.partitions()));
+    if !ctx.store.seen().get(log).is_some_and(|seen| seen.is_lost()) {
+        return Ok(ctx.store.balance(user, request.deadline).await?);
+    }
+    let newest = history::read(request, ctx.archive.ledger_of(user.as_str(), None, 1)).await?;
+    let newest = newest.items.first();
+    Ok(newest.map_or_else(Balance::default, |item| Balance {
+        amount: item.balance_after,
+        updated: Some(item.created),
+    }))
 }
 
 /// `POST /v1/users/{userId}/balance`
@@ -82,9 +97,11 @@ pub(crate) async fn charge(ctx: &Context, request: &mut Request) -> Result<Respo
     if !range.contains(&form.amount) {
         return Err(out_of_range(ctx));
     }
-    if ctx.settings.wallet.charge_needs_active {
-        gate::pass_any(ctx, request, &identity).await?;
-    }
+    let refusal = if ctx.settings.wallet.charge_needs_active {
+        gate::refusal_anywhere(ctx, request, &identity).await?
+    } else {
+        None
+    };
 
     // `me` and one's own name are one path: what is charged counts, not how it was written.
     let fingerprint = idempotency::fingerprint(request, &(user.as_str(), &form))?;
@@ -95,6 +112,7 @@ pub(crate) async fn charge(ctx: &Context, request: &mut Request) -> Result<Respo
         amount: form.amount,
         key,
         fingerprint,
+        refusal,
     };
     let answer = match ctx.store.charge(asked, request.deadline).await {
         Err(Failure::Refused(Refusal::AmountOutOfRange)) => return Err(out_of_range(ctx)),
@@ -105,7 +123,6 @@ pub(crate) async fn charge(ctx: &Context, request: &mut Request) -> Result<Respo
         current_balance: answer.value.balance,
     })?;
     idempotency::mark_replayed(&mut response, answer.replayed);
-    durability::mark(&mut response, ctx.settings.durability);
     freshness::mark_answer(&mut response, &answer);
     Ok(response)
 }
@@ -115,11 +132,7 @@ pub(crate) async fn ledger(ctx: &Context, request: &Request) -> Result<Response,
     let (_, user) = own(ctx, request)?;
     let asked = page::asked(request)?;
     let after: Option<LedgerCursor> = page::parsed_cursor(&asked)?;
-    let read = ctx.archive.ledger_of(user.as_str(), after, asked.limit);
-    let Ok(page) = timeout_at(request.deadline, read).await else {
-        return Err(Problem::new(Code::Unavailable).detail("The archive takes too long."));
-    };
-    let page = page?;
+    let page = history::read(request, ctx.archive.ledger_of(user.as_str(), after, asked.limit)).await?;
     let item = |row: LedgerItem| LedgerBody {
         entry_id: row.entry.to_string(),
         kind: row.kind,

@@ -12,13 +12,15 @@ use std::time::{Duration, Instant};
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use tokio::sync::mpsc;
+use tracing::{Instrument as _, Span, field::Empty};
 
 use super::context::Context;
 use super::problem::{Code, Problem};
 use super::request::{Request, RequestId};
 use super::response::{self, Response};
-use super::router;
+use super::router::{self, Verb};
 use crate::metrics::{self, Gauge, Histogram};
+use crate::telemetry::traces;
 
 /// What every task holds a clone of: when all are dropped, all work is done.
 pub(super) type Alive = mpsc::Sender<Infallible>;
@@ -36,12 +38,14 @@ pub(super) async fn answer(
     let started = Instant::now();
     let id = RequestId::new(rand::random());
     let _active = ctx.meters.active.enter();
-    let (labels, outcome) = match routed(&ctx, request) {
+    let (labels, span, outcome) = match routed(&ctx, request) {
         Ok(request) => {
             let labels = (request.verb.as_str(), request.route);
-            (labels, run(Arc::clone(&ctx), alive, request).await)
+            let span = span(&request, &id);
+            let running = run(Arc::clone(&ctx), alive, request).instrument(span.clone());
+            (labels, span, running.await)
         }
-        Err(problem) => (NO_ROUTE, Err(problem)),
+        Err(problem) => (NO_ROUTE, Span::none(), Err(problem)),
     };
     let mut response = outcome.unwrap_or_else(|problem| {
         report(&problem, labels, &id);
@@ -56,6 +60,7 @@ pub(super) async fn answer(
     let took = started.elapsed();
     let status = response.status().as_u16();
     ctx.meters.record(labels, status, took);
+    traces::end(&span, status);
     tracing::debug!(
         method = labels.0,
         route = labels.1,
@@ -83,13 +88,27 @@ fn routed(ctx: &Context, request: hyper::Request<Incoming>) -> Result<Request, P
 }
 
 async fn run(ctx: Arc<Context>, alive: Alive, request: Request) -> Result<Response, Problem> {
-    let task = tokio::spawn(async move {
+    let handling = async move {
         let outcome = router::dispatch(&ctx, request).await;
         drop(alive);
         outcome
-    });
+    };
+    let task = tokio::spawn(handling.in_current_span());
     // Nobody aborts it: an error is a panic, or the runtime's end.
     task.await.unwrap_or_else(|error| Err(Problem::caused(Code::Internal, error)))
+}
+
+/// The span of a request, with its id for the log lines of what it does. Polls and seat maps, which do nothing that is worth
+/// a line, have one only where somebody wants to see them.
+fn span(request: &Request, id: &RequestId) -> Span {
+    let (method, route, request_id) = (request.verb.as_str(), request.route, id.as_str());
+    let span = if request.verb == Verb::Get {
+        tracing::debug_span!("request", method, route, request_id, otel.name = Empty, otel.kind = Empty)
+    } else {
+        tracing::info_span!("request", method, route, request_id, otel.name = Empty, otel.kind = Empty)
+    };
+    traces::begin(&span, method, route, |name| request.headers.get(name)?.to_str().ok());
+    span
 }
 
 fn report(problem: &Problem, (method, route): (&str, &str), id: &RequestId) {

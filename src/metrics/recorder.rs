@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_samples_without_a_scrape_cost_no_memory() {
+    fn millions_of_samples_without_a_scrape_cost_no_memory() {
         let (recorder, exposition) = build().unwrap();
         let (duration, outcomes) = metrics::with_local_recorder(&recorder, || {
             (table::SCRIPT_DURATION.with(["hold"]), table::OUTCOMES.with(["hold", "held"]))
@@ -103,16 +103,19 @@ mod tests {
             }
             exposition.keep_up();
         };
-        record(200_000);
-        let (before, rendered) = (resident(), exposition.0.render().len());
         record(1_000_000);
+        let rendered = exposition.0.render().len();
+        let mut growth = [0; 5].map(|_: i32| {
+            let before = resident();
+            record(1_000_000);
+            resident().saturating_sub(before)
+        });
         assert!(exposition.0.render().len() <= rendered + 20, "only numbers have grown");
-        // A million samples of 16 bytes would be seen; what other tests of this process do meanwhile may be too.
-        let grown = resident().saturating_sub(before);
-        assert!(grown < 64 << 20, "{grown} bytes");
-        assert!(
-            exposition.0.render().contains("onsale_outcomes_total{verb=\"hold\",result=\"held\"} 1200000")
-        );
+        // A million samples left lying would be 16 MB each time. Other tests of this process need memory now and then.
+        growth.sort_unstable();
+        assert!(growth[2] < 4 << 20, "{growth:?} bytes");
+        let outcomes = "onsale_outcomes_total{verb=\"hold\",result=\"held\"} 6000000";
+        assert!(exposition.0.render().contains(outcomes));
     }
 
     #[test]

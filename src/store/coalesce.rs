@@ -12,6 +12,7 @@ use std::time::Duration;
 use redis::Cmd;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
+use tracing::Instrument as _;
 
 use super::call::{AskError, Caller, Scope};
 use super::connection::CallError;
@@ -56,7 +57,7 @@ pub(super) trait Verb: Send + Sync + 'static {
     fn read(outcome: &Outcome) -> Result<Option<(Self::Reply, bool)>, MalformedReply>;
 }
 
-/// Bounds of every lane.
+/// Bounds of every lane. Weight bounds bytes too: a request is at most some 400 bytes and 20 more for each of its seats.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Weight of one batch: keeps a script call well under 1 ms.
@@ -126,7 +127,14 @@ impl<V: Verb> Lane<V> {
                 tokio::spawn(Driver { lane: Arc::clone(self), done: false }.drive());
             }
         }
-        answered.await.unwrap_or_else(|closed| Err(Failure::OutcomeUnknown(Arc::new(closed))))
+        let span = tracing::debug_span!(
+            "script",
+            script = V::script().name,
+            otel.kind = "client",
+            db.system.name = "redis"
+        );
+        let answered = answered.instrument(span).await;
+        answered.unwrap_or_else(|closed| Err(Failure::OutcomeUnknown(Arc::new(closed))))
     }
 
     fn overloaded(&self) -> Failure {

@@ -60,9 +60,8 @@ impl Verb for Pay {
         &scripts::PAY
     }
 
-    // The seats are not known before it is read; the policy's default is 4.
-    fn weight(_: &PartitionedPay) -> usize {
-        4
+    fn weight(pay: &PartitionedPay) -> usize {
+        pay.request.reservation.id.seats()
     }
 
     fn show(pay: &PartitionedPay) -> Option<ShowId> {

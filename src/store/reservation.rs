@@ -27,7 +27,7 @@ pub struct HoldRequest {
     pub catalog: u64,
     /// The seats with their prices, at least one, none twice.
     pub seats: Seats,
-    /// The id that the reservation gets.
+    /// The id that the reservation gets, but for its first character, which tells the number of seats.
     pub reservation: Id20,
     /// The client's `Idempotency-Key`.
     pub key: Option<String>,
@@ -123,9 +123,8 @@ impl Verb for Release {
         &scripts::RELEASE
     }
 
-    // The seats are not known before it is read; the policy's default is 4.
-    fn weight(_: &ReleaseRequest) -> usize {
-        4
+    fn weight(request: &ReleaseRequest) -> usize {
+        request.reservation.id.seats()
     }
 
     fn show(request: &ReleaseRequest) -> Option<ShowId> {
@@ -174,9 +173,10 @@ impl Store {
     pub async fn hold(
         &self,
         concert: ConcertId,
-        request: HoldRequest,
+        mut request: HoldRequest,
         deadline: Instant,
     ) -> Result<Answer<Held>, Failure> {
+        request.reservation = request.reservation.with_seats(request.seats.0.len());
         self.lanes(concert).hold.call(request, deadline).await
     }
 

@@ -9,6 +9,7 @@ use super::scripts::{self, Script};
 use super::{Answer, Failure, Store, keys};
 use crate::domain::fields::{Fields, prefixed};
 use crate::domain::ids::{Id20, LogName, Mark, UserId};
+use crate::domain::outcome::Refusal;
 use crate::domain::time::Millis;
 use crate::domain::wallet::Balance;
 
@@ -27,6 +28,9 @@ pub struct ChargeRequest {
     pub key: String,
     /// Of the request as parsed.
     pub fingerprint: Mark,
+    /// What a new request is answered: the place in line that an installation asks for was looked at before, and
+    /// it must not stand before a replay. One of `sales_stopped` and the three of queue tokens.
+    pub refusal: Option<Refusal>,
 }
 
 /// A charge as it was made.
@@ -62,11 +66,11 @@ impl Verb for Charge {
     }
 
     fn push(charge: &PartitionedCharge, command: &mut Cmd) {
-        let ChargeRequest { by, user, charge: id, amount, key, fingerprint } = &charge.request;
+        let ChargeRequest { by, user, charge: id, amount, key, fingerprint, refusal } = &charge.request;
         command.arg(LogName::Wallet(charge.partition).to_string());
         command.arg(user.as_str()).arg(id.as_str()).arg(*amount);
         command.arg(format!("{}charge:{}{key}", prefixed(by.as_str()), prefixed(user.as_str())));
-        command.arg(fingerprint.to_string()).arg(by.as_str());
+        command.arg(fingerprint.to_string()).arg(by.as_str()).arg(refusal_argument(refusal.as_ref()));
     }
 
     fn read(outcome: &Outcome) -> Result<Option<(Charged, bool)>, MalformedReply> {
@@ -77,6 +81,15 @@ impl Verb for Charge {
         let charged =
             Charged { charge: outcome.parse(1)?, amount: outcome.number(2)?, balance: outcome.number(3)? };
         Ok(Some((charged, name == "replayed")))
+    }
+}
+
+/// The refusal's name, with the position that it tells.
+fn refusal_argument(refusal: Option<&Refusal>) -> String {
+    match refusal {
+        None => String::new(),
+        Some(Refusal::QueueTokenNotActive { position }) => format!("queue_token_not_active {position}"),
+        Some(refusal) => refusal.name().to_owned(),
     }
 }
 

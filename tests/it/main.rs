@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod admission;
 mod archive;
 mod audit;
+mod bounds;
 mod compose;
 mod config;
 mod demo;
@@ -15,9 +17,12 @@ mod live;
 #[allow(dead_code, reason = "the harness has what the modules of the other verbs need")]
 #[path = "../lua/mod.rs"]
 mod lua;
+mod model;
+mod observability;
 mod readme;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;
+mod telemetry;
 mod tidy;
 mod trimming;

@@ -49,9 +49,23 @@ async fn refusals_in_order_of_precedence() {
     asked.key = "k2";
     world.run(&charge(&[asked])).refuses(&["rate_limited"]);
     world.command(&["HSET", "{w00}:idem_user", "a", "1"]);
+    for refusal in
+        ["queue_token_not_active 12", "queue_token_expired", "queue_token_invalid", "sales_stopped"]
+    {
+        world.run(&charge(&[Charge { refusal, ..asked }])).refuses(&[refusal]);
+    }
     world.run(&charge(&[asked])).refuses(&["amount_out_of_range"]);
     asked.amount = "1";
     assert_eq!(sale.run(&charge(&[asked])).outcome(), "charged c2 1 10001");
+}
+
+#[tokio::test]
+async fn a_replay_comes_before_what_the_server_would_refuse() {
+    let mut sale = Sale::open().await;
+    let first = Charge::new("a", "c1", "10000", "k");
+    sale.run(&charge(&[first]));
+    let again = Charge { refusal: "queue_token_expired", id: "c2", ..first };
+    sale.run(&charge(&[again])).refuses(&["replayed c1 10000 10000"]);
 }
 
 #[tokio::test]

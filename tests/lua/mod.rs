@@ -1,10 +1,10 @@
 //! The scripts of `lua/`, each by itself on a real Redis: every outcome in order of precedence, all that a call leaves behind,
 //! the millisecond before and at each bound.
 
-mod call;
+pub(crate) mod call;
 mod promise;
 pub(crate) mod script;
-mod state;
+pub(crate) mod state;
 mod step;
 mod world;
 

@@ -91,11 +91,13 @@ pub(crate) struct Charge<'a> {
     pub(crate) key: &'a str,
     pub(crate) fingerprint: &'a str,
     pub(crate) by: &'a str,
+    /// What the server would refuse; empty: nothing.
+    pub(crate) refusal: &'a str,
 }
 
 impl<'a> Charge<'a> {
     pub(crate) fn new(user: &'a str, id: &'a str, amount: &'a str, key: &'a str) -> Self {
-        Self { wallet: "w00", user, id, amount, key, fingerprint: "f3", by: user }
+        Self { wallet: "w00", user, id, amount, key, fingerprint: "f3", by: user, refusal: "" }
     }
 
     /// The request id: whose it is, then whose balance.
@@ -106,7 +108,8 @@ impl<'a> Charge<'a> {
     fn fields(&self) -> Vec<String> {
         let key = self.request();
         let (wallet, user, amount) = (self.wallet.into(), self.user.into(), self.amount.into());
-        vec![wallet, user, id(self.id), amount, key, self.fingerprint.into(), self.by.into()]
+        let (fingerprint, by, refusal) = (self.fingerprint.into(), self.by.into(), self.refusal.into());
+        vec![wallet, user, id(self.id), amount, key, fingerprint, by, refusal]
     }
 }
 

@@ -17,13 +17,24 @@ use tokio::time::Instant;
 
 use super::auth::{self, Identity};
 use super::context::Context;
+use super::durability;
 use super::problem::{Code, Problem};
 use super::request::Request;
+use super::router::Verb;
 use crate::domain::ids::ConcertId;
 use crate::live::ConcertView;
 
 /// For calls that write seats to MySQL: 200,000 of them take seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The caller, who must run concerts; what he changes is as safe as the installation makes it.
+fn caller(ctx: &Context, request: &Request) -> Result<Arc<Identity>, Problem> {
+    let identity = auth::organiser(ctx, request)?;
+    if request.verb == Verb::Post {
+        durability::check(request, ctx.settings.durability)?;
+    }
+    Ok(identity)
+}
 
 fn deadline() -> Instant {
     Instant::now() + PATIENCE
@@ -39,5 +50,3 @@ fn owned(ctx: &Context, concert: ConcertId, identity: &Identity) -> Result<Arc<C
 fn owned_by_path(ctx: &Context, request: &Request, identity: &Identity) -> Result<Arc<ConcertView>, Problem> {
     owned(ctx, ConcertId(request.path_id()?), identity)
 }
-
-use auth::organiser as caller;

@@ -9,6 +9,7 @@ use crate::domain::ids::{ConcertId, LogName};
 use crate::domain::policy::PolicyState;
 use crate::http::body;
 use crate::http::context::Context;
+use crate::http::freshness;
 use crate::http::problem::Problem;
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
@@ -71,8 +72,10 @@ pub(crate) async fn resume(ctx: &Context, request: &mut Request) -> Result<Respo
 pub(crate) async fn sale(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let view = owned_by_path(ctx, request, &identity)?;
+    freshness::wait(request, &view).await?;
+    let (log_id, number) = (view.log_id(), view.number());
     let (line, sales) = (view.line(), view.sales());
-    response::ok(&SaleBody {
+    let mut response = response::ok(&SaleBody {
         waiting: line.waiting,
         active: line.active,
         available: sales.available,
@@ -81,7 +84,9 @@ pub(crate) async fn sale(ctx: &Context, request: &Request) -> Result<Response, P
         revenue: sales.revenue,
         admitted_per_second: line.admitted_per_second,
         log_lag_entries: lag(ctx, request, &view).await,
-    })
+    })?;
+    freshness::mark(&mut response, log_id, number);
+    Ok(response)
 }
 
 fn answer(view: &ConcertView) -> Result<Response, Problem> {

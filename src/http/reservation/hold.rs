@@ -30,11 +30,13 @@ use crate::store::{Answer, Failure, Held, HoldRequest};
 
 /// How long a newer catalog is waited for before asking again; as much of the deadline is left for asking.
 const SECOND_ASK: Duration = Duration::from_millis(100);
+/// A sequence number that no place has: they are counted from 1.
+const NO_PLACE: u64 = u64::MAX;
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct HoldForm {
-    show_id: u32,
+    show_id: u64,
     seats: Option<Vec<String>>,
     best_available: Option<BestAvailable>,
     any_of: Option<Vec<Vec<String>>>,
@@ -53,18 +55,23 @@ pub(crate) async fn hold(ctx: &Context, request: &mut Request) -> Result<Respons
     let key = idempotency::key(request)?;
     durability::check(request, ctx.settings.durability)?;
     let form: HoldForm = body::read(ctx, request).await?;
-    let labels = named_seats(&form)?;
+    check_form(&form)?;
 
-    let show = ShowId(form.show_id);
-    let found = ctx.live.show(show);
-    let (concert, show) = found.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let id = u32::try_from(form.show_id).map(ShowId);
+    let found = id.ok().and_then(|id| Some((id, ctx.live.show(id)?)));
+    let (id, (concert, show)) = found.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let labels = form.seats.as_deref().unwrap_or_default();
     check_labels(&show.layout(), labels)?;
+    let seq = place(ctx, request, &concert, &identity.user)?;
+    if form.seats.is_none() {
+        return Err(Problem::new(Code::NotImplemented).detail("Only named seats can be held yet."));
+    }
     let wanted = Wanted {
         concert: concert.concert().concert,
-        seq: place(ctx, request, &concert, &identity.user, key.is_some())?,
+        seq,
         labels,
         request: HoldRequest {
-            show: ShowId(form.show_id),
+            show: id,
             user: identity.user.clone(),
             seq: None,
             catalog: 0,
@@ -86,8 +93,8 @@ struct Wanted<'a> {
     request: HoldRequest,
 }
 
-/// The seats that the form names, each once. The other ways to ask are not built yet.
-fn named_seats(form: &HoldForm) -> Result<&[String], Problem> {
+/// One way of asking, and seats named each once.
+fn check_form(form: &HoldForm) -> Result<(), Problem> {
     let ways = [form.seats.is_some(), form.best_available.is_some(), form.any_of.is_some()];
     if ways.iter().filter(|way| **way).count() != 1 {
         return Err(Problem::field("seats", "Expected one of seats, bestAvailable and anyOf."));
@@ -95,17 +102,25 @@ fn named_seats(form: &HoldForm) -> Result<&[String], Problem> {
     if form.best_available.as_ref().is_some_and(|best| best.count == 0) {
         return Err(Problem::field("bestAvailable.count", "Expected at least 1."));
     }
-    let Some(labels) = &form.seats else {
-        return Err(Problem::new(Code::NotImplemented));
-    };
-    let mut seen = HashSet::with_capacity(labels.len());
+    let lists = form.any_of.iter().flatten().map(|labels| ("anyOf", labels));
+    for (field, labels) in form.seats.iter().map(|labels| ("seats", labels)).chain(lists) {
+        check_named(field, labels)?;
+    }
+    match &form.any_of {
+        Some(lists) if lists.is_empty() => {
+            Err(Problem::field("anyOf", "Expected at least one list of seats."))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_named(field: &'static str, labels: &[String]) -> Result<(), Problem> {
     if labels.is_empty() {
-        return Err(Problem::field("seats", "Expected at least one seat."));
+        return Err(Problem::field(field, "Expected at least one seat."));
     }
-    match labels.iter().find(|label| !seen.insert(label.as_str())) {
-        Some(label) => Err(Problem::field("seats", format!("{label:?} appears twice."))),
-        None => Ok(labels),
-    }
+    let mut seen = HashSet::with_capacity(labels.len());
+    let repeated = labels.iter().find(|label| !seen.insert(label.as_str()));
+    repeated.map_or(Ok(()), |label| Err(Problem::field(field, format!("{label:?} appears twice."))))
 }
 
 fn check_labels(layout: &Show, labels: &[String]) -> Result<(), Problem> {
@@ -113,21 +128,17 @@ fn check_labels(layout: &Show, labels: &[String]) -> Result<(), Problem> {
     unknown.map_or(Ok(()), |label| Err(Problem::field("seats", format!("The show has no seat {label:?}."))))
 }
 
-/// The place that lets the caller hold, where the policy asks for one. A token whose time is over may still name
-/// a request that was answered before: with a key the script looks for that first, then at the place itself.
+/// The place that lets the caller hold, where the policy asks for one; elsewhere the one he has: holding is a sign of
+/// life. That a token's time is over is the script's to say: a replay, a stop and the end of the sale come before it.
 fn place(
     ctx: &Context,
     request: &Request,
     concert: &ConcertView,
     user: &UserId,
-    keyed: bool,
 ) -> Result<Option<u64>, Problem> {
-    if !concert.policy().policy.gates(Gate::Reserve) {
-        return Ok(None);
-    }
-    let proof = gate::own_for(ctx, request, user, concert.concert().concert)?;
-    let place = if keyed { proof.place } else { proof.current()? };
-    Ok(Some(place.seq))
+    let proof = gate::own_for(ctx, request, user, concert.concert().concert);
+    let proof = if concert.policy().policy.gates(Gate::Reserve) { Some(proof?) } else { proof.ok() };
+    Ok(proof.map(|proof| if proof.expired { NO_PLACE } else { proof.place.seq }))
 }
 
 /// Asks with the layout at hand, and again while the script knows another catalog, up to the deadline.
@@ -212,7 +223,6 @@ async fn answered(
     let mut response = response::json(StatusCode::CREATED, &body)?;
     response::set(&mut response, "location", format!("/v1/reservations/{id}"));
     idempotency::mark_replayed(&mut response, answer.replayed);
-    durability::mark(&mut response, ctx.settings.durability);
     freshness::mark_answer(&mut response, &answer);
     Ok(response)
 }
@@ -223,7 +233,7 @@ mod tests {
 
     fn code(body: &str) -> Option<Code> {
         let form: HoldForm = serde_json::from_str(body).unwrap();
-        named_seats(&form).err().map(|problem| problem.code)
+        check_form(&form).err().map(|problem| problem.code)
     }
 
     #[test]
@@ -234,11 +244,13 @@ mod tests {
             r#"{"showId": 1, "seats": []}"#,
             r#"{"showId": 1, "seats": ["A", "B", "A"]}"#,
             r#"{"showId": 1, "seats": ["A"], "anyOf": []}"#,
+            r#"{"showId": 1, "anyOf": []}"#,
+            r#"{"showId": 1, "anyOf": [["A"], ["B", "B"]]}"#,
             r#"{"showId": 1, "bestAvailable": {"count": 0}}"#,
         ] {
             assert_eq!(code(body), Some(Code::InvalidRequest), "{body}");
         }
         let best = r#"{"showId": 1, "bestAvailable": {"count": 2, "section": "A"}}"#;
-        assert_eq!(code(best), Some(Code::NotImplemented));
+        assert_eq!(code(best), None);
     }
 }

@@ -122,6 +122,7 @@ async fn charge(store: &Store, name: &str, key: &str) {
         charge: store.new_id(),
         amount: 2 * PRICE,
         key: key.into(),
+        refusal: None,
         fingerprint: Mark(3),
     };
     store.charge(request, soon()).await.unwrap();

@@ -124,10 +124,8 @@ impl Ledger {
         let mut events = 0;
         for (at, (entry, row)) in read.ids.iter().zip(&stored).enumerate() {
             let text: String = entry.get("e").unwrap();
-            assert_eq!(
-                (row.get::<u64, _>(0), row.get::<Vec<u8>, _>(1)),
-                (at as u64 + 1, text.clone().into())
-            );
+            let stored = String::from_utf8(row.get(1)).unwrap();
+            assert_eq!((row.get::<u64, _>(0), stored), (at as u64 + 1, text.clone()), "MySQL, Redis: {log}");
             for event in Entry::decode(kind, &text).unwrap().events {
                 sums.add(&event);
                 events += 1;

@@ -121,8 +121,17 @@ impl Sale {
     async fn restart_on(&mut self, appended: Option<&Path>) {
         self.redis.kill();
         replace(&self.redis, appended);
+        self.come_back().await;
+    }
+
+    /// Starts Redis on what is in its folder. Every server has noticed, by a read: what is sent on a connection that breaks
+    /// may have been done, and is told to be unknown.
+    async fn come_back(&mut self) {
         self.redis.restart();
         self.ledger.reopen(&self.redis.url()).await;
+        for server in &self.servers {
+            self.holder.balance(&server.client).await;
+        }
     }
 
     /// Nothing is sold in concert 1 nor paid from partition 0, every server says so, and Redis is as it was.
@@ -266,8 +275,7 @@ async fn a_redis_that_grew_again_past_what_was_seen_sells_nothing_of_it() {
     elsewhere.kill();
 
     replace(&sale.redis, Some(&appended(&elsewhere)));
-    sale.redis.restart();
-    sale.ledger.reopen(&sale.redis.url()).await;
+    sale.come_back().await;
     sale.assert_stopped().await;
     sale.assert_others_go_on().await;
     let applied = sale.ledger.applied().await;
@@ -310,6 +318,7 @@ async fn charge(store: &Store, name: &UserId) -> Result<i64, Failure> {
         charge: store.new_id(),
         amount: 10_000,
         key: "c".into(),
+        refusal: None,
         fingerprint: Mark(1),
     };
     Ok(store.charge(charge, soon()).await?.value.balance)

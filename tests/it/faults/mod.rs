@@ -2,12 +2,13 @@
 //!
 //! The servers are processes of the built command. What was acknowledged must be there afterwards, once.
 
-mod buyer;
+pub(crate) mod buyer;
 mod crash;
 mod engines;
 mod ledger;
 mod loss;
 mod network;
-mod site;
+pub(crate) mod site;
+mod torn;
 mod trouble;
 mod worker;

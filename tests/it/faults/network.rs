@@ -37,6 +37,7 @@ async fn buy(store: &Store, number: u32) -> (i64, bool) {
         charge: store.new_id(),
         amount: 30_000,
         key: format!("charge-{number}-"),
+        refusal: None,
         fingerprint: Mark(1),
     };
     let charged = store.charge(charge, soon()).await.unwrap();
@@ -47,7 +48,7 @@ async fn buy(store: &Store, number: u32) -> (i64, bool) {
         seq: Some(seq),
         catalog: 1,
         seats: Seats(vec![(number, 10_000)]),
-        reservation: store.new_id(),
+        reservation: store.new_id().with_seats(1),
         key: None,
         fingerprint: Mark(2),
     };

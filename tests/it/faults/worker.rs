@@ -54,6 +54,7 @@ async fn buy(store: &Store, number: u32) {
         charge: store.new_id(),
         amount: 20_000,
         key: "c".into(),
+        refusal: None,
         fingerprint: Mark(1),
     };
     store.charge(charge, deadline()).await.unwrap();

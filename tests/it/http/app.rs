@@ -4,12 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use ed25519_dalek::SigningKey;
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
-use hyper::header::HeaderMap;
-use hyper_util::rt::TokioIo;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use onsale::domain::queue_token;
 use onsale::follow::{ArchiveFollower, LiveFollower};
@@ -21,18 +16,21 @@ use onsale::live::Live;
 use onsale::loops::{CatalogLoop, admission, load};
 use onsale::opening::Opening;
 use onsale::store::log::Tail;
-use onsale::store::{SeenLogs, Store};
+use onsale::store::{Limits, SeenLogs, Store};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use sqlx::Row;
+use sqlx::mysql::MySqlPool;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::client::{Answered, Caller};
 use crate::archive::connect;
 use crate::store::{soon, store_on};
 use crate::support::mariadb::MariaDb;
 use crate::support::redis::Redis;
 
-const SECRET: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
+pub(crate) const SECRET: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
+pub(crate) const QUEUE_KEY: [u8; 32] = [7; 32];
 
 /// A server that stops when it is dropped.
 pub(crate) struct App {
@@ -40,30 +38,10 @@ pub(crate) struct App {
     pub(crate) health: Arc<Health>,
     pub(crate) shutdown: watch::Sender<bool>,
     pub(crate) server: JoinHandle<()>,
-    _redis: Redis,
+    pub(crate) redis: Redis,
+    pub(crate) mysql: MySqlPool,
+    _alone: Option<MariaDb>,
     _loops: watch::Sender<bool>,
-}
-
-/// An answer, whole.
-pub(crate) struct Answered {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) bytes: Bytes,
-}
-
-impl Answered {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
-    }
-
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
-
-    /// Status, and the problem's code if it is one.
-    pub(crate) fn outcome(&self) -> (u16, String) {
-        (self.status, self.json()["code"].as_str().unwrap_or_default().to_owned())
-    }
 }
 
 /// An identity token of the development kind.
@@ -71,6 +49,28 @@ pub(crate) fn token(user: &str, roles: &[&str]) -> String {
     let exp = jsonwebtoken::get_current_timestamp() + 600;
     let claims = json!({"sub": user, "roles": roles, "org": "demo", "exp": exp});
     encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET)).unwrap()
+}
+
+/// What a test may want otherwise.
+pub(crate) struct Setup {
+    pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
+    /// The newest first.
+    pub(crate) queue_keys: Vec<Vec<u8>>,
+    /// Between two steps of admission.
+    pub(crate) admission: Duration,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let limits = Limits { batch_weight: 128, queue_requests: 20_000 };
+        Self {
+            settings: settings(),
+            limits,
+            queue_keys: vec![QUEUE_KEY.to_vec()],
+            admission: Duration::from_millis(20),
+        }
+    }
 }
 
 fn settings() -> Settings {
@@ -101,8 +101,26 @@ fn redis_settings(url: String) -> onsale::store::Settings {
 
 impl App {
     pub(crate) async fn start() -> Self {
+        Self::start_with(Setup::default()).await
+    }
+
+    pub(crate) async fn start_with(setup: Setup) -> Self {
+        let database = MariaDb::database().await;
+        Self::start_on(&database, setup).await
+    }
+
+    /// One that shares its MySQL with nobody and lets nobody in, so that what is asked there is asked by requests.
+    pub(crate) async fn start_alone() -> Self {
+        let engine = MariaDb::start().await;
+        let database = engine.create_database().await;
+        let setup = Setup { admission: Duration::from_hours(1), ..Setup::default() };
+        Self { _alone: Some(engine), ..Self::start_on(&database, setup).await }
+    }
+
+    async fn start_on(database: &str, setup: Setup) -> Self {
         let redis = Redis::start().await;
-        let archive = connect(&MariaDb::database().await).await;
+        let mysql = MySqlPool::connect_lazy(database).unwrap();
+        let archive = connect(database).await;
         archive.migrate().await.unwrap();
         let (seen, live) = (SeenLogs::default(), Live::new());
         // A tail is one connection: readers that block need one each.
@@ -126,9 +144,11 @@ impl App {
             well: watch::channel(true).0,
         };
         tokio::spawn(catalog.run(stop.clone()));
-        tokio::spawn(admission(store.clone(), live.clone(), Duration::from_millis(20), stop));
+        tokio::spawn(admission(store.clone(), live.clone(), setup.admission, stop));
 
-        let settings = Arc::new(settings());
+        let Setup { settings, limits, queue_keys, .. } = setup;
+        let settings = Arc::new(settings);
+        let queue_keys = queue_token::Keys::new(&queue_keys);
         let key =
             IdentityKey { kid: None, alg: Algorithm::Hs256, material: Material::Secret(SECRET.to_vec()) };
         let identity = Arc::new(IdentityKeys::new(&[key], None, None).unwrap());
@@ -136,14 +156,13 @@ impl App {
         let address = server.address();
         let url = redis.url();
         let make = move |_| {
-            let limits = onsale::store::Limits { batch_weight: 128, queue_requests: 20_000 };
             let parts = Parts {
                 store: Store::new(redis_settings(url.clone()), limits, 4, seen.clone()).unwrap(),
                 live: live.clone(),
                 archive: archive.clone(),
                 opening: opening.clone(),
                 identity: Arc::clone(&identity),
-                queue_keys: queue_token::Keys::new(&[vec![7; 32]]),
+                queue_keys: queue_keys.clone(),
                 ticket_key: SigningKey::from_bytes(&[9; 32]),
                 settings: Arc::clone(&settings),
             };
@@ -153,9 +172,27 @@ impl App {
         let (shutdown, stopping) = watch::channel(false);
         let run = server.run(make, Arc::clone(&health), stopping);
         let server = tokio::spawn(async move { run.await.unwrap() });
-        let app = Self { address, health, shutdown, server, _redis: redis, _loops: loops };
+        let app = Self { address, health, shutdown, server, redis, mysql, _alone: None, _loops: loops };
         tokio::time::timeout(Duration::from_secs(10), app.health.wait_serving()).await.unwrap();
         app
+    }
+
+    /// A caller with an identity token of this user and these roles, on a connection of its own.
+    pub(crate) async fn caller(&self, user: &str, roles: &[&str]) -> Caller {
+        Caller::connect(self.address).await.with("authorization", format!("Bearer {}", token(user, roles)))
+    }
+
+    /// The organiser of all that [`App::on_sale`] makes.
+    pub(crate) async fn boss(&self) -> Caller {
+        self.caller("boss", &["organiser"]).await
+    }
+
+    /// A buyer in the line of this concert, with his queue token at hand.
+    pub(crate) async fn in_line(&self, user: &str, concert: u64) -> Caller {
+        let mut caller = self.caller(user, &[]).await;
+        let joined = caller.post("/v1/queue/tokens", &json!({ "concertId": concert })).await;
+        assert!(matches!(joined.status, 200 | 201), "{joined:?}");
+        caller.with("queue-token", joined.text("token"))
     }
 
     /// Sends one request on a connection of its own.
@@ -166,37 +203,44 @@ impl App {
         headers: &[(&str, &str)],
         body: Option<&str>,
     ) -> Answered {
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        let mut request = hyper::Request::builder().method(method).uri(path).header("host", "test");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if body.is_some() {
-            request = request.header("content-type", "application/json");
-        }
-        let body = Full::new(Bytes::from(body.unwrap_or_default().to_owned()));
-        let response = sender.send_request(request.body(body).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        Answered { status: parts.status.as_u16(), headers: parts.headers, bytes }
+        Caller::connect(self.address).await.send(method, path, headers, body).await
+    }
+
+    /// Asks Redis.
+    pub(crate) async fn redis<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
+        let client = redis::Client::open(self.redis.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        redis::cmd(command[0]).arg(&command[1..]).query_async(&mut connection).await.unwrap()
+    }
+
+    /// How many statements the MySQL of this app has been sent; it must be its own ([`App::start_alone`]).
+    pub(crate) async fn questions(&self) -> i64 {
+        let row = sqlx::query("show global status like 'Questions'").fetch_one(&self.mysql).await.unwrap();
+        row.get::<String, _>(1).parse().unwrap()
+    }
+
+    /// A number that MySQL counts, sums up or tells.
+    pub(crate) async fn count(&self, select: &'static str) -> i64 {
+        let row = sqlx::query(select).fetch_one(&self.mysql).await.unwrap();
+        row.try_get::<Option<i64>, _>(0).unwrap().unwrap_or(0)
     }
 
     /// A concert with one show of ten seats, made over the API: both ids.
     pub(crate) async fn on_sale(&self, policy: Value) -> (u64, u64) {
-        let bearer = format!("Bearer {}", token("boss", &["organiser"]));
-        let headers = [("authorization", bearer.as_str())];
-        let concert = json!({"title": "T", "artist": "A", "venue": "V", "policy": policy}).to_string();
-        let made = self.send("POST", "/v1/admin/concerts", &headers, Some(&concert)).await;
-        assert_eq!(made.status, 201, "{:?}", made.bytes);
-        let concert = made.json()["concertId"].as_u64().unwrap();
-        let section = json!({"name": "A", "rows": 1, "seatsPerRow": 10, "price": 50_000});
-        let show =
-            json!({"startsAt": "2030-01-01T00:00:00Z", "currency": "KRW", "sections": [section]}).to_string();
-        let path = format!("/v1/admin/concerts/{concert}/shows");
-        let made = self.send("POST", &path, &headers, Some(&show)).await;
-        assert_eq!(made.status, 201, "{:?}", made.bytes);
-        (concert, made.json()["showId"].as_u64().unwrap())
+        self.seats_on_sale(policy, 10).await
+    }
+
+    /// The same with another number of seats, all in one row.
+    pub(crate) async fn seats_on_sale(&self, policy: Value, seats: u32) -> (u64, u64) {
+        let mut boss = self.boss().await;
+        let concert = json!({"title": "T", "artist": "A", "venue": "V", "policy": policy});
+        let made = boss.post("/v1/admin/concerts", &concert).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        let concert = made.number("concertId");
+        let section = json!({"name": "A", "rows": 1, "seatsPerRow": seats, "price": 50_000});
+        let show = json!({"startsAt": "2030-01-01T00:00:00Z", "currency": "KRW", "sections": [section]});
+        let made = boss.post(&format!("/v1/admin/concerts/{concert}/shows"), &show).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        (concert, made.number("showId"))
     }
 }

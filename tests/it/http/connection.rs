@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::app::{App, token};
+use super::app::{App, Setup, token};
 use crate::support::wait_until;
 
 async fn exchange(app: &App, request: &str) -> String {
@@ -58,4 +58,22 @@ async fn a_connection_is_kept_and_misuse_is_answered() {
 
     let hello = exchange(&app, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(hello.contains("curl") && hello.contains("x-request-id"), "{hello}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draining_server_answers_and_sends_its_clients_elsewhere() {
+    let mut setup = Setup::default();
+    setup.settings.drain = Duration::from_secs(2);
+    let app = App::start_with(setup).await;
+    let mut caller = app.caller("u", &[]).await;
+    assert_eq!(caller.get("/v1/concerts").await.header("connection"), "");
+    app.shutdown.send_replace(true);
+    wait_until(Duration::from_secs(10), "it drains", || async { !app.health.is_ready() }).await;
+    wait_until(Duration::from_secs(2), "its answers say so", || async {
+        let answer = app.send("GET", "/v1/concerts", &[], None).await;
+        assert_eq!(answer.status, 200);
+        answer.header("connection") == "close"
+    })
+    .await;
+    assert_eq!(caller.get("/v1/concerts").await.header("connection"), "close");
 }

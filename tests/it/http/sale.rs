@@ -76,7 +76,7 @@ async fn a_buyer_joins_holds_pays_and_reads_his_ticket() {
         let answer = app.send("GET", path, &[("authorization", &other)], None).await;
         assert_eq!(answer.outcome(), (404, "not_found".into()));
     }
-    let gone = app.send("GET", "/v1/queue/status", &[identity, place], None).await;
+    let gone = app.send("GET", "/v1/queue/status", &[identity, place, seen], None).await;
     assert_eq!(gone.outcome(), (401, "queue_token_expired".into()));
 }
 

@@ -45,6 +45,7 @@ async fn a_seat_is_sold_end_to_end() {
         panic!("{refused:?}")
     };
     let charge = ChargeRequest {
+        refusal: None,
         by: user("a|b c"),
         user: user("a|b c"),
         charge: store.new_id(),

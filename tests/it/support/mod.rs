@@ -6,6 +6,7 @@
 pub(crate) mod http;
 pub(crate) mod mariadb;
 pub(crate) mod process;
+pub(crate) mod prometheus;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod spawner;

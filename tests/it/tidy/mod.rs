@@ -3,6 +3,7 @@
 //! Each rule is a function from text to complaints, so that it is tried on text that breaks it, too.
 
 mod layers;
+mod metrics;
 mod outcomes;
 mod scripts;
 mod source;

@@ -1,0 +1,18 @@
+//! History reads: MySQL, within a request's deadline.
+
+use tokio::time::timeout_at;
+
+use super::problem::{Code, Problem};
+use super::request::Request;
+use crate::archive::Error;
+
+/// What the archive answers before the request's deadline, else 503.
+pub(crate) async fn read<T>(
+    request: &Request,
+    reading: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Problem> {
+    match timeout_at(request.deadline, reading).await {
+        Ok(read) => Ok(read?),
+        Err(_) => Err(Problem::new(Code::Unavailable).detail("The archive takes too long.")),
+    }
+}

@@ -1,0 +1,184 @@
+//! What one step asks of the scripts, and the call that asks it.
+
+use onsale::domain::ids::UserId;
+
+use super::rules::Policy;
+use crate::lua::call::Call;
+
+/// The shows of the model's concert.
+pub(super) const SHOWS: [u32; 2] = [12, 13];
+
+/// Its wallet partitions.
+pub(super) const PARTITIONS: u8 = 2;
+
+/// A place as a queue token names it.
+#[derive(Clone, Debug)]
+pub(super) struct PlaceOf {
+    pub(super) user: String,
+    pub(super) seq: u64,
+}
+
+/// Seats wanted.
+#[derive(Clone, Debug)]
+pub(super) struct Hold {
+    pub(super) user: String,
+    pub(super) seq: Option<u64>,
+    pub(super) show: u32,
+    pub(super) catalog: u64,
+    pub(super) id: String,
+    pub(super) request: String,
+    pub(super) fingerprint: String,
+    /// Index and price.
+    pub(super) seats: Vec<(u32, i64)>,
+}
+
+/// A reservation given back.
+#[derive(Clone, Debug)]
+pub(super) struct Release {
+    pub(super) user: String,
+    pub(super) show: u32,
+    pub(super) id: String,
+}
+
+/// A reservation to be paid.
+#[derive(Clone, Debug)]
+pub(super) struct Pay {
+    pub(super) user: String,
+    pub(super) show: u32,
+    pub(super) id: String,
+    pub(super) payment: String,
+    pub(super) request: String,
+    pub(super) fingerprint: String,
+}
+
+/// Money that comes in.
+#[derive(Clone, Debug)]
+pub(super) struct Charge {
+    pub(super) user: String,
+    pub(super) id: String,
+    pub(super) amount: i64,
+    pub(super) request: String,
+    pub(super) fingerprint: String,
+    pub(super) by: String,
+}
+
+/// One call.
+#[derive(Clone, Debug)]
+pub(super) enum Batch {
+    Join(Vec<String>),
+    Claim(Vec<PlaceOf>),
+    Leave(Vec<PlaceOf>),
+    Admit,
+    Hold(Vec<Hold>),
+    Release(Vec<Release>),
+    Due(usize),
+    Expire(Vec<String>),
+    Pay(Vec<Pay>),
+    Charge(Vec<Charge>),
+    /// The version that it was made from, and the policy.
+    Policy(u64, Policy),
+    /// Show, seats in all, catalog version.
+    OpenShow(u32, u32, u64),
+    Catalog(u64),
+    /// The archive has all that ended before, ms.
+    Tidy(i64),
+    TidyWallets,
+}
+
+/// The partition of a user.
+pub(super) fn partition(user: &str) -> u8 {
+    UserId::new(user).unwrap().partition(PARTITIONS)
+}
+
+fn batch<T>(verb: &'static str, requests: &[T], fields: impl Fn(&T) -> Vec<String>) -> Call {
+    let requests: Vec<_> = requests.iter().map(fields).collect();
+    let fields: Vec<Vec<&str>> =
+        requests.iter().map(|fields| fields.iter().map(String::as_str).collect()).collect();
+    Call::batch(verb, &fields.iter().map(Vec::as_slice).collect::<Vec<_>>())
+}
+
+fn one(verb: &'static str, arguments: &[String]) -> Call {
+    Call::one(verb, &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+impl PlaceOf {
+    fn fields(&self) -> Vec<String> {
+        vec![self.user.clone(), self.seq.to_string()]
+    }
+}
+
+impl Hold {
+    fn fields(&self) -> Vec<String> {
+        let seq = self.seq.map_or_else(String::new, |seq| seq.to_string());
+        let mut fields = vec![self.user.clone(), seq, self.show.to_string(), self.catalog.to_string()];
+        fields.extend([self.id.clone(), self.request.clone(), self.fingerprint.clone()]);
+        fields.push(self.seats.len().to_string());
+        fields.extend(self.seats.iter().flat_map(|(index, price)| [index.to_string(), price.to_string()]));
+        fields
+    }
+}
+
+impl Pay {
+    fn fields(&self) -> Vec<String> {
+        let wallet = format!("w{:02}", partition(&self.user));
+        let (user, show, id) = (self.user.clone(), self.show.to_string(), self.id.clone());
+        let (payment, request, fingerprint) =
+            (self.payment.clone(), self.request.clone(), self.fingerprint.clone());
+        vec![user, show, id, payment, wallet, request, fingerprint]
+    }
+}
+
+impl Charge {
+    fn fields(&self) -> Vec<String> {
+        let wallet = format!("w{:02}", partition(&self.user));
+        let (user, id, amount) = (self.user.clone(), self.id.clone(), self.amount.to_string());
+        // Empty: it may be made.
+        let refusal = String::new();
+        vec![
+            wallet,
+            user,
+            id,
+            amount,
+            self.request.clone(),
+            self.fingerprint.clone(),
+            self.by.clone(),
+            refusal,
+        ]
+    }
+}
+
+impl Batch {
+    /// The call of the script.
+    pub(super) fn call(&self) -> Call {
+        let wallets = [0, 1];
+        match self {
+            Self::Join(users) => batch("join", users, |user| vec![user.clone()]),
+            Self::Claim(places) => batch("claim", places, PlaceOf::fields),
+            Self::Leave(places) => batch("leave", places, PlaceOf::fields),
+            Self::Admit => Call::one("admit", &[]),
+            Self::Hold(holds) => batch("hold", holds, Hold::fields).shows(&SHOWS),
+            Self::Release(releases) => {
+                let fields = |r: &Release| vec![r.user.clone(), r.show.to_string(), r.id.clone()];
+                batch("release", releases, fields).shows(&SHOWS)
+            }
+            Self::Due(limit) => one("due", &[limit.to_string()]),
+            Self::Expire(ids) => batch("expire", ids, |id| vec![id.clone()]).shows(&SHOWS),
+            Self::Pay(pays) => batch("pay", pays, Pay::fields).shows(&SHOWS).wallets(&wallets),
+            Self::Charge(charges) => {
+                batch("charge", charges, Charge::fields).without_concert().wallets(&wallets)
+            }
+            Self::Policy(base, policy) => {
+                let mut arguments = vec![base.to_string(), "{}".to_owned()];
+                arguments
+                    .extend(policy.fields().into_iter().flat_map(|(field, value)| [field.to_owned(), value]));
+                one("policy", &arguments)
+            }
+            Self::OpenShow(show, seats, catalog) => {
+                one("open_show", &[show.to_string(), seats.to_string(), catalog.to_string()]).shows(&[*show])
+            }
+            Self::Catalog(catalog) => one("catalog", &[catalog.to_string()]),
+            Self::Tidy(archived) => one("tidy", &[archived.to_string()]),
+            Self::TidyWallets => Call::one("tidy_wallet", &[]).without_concert().wallets(&wallets),
+        }
+    }
+}

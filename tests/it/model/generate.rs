@@ -1,0 +1,275 @@
+//! Random batches, seeded: users, seats, keys and bounds of time collide as often as not.
+
+use super::batch::{Batch, Charge, Hold, Pay, PlaceOf, Release, SHOWS};
+use super::rules::{Model, Policy, Reservation, Status};
+
+/// Ids hold what formats split on elsewhere.
+const USERS: [&str; 9] = ["a", "b|c", "d e", "한글", "7:x", "5", "-", "pay:k1", "u u u"];
+
+/// Requests of one batch at most.
+const BATCH_MAX: u64 = 12;
+
+/// `SplitMix64`: the same numbers for a seed, whatever crate is updated.
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// From 0 to `end` - 1.
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn between(&mut self, first: i64, last: i64) -> i64 {
+        let count = u64::try_from(last - first + 1).unwrap();
+        first + i64::try_from(self.below(count)).unwrap()
+    }
+
+    fn percent(&mut self, chance: u64) -> bool {
+        self.below(100) < chance
+    }
+
+    fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+        of[usize::try_from(self.below(u64::try_from(of.len()).unwrap())).unwrap()].clone()
+    }
+}
+
+/// Makes the batches of one episode.
+pub(super) struct Generator {
+    random: Random,
+    ids: u64,
+    holds: Vec<Hold>,
+    pays: Vec<Pay>,
+    charges: Vec<Charge>,
+}
+
+impl Generator {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { random: Random::new(seed), ids: 0, holds: Vec::new(), pays: Vec::new(), charges: Vec::new() }
+    }
+
+    pub(super) fn policy(&mut self, now: i64) -> Policy {
+        let random = &mut self.random;
+        let opens = random.percent(5).then(|| now + random.between(-2000, 4000));
+        let closes = random.percent(5).then(|| now + random.between(0, 60_000));
+        Policy {
+            max_active: random.pick(&[0, 1, 2, 3, 5, 8, 8, 8]),
+            admit_per_second: random.pick(&[0.0, 0.5, 3.0, 20.0, 1000.0, 1000.0, 1000.0, 1000.0]),
+            active_ms: random.pick(&[2000, 20_000, 600_000, 600_000]),
+            claim_ms: random.pick(&[0, 3000, 3000]),
+            hold_ms: random.pick(&[1000, 5000, 30_000, 300_000]),
+            max_seats_per_reservation: random.pick(&[1, 2, 3, 4]),
+            max_seats_per_user: random.pick(&[1, 3, 4, 6]),
+            gate_reserve: random.percent(70),
+            end_token_on: random.pick(&["payment", "payment", "reservation", "never"]),
+            opens_at: opens,
+            closes_at: closes,
+            paused: random.percent(5),
+        }
+    }
+
+    /// Where the clock stands at the next call: on, a little back, or at a bound.
+    pub(super) fn clock(&mut self, clock: i64, model: &Model) -> i64 {
+        match self.random.below(100) {
+            0..45 => clock,
+            45..83 => clock + self.random.between(1, 30),
+            83..88 => clock + self.random.between(100, 2000),
+            88..90 => clock - self.random.between(1, 500),
+            90..98 => {
+                let mut bounds: Vec<_> = bounds(model).into_iter().filter(|bound| *bound > clock).collect();
+                bounds.sort_unstable();
+                bounds.truncate(4);
+                if bounds.is_empty() { clock } else { self.random.pick(&bounds) + self.random.between(-1, 1) }
+            }
+            98 => clock + self.random.between(30_000, 700_000),
+            _ => clock + if self.random.percent(20) { super::rules::DAY_MS } else { 5000 },
+        }
+    }
+
+    pub(super) fn batch(&mut self, model: &Model) -> Batch {
+        match self.random.below(100) {
+            0..12 => Batch::Join(self.some(|it, _| it.user(), model)),
+            12..19 => Batch::Claim(self.some(Self::place, model)),
+            19..23 => Batch::Leave(self.some(Self::place, model)),
+            23..38 => Batch::Admit,
+            38..60 => Batch::Hold(self.some(Self::hold, model)),
+            60..65 => Batch::Release(self.some(Self::release, model)),
+            65..68 => Batch::Due(self.random.pick(&[1, 5, 100])),
+            68..71 => Batch::Expire(self.some(Self::reservation_of_any, model)),
+            71..83 => Batch::Pay(self.some(Self::pay, model)),
+            83..90 => Batch::Charge(self.some(|it, _| it.charge(), model)),
+            90..94 => {
+                let base = model.policy_version - u64::from(self.random.percent(20));
+                Batch::Policy(base, self.policy(model.now))
+            }
+            94..96 => self.open_show(model),
+            96 => Batch::Catalog(model.catalog + self.random.below(2)),
+            97 => Batch::Tidy(model.now + self.random.between(-2000, 2000)),
+            _ => Batch::TidyWallets,
+        }
+    }
+
+    /// A show that every sale begins with, or one that grows.
+    pub(super) fn open_show(&mut self, model: &Model) -> Batch {
+        let show = self.random.pick(&SHOWS);
+        let known = model.shows.get(&show).copied().unwrap_or(4);
+        let seats = i64::from(known) + self.random.between(-1, 6);
+        Batch::OpenShow(show, u32::try_from(seats).unwrap(), model.catalog.max(1) - self.random.below(2))
+    }
+
+    /// Money for everybody, so that most can pay.
+    pub(super) fn funds(&mut self) -> Batch {
+        Batch::Charge(USERS.iter().map(|user| self.charge_of(user, user, 400)).collect())
+    }
+
+    fn some<T>(&mut self, mut make: impl FnMut(&mut Self, &Model) -> T, model: &Model) -> Vec<T> {
+        let count = 1 + self.random.below(BATCH_MAX);
+        (0..count).map(|_| make(self, model)).collect()
+    }
+
+    fn user(&mut self) -> String {
+        self.random.pick(&USERS).to_owned()
+    }
+
+    fn id(&mut self) -> String {
+        self.ids += 1;
+        format!("{:020}", self.ids)
+    }
+
+    /// `verb` is `hold:`, `pay:` or `charge:<n>:<charged user>`; one in three has no key.
+    fn request(&mut self, user: &str, verb: &str) -> String {
+        format!("{}:{user}{verb}k{}", user.len(), self.random.below(25))
+    }
+
+    fn fingerprint(&mut self) -> String {
+        format!("{:016x}", self.random.below(2))
+    }
+
+    /// The place that a user has, or one that he never had.
+    fn place(&mut self, model: &Model) -> PlaceOf {
+        let user = self.user();
+        self.place_of(user, model)
+    }
+
+    fn place_of(&mut self, user: String, model: &Model) -> PlaceOf {
+        let waiting = model.waiting(&user);
+        let has = model.places.get(&user).map(|place| place.seq).or(waiting);
+        let seq = if self.random.percent(93) { has } else { None };
+        PlaceOf { seq: seq.unwrap_or_else(|| self.random.below(model.seq + 2)), user }
+    }
+
+    fn hold(&mut self, model: &Model) -> Hold {
+        if !self.holds.is_empty() && self.random.percent(12) {
+            let again = self.random.pick(&self.holds);
+            return Hold { fingerprint: self.fingerprint(), ..again };
+        }
+        let show = self.random.pick(&SHOWS);
+        // A show that is not on sale has no seats to ask for: the server knows no label of it.
+        let show = if model.shows.contains_key(&show) { show } else { *model.shows.keys().next().unwrap() };
+        let seats = u64::from(model.shows[&show]);
+        let (first, count) = (self.random.below(seats), 1 + self.random.below(4));
+        let seats = (0..count.min(seats))
+            .map(|i| u32::try_from((first + i * 3) % seats).unwrap())
+            .collect::<std::collections::BTreeSet<_>>();
+        let active: Vec<_> = model.places.keys().cloned().collect();
+        let user = if active.is_empty() || self.random.percent(12) {
+            self.user()
+        } else {
+            self.random.pick(&active)
+        };
+        let PlaceOf { user, seq } = self.place_of(user, model);
+        let request = if self.random.percent(60) { self.request(&user, "hold:") } else { String::new() };
+        let hold = Hold {
+            seq: self.random.percent(90).then_some(seq),
+            show,
+            catalog: model.catalog - u64::from(model.catalog > 0 && self.random.percent(3)),
+            id: self.id(),
+            request,
+            fingerprint: self.fingerprint(),
+            seats: seats.into_iter().map(|seat| (seat, 10 + i64::from(seat))).collect(),
+            user,
+        };
+        self.holds.push(hold.clone());
+        hold
+    }
+
+    /// Id, show and owner of a reservation, mostly one that is PENDING; at times one that nobody made.
+    fn reservation(&mut self, model: &Model) -> (String, u32, String) {
+        let kind = self.random.below(100);
+        let chosen = |r: &Reservation| match kind {
+            0..50 => r.is_live(model.now),
+            50..80 => r.status == Status::Pending,
+            _ => true,
+        };
+        let found: Vec<_> = model.reservations.iter().filter(|(_, r)| chosen(r)).collect();
+        if found.is_empty() || kind == 99 {
+            return ("0".repeat(20), SHOWS[0], self.user());
+        }
+        let (id, r) = self.random.pick(&found);
+        (id.clone(), r.show, r.user.clone())
+    }
+
+    fn reservation_of_any(&mut self, model: &Model) -> String {
+        self.reservation(model).0
+    }
+
+    fn release(&mut self, model: &Model) -> Release {
+        let (id, show, owner) = self.reservation(model);
+        Release { id, show: if self.random.percent(4) { 12 } else { show }, user: self.owner_or_other(owner) }
+    }
+
+    fn owner_or_other(&mut self, owner: String) -> String {
+        if self.random.percent(95) { owner } else { self.user() }
+    }
+
+    fn pay(&mut self, model: &Model) -> Pay {
+        if !self.pays.is_empty() && self.random.percent(15) {
+            let again = self.random.pick(&self.pays);
+            return Pay { fingerprint: self.fingerprint(), ..again };
+        }
+        let (id, show, owner) = self.reservation(model);
+        let user = self.owner_or_other(owner);
+        let request = if self.random.percent(60) { self.request(&user, "pay:") } else { String::new() };
+        let pay = Pay { user, show, id, payment: self.id(), request, fingerprint: self.fingerprint() };
+        self.pays.push(pay.clone());
+        pay
+    }
+
+    fn charge(&mut self) -> Charge {
+        if !self.charges.is_empty() && self.random.percent(15) {
+            let again = self.random.pick(&self.charges);
+            return Charge { fingerprint: self.fingerprint(), ..again };
+        }
+        let (user, by) = (self.user(), self.user());
+        let by = if self.random.percent(80) { user.clone() } else { by };
+        // A balance near 2^53 stays for the rest of the episode, exact to the last unit.
+        let near_end = self.random.percent(2);
+        let few = self.random.between(1, 60);
+        let charge = self.charge_of(&user, &by, if near_end { (1 << 53) - few } else { few });
+        self.charges.push(charge.clone());
+        charge
+    }
+
+    fn charge_of(&mut self, user: &str, by: &str, amount: i64) -> Charge {
+        let request = self.request(by, &format!("charge:{}:{user}", user.len()));
+        let (user, by, fingerprint) = (user.to_owned(), by.to_owned(), self.fingerprint());
+        Charge { user, id: self.id(), amount, request, fingerprint, by }
+    }
+}
+
+/// The times at which something ends or begins.
+fn bounds(model: &Model) -> Vec<i64> {
+    let places = model.places.values().flat_map(|place| [place.stop, place.claim_by]);
+    let holds = model.reservations.values().filter(|r| r.status == Status::Pending).map(|r| r.stop);
+    let sale = [model.policy.opens_at, model.policy.closes_at].into_iter().flatten();
+    places.chain(holds).chain(sale).collect()
+}

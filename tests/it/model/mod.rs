@@ -1,0 +1,171 @@
+//! The scripts held against a small model of the contract: random batches of all verbs, one seed, and after each batch the
+//! outcomes and everything that Redis holds are compared.
+//!
+//! `ONSALE_MODEL_SEED` repeats a failure, `ONSALE_MODEL_STEPS` runs longer, `ONSALE_LUA` tries other scripts.
+
+mod batch;
+mod expected;
+mod generate;
+mod line;
+mod redis;
+mod rules;
+mod sale;
+pub(crate) mod watch;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use self::batch::Batch;
+use self::generate::{Generator, Random};
+use self::redis::{Look, Server};
+use self::rules::Model;
+use self::watch::Watch;
+use crate::lua::call::CONCERT;
+
+/// Where the clock of every episode begins, ms.
+const START: i64 = 1_900_000_000_000;
+
+/// Steps of the test run; each is a batch.
+const STEPS: u64 = 10_000;
+
+/// Steps until everything begins anew with another concert: the seats of one are sold after a while.
+const EPISODE_STEPS: u64 = 200;
+
+/// One concert from its birth on, in the model and in Redis.
+struct Episode<'a> {
+    server: &'a mut Server,
+    model: Model,
+    watch: Watch,
+    generator: Generator,
+    clock: i64,
+    looked: Look,
+    last: Option<Batch>,
+    /// How often each outcome was told.
+    told: BTreeMap<String, u64>,
+}
+
+impl<'a> Episode<'a> {
+    fn begin(server: &'a mut Server, seed: u64) -> Self {
+        let mut generator = Generator::new(seed);
+        let policy = generator.policy(START);
+        server.born(START, &policy);
+        let model = Model::born(policy, START);
+        let (watch, told) = (Watch::default(), BTreeMap::new());
+        let mut episode =
+            Self { server, model, watch, generator, clock: START, looked: Look::default(), last: None, told };
+        episode.looked = episode.server.look();
+        episode.watch.take(&episode.looked, START, 0);
+        let opening = episode.generator.open_show(&episode.model);
+        episode.run(&opening);
+        let funds = episode.generator.funds();
+        episode.run(&funds);
+        episode
+    }
+
+    fn step(&mut self, random: &mut Random) {
+        self.clock = self.generator.clock(self.clock, &self.model);
+        self.server.at(self.clock);
+        // Seldom, and not for long.
+        if random.next().is_multiple_of(if self.model.stopped { 5 } else { 200 }) {
+            self.model.stopped = !self.model.stopped;
+            self.server.stop(self.model.stopped);
+        }
+        let again = self.last.take().filter(|_| random.next().is_multiple_of(15));
+        self.model.now = self.clock.max(self.looked.ends[CONCERT].time);
+        let batch = again.unwrap_or_else(|| self.generator.batch(&self.model));
+        self.run(&batch);
+        self.last = Some(batch);
+    }
+
+    /// Decides one batch on both sides and compares.
+    fn run(&mut self, batch: &Batch) {
+        self.model.now = self.clock.max(self.looked.ends[CONCERT].time);
+        for (partition, wallet) in self.model.wallets.iter_mut().enumerate() {
+            wallet.now = self.clock.max(self.looked.ends[&format!("w{partition:02}")].time);
+        }
+        let mut outcomes = self.server.run(&batch.call());
+        let mut look = self.server.look();
+        let mut expected = self.model.decide(batch);
+        if matches!(batch, Batch::TidyWallets) {
+            // The partitions answer in an order of their own.
+            outcomes.sort();
+            expected.sort();
+        }
+        self.model.adopt_expired(&look);
+        assert_eq!(outcomes, expected, "outcomes of {batch:#?}\nat {}", self.model.now);
+        self.watch.take(&look, self.clock, self.model.policy.max_active);
+        self.check_versions(&mut look);
+        sort_pending(&mut look);
+        let expected_lines = self.model.lines();
+        let difference = difference(&look, &expected_lines);
+        assert!(difference.is_empty(), "after {batch:#?}\nat {}: {difference:#?}", self.model.now);
+        for outcome in expected {
+            let name = outcome.split(' ').next().unwrap();
+            *self.told.entry(format!("{} {name}", batch.call().verb)).or_default() += 1;
+        }
+        self.looked = look;
+    }
+
+    /// The version of a seat map is the number of the last entry that changed it. Takes the versions out of the lines.
+    fn check_versions(&self, look: &mut Look) {
+        for show in self.model.shows.keys() {
+            let version = look.lines.remove(&format!("meta/v:{show}")).unwrap();
+            let path = format!("seats:{show}");
+            let changed = look.lines.get(&path) != self.looked.lines.get(&path);
+            let before = self.looked.versions.get(show);
+            let newest = look.ends[CONCERT].number.to_string();
+            let fits =
+                if changed { version == newest } else { before == Some(&version) || version == newest };
+            assert!(fits, "version {version} of show {show}, before {before:?}, newest entry {newest}");
+            look.versions.insert(*show, version);
+        }
+    }
+}
+
+/// Which of a user's reservations comes first says nothing.
+fn sort_pending(look: &mut Look) {
+    for (_, list) in look.lines.iter_mut().filter(|(path, _)| path.starts_with("pending/")) {
+        let mut ids: Vec<_> = list.split(' ').collect();
+        ids.sort_unstable();
+        *list = ids.join(" ");
+    }
+}
+
+fn difference(look: &Look, expected: &BTreeMap<String, String>) -> Vec<String> {
+    let paths: std::collections::BTreeSet<_> = look.lines.keys().chain(expected.keys()).collect();
+    let other = paths.into_iter().filter(|path| look.lines.get(*path) != expected.get(*path));
+    other
+        .map(|path| format!("{path}: Redis {:?}, model {:?}", look.lines.get(path), expected.get(path)))
+        .collect()
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}
+
+#[tokio::test]
+async fn the_scripts_do_what_the_model_says() {
+    let seed = setting("ONSALE_MODEL_SEED", rand::random());
+    let steps = setting("ONSALE_MODEL_STEPS", STEPS);
+    let mut server = Server::start().await;
+    let mut random = Random::new(seed);
+    let mut told: BTreeMap<String, u64> = BTreeMap::new();
+    let mut done = 0;
+    let run = AssertUnwindSafe(|| {
+        while done < steps {
+            let mut episode = Episode::begin(&mut server, random.next());
+            for _ in 0..EPISODE_STEPS {
+                done += 1;
+                episode.step(&mut random);
+            }
+            for (outcome, count) in episode.told {
+                *told.entry(outcome).or_default() += count;
+            }
+        }
+    });
+    if let Err(panic) = catch_unwind(run) {
+        eprintln!("step {done} of ONSALE_MODEL_SEED={seed}");
+        resume_unwind(panic);
+    }
+    println!("{done} steps of ONSALE_MODEL_SEED={seed}: {told:#?}");
+}

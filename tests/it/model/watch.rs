@@ -1,0 +1,140 @@
+//! What must hold whatever the model says, told from the logs alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use onsale::domain::event::{Entry, Event, LogKind};
+use onsale::domain::ids::ShowId;
+
+use super::redis::{LogEnd, Look};
+use crate::lua::call::CONCERT;
+
+/// The line as its log tells it: numbers of places.
+#[derive(Debug, Default)]
+pub(crate) struct LineWatch {
+    waiting: BTreeSet<u64>,
+    active: BTreeSet<u64>,
+    last: u64,
+}
+
+impl LineWatch {
+    /// Takes the next event. Panics if a place comes in out of turn, or to `max_active` others, or ends twice.
+    pub(crate) fn take(&mut self, event: &Event<'_>, max_active: usize) {
+        match event {
+            Event::Joined { seq, .. } => {
+                assert_eq!(*seq, self.last + 1, "joins where somebody stands");
+                self.last = *seq;
+                self.waiting.insert(*seq);
+            }
+            Event::Admitted { seq, .. } => {
+                assert!(self.active.len() < max_active, "{seq} comes in to {:?}", self.active);
+                assert_eq!(self.waiting.pop_first(), Some(*seq), "out of turn");
+                self.active.insert(*seq);
+            }
+            Event::Ended { seq, .. } => {
+                assert!(self.active.remove(seq) || self.waiting.remove(seq), "{seq} ends twice");
+            }
+            _ => {}
+        }
+    }
+
+    /// Places that have not ended.
+    pub(crate) fn places(&self) -> usize {
+        self.waiting.len() + self.active.len()
+    }
+}
+
+/// The logs so far, as sums.
+#[derive(Default)]
+pub(super) struct Watch {
+    ends: BTreeMap<String, LogEnd>,
+    line: LineWatch,
+    /// Seat to reservation, and whether it is booked.
+    seats: BTreeMap<(ShowId, u32), (String, bool)>,
+    balances: BTreeMap<String, i64>,
+    /// What `cash` gave, less what the concert got.
+    cash: i64,
+}
+
+impl Watch {
+    /// Takes the entries that one call has written. `clock` is what it read; at most `max_active` places may be taken.
+    pub(super) fn take(&mut self, look: &Look, clock: i64, max_active: usize) {
+        for (log, entries) in &look.entries {
+            assert!(entries.len() <= 1 || !self.ends.contains_key(log), "{log}: {} entries", entries.len());
+            for (id, text) in entries {
+                self.entry(log, id, text, (clock, max_active));
+            }
+            assert_eq!(self.ends.get(log), look.ends.get(log), "end of {log}");
+        }
+        self.check_sums(look);
+    }
+
+    fn entry(&mut self, log: &str, id: &str, text: &str, (clock, max_active): (i64, usize)) {
+        let kind = if log == CONCERT { LogKind::Concert } else { LogKind::Wallet };
+        let entry = Entry::decode(kind, text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let end = self.ends.entry(log.to_owned()).or_default();
+        end.number += 1;
+        assert_eq!(id, format!("{}-0", end.number), "{log}");
+        assert!(end.mark.is_empty() || entry.previous.to_string() == end.mark, "chain of {log} at {text}");
+        assert_eq!(entry.at.0, end.time.max(clock), "time of {log} at {text}");
+        (end.mark, end.time) = (entry.mark.to_string(), entry.at.0);
+        for event in &entry.events {
+            self.event(event, max_active);
+        }
+    }
+
+    fn event(&mut self, event: &Event<'_>, max_active: usize) {
+        self.line.take(event, max_active);
+        match event {
+            Event::Held(held) => {
+                for (index, _) in &held.seats.0 {
+                    let before =
+                        self.seats.insert((held.show, *index), (held.reservation.to_string(), false));
+                    assert_eq!(before, None, "seat {index} twice");
+                }
+            }
+            Event::Released(freed) | Event::Expired(freed) => {
+                for (index, _) in &freed.seats.0 {
+                    let before = self.seats.remove(&(freed.show, *index));
+                    assert_eq!(before, Some((freed.reservation.to_string(), false)), "seat {index}");
+                }
+            }
+            Event::Paid(paid) => {
+                self.cash -= paid.amount;
+                for (index, _) in &paid.seats.0 {
+                    let before = self.seats.insert((paid.show, *index), (paid.reservation.to_string(), true));
+                    assert_eq!(before, Some((paid.reservation.to_string(), false)), "seat {index}");
+                }
+            }
+            Event::Charged { user, amount, balance, .. } => {
+                self.cash += amount;
+                self.moves(user, *amount, *balance);
+            }
+            Event::Spent { user, amount, balance, .. } => self.moves(user, -amount, *balance),
+            _ => {}
+        }
+    }
+
+    fn moves(&mut self, user: &str, amount: i64, balance: i64) {
+        let before = self.balances.entry(user.to_owned()).or_default();
+        *before += amount;
+        assert_eq!(*before, balance, "balance of {user}");
+        assert!(balance >= 0, "{user} owes");
+    }
+
+    fn check_sums(&self, look: &Look) {
+        assert_eq!(self.balances.values().sum::<i64>(), self.cash, "the ledger does not sum to zero");
+        let told = |path: &str| path.split_once(":balances/").map(|(_, user)| user.to_owned());
+        let balance = |record: &String| record.split_once(' ').unwrap().0.parse().unwrap();
+        let held: BTreeMap<String, i64> =
+            look.lines.iter().filter_map(|(path, record)| Some((told(path)?, balance(record)))).collect();
+        assert_eq!(held, self.balances, "balances against the ledger");
+        for (path, bytes) in look.lines.iter().filter(|(path, _)| path.starts_with("seats:")) {
+            let show = ShowId(path["seats:".len()..].parse().unwrap());
+            for (index, byte) in (0..).zip(bytes.bytes()) {
+                let told =
+                    self.seats.get(&(show, index)).map_or(b'0', |(_, booked)| b'1' + u8::from(*booked));
+                assert_eq!(byte, told, "seat {index} of {path}");
+            }
+        }
+    }
+}
