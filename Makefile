@@ -1,23 +1,25 @@
 # run: everything on this machine. test, lint: what CI does. install: the programs they need, where one is missing.
 # secrets: keys and passwords for docker-compose.yml, made once.
+# loadtest: the load tests against servers of their own (loadtest/README.md), SCENARIO="rush abandon" for others than the short round.
 # Each target works on a fresh Debian or Ubuntu with a Rust toolchain.
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO ?= cargo
 SECRETS ?= secrets
+TARGET = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+SCENARIO ?= journey goose
 
-.PHONY: run test lint secrets install install-deny
+.PHONY: run test lint lint-loadtest loadtest secrets install install-deny
 
 run: install
 	$(CARGO) build --release --locked --bin onsale
-	$$($(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/onsale \
-		up --data-dir data --catalog docs/demo.yaml
+	$(TARGET)/release/onsale up --data-dir data --catalog docs/demo.yaml
 
 test: install
 	$(CARGO) test --locked
 
 lint: install install-deny
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	luacheck --quiet lua tests
 	$(CARGO) deny --locked check bans licenses sources
@@ -33,6 +35,18 @@ secrets:
 	once mysql_url "mysql://onsale:$$(cat mysql_password)@mysql:3306/onsale"; \
 	once redis_url "redis://:$$(cat redis_password)@redis:6379"; \
 	once redis_acl "user default on >$$(cat redis_password) ~* &* +@all\nuser health on nopass +ping"
+
+# Apart from lint, since it compiles some hundred crates that nothing else needs.
+lint-loadtest:
+	$(CARGO) clippy --locked --package onsale-loadtest --all-targets -- -D warnings
+
+# The server is built as it is sold, alone, so that the load tests' crates can't change its features.
+loadtest: install
+	loadtest/build-k6.sh $(TARGET)/tools
+	$(CARGO) build --release --locked --bin onsale
+	$(CARGO) build --locked --package onsale-loadtest
+	target=$(TARGET); ONSALE=$$target/release/onsale K6=$$target/tools/k6 GOOSE=$$target/debug/onsale-loadtest \
+		REPORT_DIR=$$target/loadtest-reports loadtest/run.sh $(SCENARIO)
 
 # RUNLEVEL=1 keeps the packages from starting services: tests and `up` run engines of their own.
 install:

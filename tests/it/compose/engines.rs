@@ -11,6 +11,7 @@ use super::compose;
 use super::file::Compose;
 use super::machine::Machine;
 use super::root;
+use crate::support::http::Client;
 use crate::support::spawner::{Running, bound_to_us, spawn};
 use crate::support::{free_address, wait_until};
 
@@ -74,9 +75,10 @@ async fn prometheus_takes_its_configuration_and_becomes_ready() {
     let address = free_address().to_string();
     let mut prometheus = start_prometheus(&compose, &folder, &address);
     let words = compose.service("prometheus").health_check().unwrap();
-    let words: Vec<_> = words.iter().map(|word| word.replace("127.0.0.1:9090", &address)).collect();
-    wait_until(READY, "its health check passes", async || {
-        Command::new(&words[0]).args(&words[1..]).output().is_ok_and(|output| output.status.success())
+    let path = words.last().unwrap().strip_prefix("http://127.0.0.1:9090").unwrap();
+    let client = Client::new(&address);
+    wait_until(READY, "what its health check asks for is there", async || {
+        client.get(path).await.is_ok_and(|answer| answer.status == 200)
     })
     .await;
     assert!(prometheus.ended().is_none(), "{}", prometheus.log());

@@ -158,3 +158,13 @@ fn the_image_is_built_from_what_is_pinned_and_present() {
         assert!(left_out.contains(&secret), "{secret} would get into a layer");
     }
 }
+
+#[test]
+fn the_load_test_is_the_one_that_make_runs() {
+    let compose = compose(&[("SCENARIO", "rush")]);
+    let k6 = compose.service("k6");
+    let (_, version) = k6.text("image").split_once(':').unwrap();
+    assert!(read("loadtest/build-k6.sh").contains(&format!("K6_VERSION=v{version}\n")), "{version}");
+    assert_eq!(k6.command(), ["run", "/loadtest/k6/rush.js"]);
+    assert!(read("loadtest/k6/rush.js").contains("export "));
+}
