@@ -16,7 +16,7 @@ const GROUP = 50;
 
 export const options = {
   ...shared,
-  scenarios: { poll: arrivals(rate, number('RUN_SECONDS', 15), 0.2) },
+  scenarios: { poll: arrivals(rate, number('RUN_SECONDS', 15), 0.4) },
   thresholds: {
     ...promises(rate),
     ...queue.thresholds,

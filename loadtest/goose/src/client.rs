@@ -106,7 +106,7 @@ impl Call {
             builder = builder.json(body);
         }
         let request = GooseRequest::builder()
-            .method(self.method.clone())
+            .method(self.method)
             .path(self.path.as_str())
             .name(self.name)
             .set_request_builder(builder)

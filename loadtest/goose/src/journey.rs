@@ -11,7 +11,7 @@ use crate::client::{Answer, Call};
 use crate::sale::Sale;
 
 /// How long a buyer stays in line.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often a buyer looks for other seats when somebody was faster.
 const TRIES: u32 = 10;
 const SEATS: usize = 2;
@@ -27,9 +27,9 @@ struct Place {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Reservation {
-    reservation_id: String,
+    #[serde(rename = "reservationId")]
+    id: String,
     seats: Vec<String>,
     status: String,
     amount: u64,
@@ -51,11 +51,11 @@ pub(crate) async fn buy(user: &mut GooseUser, sale: &Sale) -> TransactionResult 
     let charge =
         Call::post("/v1/users/{id}/balance", "/v1/users/me/balance", &json!({"amount": held.amount}))?;
     charge.bearer(&identity).header("Idempotency-Key", "charge-1").send(user).await?;
-    let pay = Call::post("/v1/payments", "/v1/payments", &json!({"reservationId": held.reservation_id}))?;
+    let pay = Call::post("/v1/payments", "/v1/payments", &json!({"reservationId": held.id}))?;
     let pay = pay.bearer(&identity).header("Queue-Token", &queue_token).header("Idempotency-Key", "pay-1");
     pay.send(user).await?;
 
-    let look = Call::get("/v1/reservations/{id}", format!("/v1/reservations/{}", held.reservation_id));
+    let look = Call::get("/v1/reservations/{id}", format!("/v1/reservations/{}", held.id));
     let paid: Reservation = look.bearer(&identity).send(user).await?.read()?;
     let has_tickets =
         paid.tickets.len() == held.seats.len() && paid.tickets.iter().all(|t| !t.code.is_empty());

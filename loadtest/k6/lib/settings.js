@@ -28,7 +28,7 @@ export function sale(fallback) {
 }
 
 // Milliseconds that 95 of 100 answers stay under.
-export const p95 = number('P95_MS', 500);
+export const p95 = number('P95_MS', 1000);
 
 // Open model: `rate` arrivals a second keep coming for so many seconds, however long the answers take.
 // `each` is how many seconds one is expected to take; k6 keeps virtual users for that, and makes more when it takes longer.

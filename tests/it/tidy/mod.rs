@@ -2,6 +2,7 @@
 //!
 //! Each rule is a function from text to complaints, so that it is tried on text that breaks it, too.
 
+mod dependencies;
 mod layers;
 mod metrics;
 mod outcomes;
