@@ -316,3 +316,20 @@ async fn a_silent_redis_leaves_the_outcome_unknown_and_an_absent_one_nothing() {
     let left = waiting.delete("/v1/queue/tokens").await;
     check(&left, 503, "sales_stopped", &json!({}));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_of_ours_is_told_as_one_and_harms_nobody_else() {
+    let app = App::start().await;
+    let (concert, show) = app.on_sale(json!({"gated": []})).await;
+    // What no version of ours has written: the script that meets it throws.
+    let place = format!("{{c{concert}}}:place");
+    let _: i64 = app.redis(&["HSET", &place, "broken", "nonsense"]).await;
+    let mut broken = app.caller("broken", &[]).await;
+    let joined = broken.post("/v1/queue/tokens", &json!({"concertId": concert})).await;
+    check(&joined, 500, "internal", &json!({}));
+    let mut other = app.caller("other", &[]).await;
+    assert_eq!(
+        other.post("/v1/reservations", &json!({"showId": show, "seats": ["A-1-1"]})).await.status,
+        201
+    );
+}
