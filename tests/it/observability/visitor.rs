@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::support::http::Client;
 
-/// The theatre of the demonstration: its first show has 16 rows of 24 stalls.
-const CONCERT: u32 = 2;
-const SHOW: u32 = 2;
-const ROWS: usize = 16;
-const SEATS: usize = 24;
+/// The stadium of the demonstration, with 80 rows of 100 on the floor: more than come before all has been shown.
+const CONCERT: u32 = 3;
+const SHOW: u32 = 4;
+const ROWS: usize = 80;
+const SEATS: usize = 100;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -50,8 +50,8 @@ impl Shop {
         tokio::time::timeout(PATIENCE, asked).await.expect("visitors are admitted");
 
         let keyed = [who[0], ("idempotency-key", "charge")];
-        self.post("/v1/users/me/balance", &keyed, json!({"amount": 100_000})).await;
-        let seat = format!("Stalls-{}-{}", number / SEATS % ROWS + 1, number % SEATS + 1);
+        self.post("/v1/users/me/balance", &keyed, json!({"amount": 200_000})).await;
+        let seat = format!("Floor-{}-{}", number / SEATS % ROWS + 1, number % SEATS + 1);
         let held = self.post("/v1/reservations", &who, json!({"showId": SHOW, "seats": [seat]})).await;
         let reservation = text(&held["reservationId"]);
         match number % 3 {
