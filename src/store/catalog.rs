@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::call::Scope;
 use super::reply::{MalformedReply, Outcome};
-use super::{AskError, Failure, Store, fault, keys, only_outcome, scripts};
+use super::{Failure, Store, fault, keys, only_outcome, scripts};
 use crate::domain::ids::{ConcertId, LogName, Mark, Offset, ShowId};
 use crate::domain::policy::{Gate, PolicyState};
 
@@ -97,7 +97,7 @@ impl Store {
             command
         };
         let evaluated = self.caller().connection().eval(&scripts::OPEN_LOG, deadline, build).await;
-        let (value, _) = evaluated.map_err(|error| Failure::from(AskError::from(error)))?;
+        let (value, _) = evaluated?;
         let Value::Array(items) = value else {
             return Err(fault(MalformedReply(format!("{value:?}"))));
         };

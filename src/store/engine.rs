@@ -3,7 +3,6 @@
 use redis::{FromRedisValue, Value};
 use tokio::time::Instant;
 
-use super::call::AskError;
 use super::{Failure, Store};
 
 /// What is behind the address.
@@ -65,12 +64,11 @@ impl Store {
         Ok(pairs.into_iter().next().map(|(_, value)| value).unwrap_or_default())
     }
 
-    async fn text(&self, command: &redis::Cmd, deadline: Instant) -> Result<String, Failure> {
+    pub(super) async fn text(&self, command: &redis::Cmd, deadline: Instant) -> Result<String, Failure> {
         String::from_redis_value(self.command(command, deadline).await?).map_err(super::fault)
     }
 
     async fn command(&self, command: &redis::Cmd, deadline: Instant) -> Result<Value, Failure> {
-        let answer = self.caller().connection().command(command, deadline).await;
-        answer.map_err(|error| AskError::from(error).into())
+        Ok(self.caller().connection().command(command, deadline).await?)
     }
 }

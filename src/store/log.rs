@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use super::pool::{self, FollowerConnection};
 use super::reply::{MalformedReply, Outcome, Reply};
-use super::{AskError, Failure, Settings, Source, Store, fault, keys, scripts};
+use super::{Failure, Settings, Source, Store, fault, keys, scripts};
 use crate::domain::ids::{LogName, Mark, Offset};
 
 /// One entry as the stream holds it.
@@ -144,7 +144,7 @@ impl Store {
             command
         };
         let evaluated = self.caller().connection().eval(&scripts::TRIM, deadline, build).await;
-        let (value, _) = evaluated.map_err(|error| Failure::from(AskError::from(error)))?;
+        let (value, _) = evaluated?;
         match Reply::read(value).map_err(fault)? {
             Reply::LogLost => Err(self.caller().stop(log).into()),
             Reply::Decided(decided) => {

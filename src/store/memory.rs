@@ -4,7 +4,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use redis::FromRedisValue;
 use tokio::time::Instant;
 
 use super::{Failure, Store};
@@ -62,9 +61,7 @@ impl MemoryBound {
 impl Store {
     /// Bytes that Redis uses now.
     pub async fn used_memory(&self, deadline: Instant) -> Result<u64, Failure> {
-        let answer = self.caller().connection().command(redis::cmd("INFO").arg("memory"), deadline).await;
-        let value = answer.map_err(|error| Failure::from(super::AskError::from(error)))?;
-        let info = String::from_redis_value(value).map_err(super::fault)?;
+        let info = self.text(redis::cmd("INFO").arg("memory"), deadline).await?;
         let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
         let used = line.and_then(|bytes| bytes.trim().parse().ok());
         used.ok_or_else(|| super::fault(super::reply::MalformedReply("INFO memory".into())))

@@ -86,6 +86,12 @@ pub enum Failure {
     Fault(#[source] Source),
 }
 
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        AskError::from(error).into()
+    }
+}
+
 impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
         match error {

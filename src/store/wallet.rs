@@ -117,7 +117,7 @@ impl Store {
         let key = keys::balances(user.partition(self.partitions()));
         let command = redis::cmd("HGET").arg(key).arg(user.as_str()).to_owned();
         let value = self.caller().connection().read(&command, deadline).await;
-        let record = match value.map_err(|error| Failure::from(super::AskError::from(error)))? {
+        let record = match value? {
             Value::Nil => return Ok(Balance::default()),
             Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             other => return Err(super::fault(MalformedReply(format!("{other:?}")))),
