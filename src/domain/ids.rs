@@ -36,9 +36,12 @@ impl fmt::Display for ShowId {
 pub struct UserId(Arc<str>);
 
 impl UserId {
+    /// Bytes of the longest.
+    pub const BYTES_MAX: usize = 64;
+
     /// The id, or `None` if the text breaks the rule of `api.md` ("Identity").
     pub fn new(text: &str) -> Option<Self> {
-        let fits = (1..=64).contains(&text.len());
+        let fits = (1..=Self::BYTES_MAX).contains(&text.len());
         (fits && text != "me" && !text.chars().any(char::is_control)).then(|| Self(text.into()))
     }
 

@@ -1,8 +1,8 @@
 //! What a connection is doing, so that one that is idle or slow can be closed.
 //!
 //! hyper's own header timeout would end idle connections too and boxes a timer a request (4 to 9 % of a small
-//! answer). Here one coarse timer a connection tells both apart: it wakes at most once a header timeout, so a slow
-//! head is cut between one and two of them.
+//! answer). Here one coarse timer a connection tells both apart: it wakes at least once a header timeout, so a slow
+//! head is cut between one and two of them, and an idle connection at most one later than it should be.
 
 use std::io;
 use std::pin::Pin;
@@ -20,21 +20,22 @@ const IDLE: u64 = 1;
 const HEAD: u64 = 2;
 
 /// Shared by a connection's stream, its service and its watch.
+///
+/// It reads no clock: each state has a number of its own, and the watch times those that it sees twice.
 pub(super) struct Activity {
-    started: Instant,
-    /// Milliseconds since `started` at which the state began, and the state in the lowest two bits.
+    /// Counts states from the second bit on; the state in the lowest two.
     state: AtomicU64,
 }
 
 impl Activity {
     /// A connection that owes its first head from now on.
     pub(super) fn new() -> Self {
-        Self { started: Instant::now(), state: AtomicU64::new(HEAD) }
+        Self { state: AtomicU64::new(HEAD) }
     }
 
     /// A request is being answered.
     pub(super) fn busy(&self) {
-        self.state.store(BUSY, Ordering::Relaxed);
+        self.enter(BUSY);
     }
 
     /// It was answered.
@@ -48,28 +49,33 @@ impl Activity {
         }
     }
 
+    /// One writer: the task of the connection.
     fn enter(&self, state: u64) {
-        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX >> 2);
-        self.state.store(millis << 2 | state, Ordering::Relaxed);
+        let before = self.state.load(Ordering::Relaxed);
+        self.state.store((before | 3).wrapping_add(1) | state, Ordering::Relaxed);
     }
 
-    /// When it is overdue if nothing happens; a busy one never is, and is looked at again later.
-    fn due(&self, now: Instant, idle: Duration, head: Duration) -> Instant {
+    /// How long the state that stands now may last; a busy one as long as it likes.
+    fn limit(&self, idle: Duration, head: Duration) -> (u64, Option<Duration>) {
         let state = self.state.load(Ordering::Relaxed);
-        let since = self.started + Duration::from_millis(state >> 2);
-        match state & 3 {
-            IDLE => since + idle,
-            HEAD => since + head,
-            _ => now + head,
-        }
+        let limit = match state & 3 {
+            IDLE => Some(idle),
+            HEAD => Some(head),
+            _ => None,
+        };
+        (state, limit)
     }
 
-    /// Ends when the connection was idle for `idle`, or a head takes longer than `head`.
+    /// Ends when the connection was idle for `idle`, or a head takes longer than `head`; up to `head` later.
     pub(super) async fn overdue(&self, idle: Duration, head: Duration) {
+        let mut seen = (u64::MAX, Instant::now());
         loop {
-            let now = Instant::now();
-            let due = self.due(now, idle, head);
-            if due <= now {
+            let (now, (state, limit)) = (Instant::now(), self.limit(idle, head));
+            if seen.0 != state {
+                seen = (state, now);
+            }
+            let due = limit.map_or(now + head, |limit| seen.1 + limit);
+            if limit.is_some() && due <= now {
                 return;
             }
             sleep_until(due.min(now + head)).await;
@@ -134,28 +140,35 @@ mod tests {
     #[test]
     fn idle_slow_and_busy_connections_are_told_apart() {
         let activity = Activity::new();
-        let now = Instant::now();
-        let due = || activity.due(now, IDLE_TIME, HEAD_TIME);
-        assert_eq!(due(), activity.started + HEAD_TIME, "the first head is owed at once");
+        let limit = || activity.limit(IDLE_TIME, HEAD_TIME);
+        let first = limit();
+        assert_eq!(first.1, Some(HEAD_TIME), "the first head is owed at once");
         activity.received();
-        assert_eq!(due(), activity.started + HEAD_TIME, "more bytes of it win no time");
+        assert_eq!(limit(), first, "more bytes of it win no time");
 
         activity.busy();
-        assert_eq!(due(), now + HEAD_TIME);
+        assert_eq!(limit().1, None);
+        let busy = limit();
         activity.received();
-        assert_eq!(due(), now + HEAD_TIME, "a body is none of its business");
+        assert_eq!(limit(), busy, "a body is none of its business");
 
         activity.idle();
-        assert!(due() >= activity.started + IDLE_TIME);
+        let idle = limit();
+        assert_eq!(idle.1, Some(IDLE_TIME));
         activity.received();
-        assert!((activity.started + HEAD_TIME..activity.started + IDLE_TIME).contains(&due()));
+        assert_eq!(limit().1, Some(HEAD_TIME));
+        activity.busy();
+        activity.idle();
+        assert_eq!(limit().1, idle.1);
+        assert_ne!(limit().0, idle.0, "idle again is another time of being idle");
     }
 
     #[tokio::test]
     async fn what_is_overdue_ends_the_watch() {
         let activity = Activity::new();
-        activity.overdue(IDLE_TIME, Duration::ZERO).await;
+        let moment = Duration::from_millis(1);
+        activity.overdue(IDLE_TIME, moment).await;
         activity.idle();
-        activity.overdue(Duration::ZERO, HEAD_TIME).await;
+        activity.overdue(moment, moment).await;
     }
 }

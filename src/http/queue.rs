@@ -19,11 +19,12 @@ use super::gate::{self, Proof};
 use super::problem::{Code, Problem};
 use super::request::Request;
 use super::response::{self, Response};
-use crate::domain::ids::{ConcertId, UserId};
+use crate::domain::ids::ConcertId;
+use crate::domain::policy::PolicyState;
 use crate::domain::queue::{estimated_wait_seconds, poll_after_seconds};
 use crate::domain::queue_token::Place;
 use crate::domain::time::Millis;
-use crate::live::{ConcertView, PlaceView, SaleState};
+use crate::live::{ConcertView, Glance, PlaceView, SaleState};
 use crate::store::PlaceState;
 
 /// Life of a queue token where the sale has no end, seconds.
@@ -74,11 +75,17 @@ pub(crate) async fn join(ctx: &Context, request: &mut Request) -> Result<Respons
     let mut standing = match joined.place {
         PlaceState::Waiting { position } => {
             level(&view, answer.at.number, request).await;
-            waiting(&view, position)
+            waiting(&view.glance(joined.seq), position, answer.now)
         }
-        PlaceState::Active { end } => active(&view, end),
+        PlaceState::Active { end } => active(&view.glance(joined.seq), end),
     };
-    let place = place(&view, &identity.user, joined.seq, joined.epoch);
+    let place = Place {
+        concert,
+        epoch: joined.epoch,
+        seq: joined.seq,
+        expires: token_end(&view.policy(), Context::now()),
+        user: identity.user.clone(),
+    };
     standing.token = Some(ctx.queue_keys.sign(&place));
     standing.concert_id = Some(concert);
     let status = if joined.fresh { StatusCode::CREATED } else { StatusCode::OK };
@@ -104,28 +111,28 @@ pub(crate) async fn status(ctx: &Context, request: &Request) -> Result<Response,
     let (token, proof) = caller_place(ctx, request)?;
     let place = proof.current()?;
     let view = concert_of(ctx, &place)?;
-    if view.policy().closes_at.is_some_and(|closes| closes <= Context::now()) {
+    let seen = freshness::wait(request, &view).await?;
+    let (glance, now) = (view.glance(place.seq), Context::now());
+    if glance.policy.closes_at.is_some_and(|closes| closes <= now) {
         // The end may have been moved since the token was signed.
         return Err(Problem::new(Code::QueueTokenExpired));
     }
-    let seen = freshness::wait(request, &view).await?;
-    // Read before the place: the answer is at least as new as the number it names.
-    let number = view.number().max(seen);
-
-    let from_memory = match (gate::is_active_in(&view, &place), view.place(place.seq)) {
-        (Some(end), _) => Some(active(&view, end)),
-        (None, PlaceView::Waiting { position }) => Some(waiting_in_sale(&view, position)),
+    let from_memory = match glance.place {
+        PlaceView::Active { end, claimed: true } if now < end => Some(active(&glance, end)),
+        PlaceView::Waiting { position } => Some(waiting_in_sale(&glance, position, now)),
         // The store can't decide while the log is lost; the line keeps its places.
-        (None, _) if view.recovering() => Some(waiting_in_sale(&view, 0)),
-        (None, _) => None,
+        _ if glance.recovering => Some(waiting_in_sale(&glance, 0, now)),
+        _ => None,
     };
+    let token = fresher(ctx, &glance, &place, (token, now));
     let (mut standing, number) = match from_memory {
-        Some(standing) => (standing, number),
-        None => claim(ctx, request, &view, &place).await?,
+        Some(standing) => (standing, glance.number.max(seen)),
+        // Boxed, since one poll of many claims and all would carry the room for it.
+        None => Box::pin(claim(ctx, request, &view, &place)).await?,
     };
-    standing.token = fresher(ctx, &view, &place, token);
+    standing.token = token;
     let mut response = response::ok(&standing)?;
-    freshness::mark(&mut response, view.log_id(), number);
+    freshness::mark(&mut response, glance.log_id, number);
     Ok(response)
 }
 
@@ -151,10 +158,10 @@ async fn claim(
     let claim = ctx.store.claim(place.concert, &place.user, place.seq, request.deadline);
     let answer = claim.await?;
     let standing = match answer.value {
-        PlaceState::Active { end } => active(view, end),
+        PlaceState::Active { end } => active(&view.glance(place.seq), end),
         PlaceState::Waiting { position } => {
             level(view, answer.at.number, request).await;
-            waiting_in_sale(view, position)
+            waiting_in_sale(&view.glance(place.seq), position, answer.now)
         }
     };
     Ok((standing, answer.at.number))
@@ -185,14 +192,14 @@ fn caller_place<'r>(ctx: &Context, request: &'r Request) -> Result<(&'r str, Pro
 
 /// A token for the same place where the caller's is not what would be signed today: another epoch, a newer key, an end
 /// that was moved, or half of its time gone.
-fn fresher(ctx: &Context, view: &ConcertView, place: &Place, token: &str) -> Option<String> {
-    let next = self::place(view, &place.user, place.seq, view.epoch());
-    let aged = match view.policy().closes_at {
-        Some(_) => next.expires != place.expires,
-        None => next.expires.abs_diff(place.expires) > TOKEN_SECONDS.unsigned_abs() / 2,
+fn fresher(ctx: &Context, glance: &Glance, place: &Place, (token, now): (&str, Millis)) -> Option<String> {
+    let expires = token_end(&glance.policy, now);
+    let aged = match glance.policy.closes_at {
+        Some(_) => expires != place.expires,
+        None => expires.abs_diff(place.expires) > TOKEN_SECONDS.unsigned_abs() / 2,
     };
-    let stale = aged || place.epoch != next.epoch || !ctx.queue_keys.signed_by_newest(token);
-    stale.then(|| ctx.queue_keys.sign(&next))
+    let stale = aged || place.epoch != glance.epoch || !ctx.queue_keys.signed_by_newest(token);
+    stale.then(|| ctx.queue_keys.sign(&Place { expires, epoch: glance.epoch, ..place.clone() }))
 }
 
 /// A token for a concert that is not here proves nothing.
@@ -201,25 +208,19 @@ fn concert_of(ctx: &Context, place: &Place) -> Result<Arc<ConcertView>, Problem>
     view.ok_or_else(|| Problem::new(Code::QueueTokenInvalid))
 }
 
-fn place(view: &ConcertView, user: &UserId, seq: u64, epoch: u16) -> Place {
-    let end = view.policy().closes_at;
-    let end = end.unwrap_or_else(|| Context::now().plus_seconds(TOKEN_SECONDS));
-    Place {
-        concert: view.concert().concert,
-        epoch,
-        seq,
-        expires: u64::try_from(end.0 / 1000).unwrap_or(0),
-        user: user.clone(),
-    }
+/// When a queue token signed at `now` ends, unix seconds.
+fn token_end(policy: &PolicyState, now: Millis) -> u64 {
+    let end = policy.closes_at.unwrap_or_else(|| now.plus_seconds(TOKEN_SECONDS));
+    u64::try_from(end.0 / 1000).unwrap_or(0)
 }
 
-fn active(view: &ConcertView, end: Millis) -> Standing {
+fn active(glance: &Glance, end: Millis) -> Standing {
     Standing {
         status: "ACTIVE",
         position: 0,
         queue_position: 0,
         estimated_wait_seconds: Some(0),
-        poll_after_seconds: poll_after_seconds(None, &view.policy().policy),
+        poll_after_seconds: poll_after_seconds(None, &glance.policy.policy),
         active_until: Some(end),
         held: None,
         reason: None,
@@ -228,27 +229,27 @@ fn active(view: &ConcertView, end: Millis) -> Standing {
     }
 }
 
-fn waiting(view: &ConcertView, position: u64) -> Standing {
-    let policy = view.policy();
-    let rate = view.line().admitted_per_second;
-    let moving = view.state(Context::now()) == SaleState::Open;
-    let estimate = moving.then(|| estimated_wait_seconds(position, &policy.policy, rate)).flatten();
+fn waiting(glance: &Glance, position: u64, now: Millis) -> Standing {
+    let policy = &glance.policy.policy;
+    let rate = glance.admitted_per_second;
+    let moving = glance.state(now) == SaleState::Open;
+    let estimate = moving.then(|| estimated_wait_seconds(position, policy, rate)).flatten();
     Standing {
         status: "WAITING",
         position,
         queue_position: position,
         estimated_wait_seconds: estimate,
-        poll_after_seconds: poll_after_seconds(estimate, &policy.policy),
+        poll_after_seconds: poll_after_seconds(estimate, policy),
         active_until: None,
-        ..active(view, Millis(0))
+        ..active(glance, Millis(0))
     }
 }
 
 /// A waiting place, told what the sale has come to: first RECOVERING, then what is sold, then a pause.
-fn waiting_in_sale(view: &ConcertView, position: u64) -> Standing {
-    let standing = waiting(view, position);
-    let state = view.state(Context::now());
-    let sales = view.sales();
+fn waiting_in_sale(glance: &Glance, position: u64, now: Millis) -> Standing {
+    let standing = waiting(glance, position, now);
+    let state = glance.state(now);
+    let sales = glance.sales;
     let pending = sales.available == 0 && sales.held > 0;
     match state {
         SaleState::Recovering => Standing { status: "PAUSED", reason: Some("recovering".into()), ..standing },
@@ -257,7 +258,7 @@ fn waiting_in_sale(view: &ConcertView, position: u64) -> Standing {
             Standing { status: "SOLD_OUT_PENDING", held: Some(sales.held), ..standing }
         }
         SaleState::Paused => {
-            Standing { status: "PAUSED", reason: view.policy().pause_reason.clone(), ..standing }
+            Standing { status: "PAUSED", reason: glance.policy.pause_reason.clone(), ..standing }
         }
         SaleState::Open | SaleState::Announced | SaleState::Closed => standing,
     }

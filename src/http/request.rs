@@ -1,7 +1,5 @@
 //! One request as handlers see it: its route, path id, query, headers and a body that is read on demand.
 
-use std::fmt::Write as _;
-
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use percent_encoding::percent_decode_str;
@@ -12,19 +10,18 @@ use super::router::{Endpoint, Verb};
 
 /// Names one request in the answer, its problem and the log. Made here, never taken from a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RequestId(String);
+pub(crate) struct RequestId([u8; 16]);
 
 impl RequestId {
     /// The id made of these random bits, 16 hex digits.
     pub(crate) fn new(bits: u64) -> Self {
-        let mut text = String::with_capacity(16);
-        write!(text, "{bits:016x}").expect("a string takes all that is written");
-        Self(text)
+        let digit = |place: usize| b"0123456789abcdef"[(bits >> (60 - 4 * place) & 15) as usize];
+        Self(std::array::from_fn(digit))
     }
 
     /// Its text.
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.0).expect("hex digits are ASCII")
     }
 }
 

@@ -90,6 +90,20 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
+    /// Whether it changes several things one after the other: once begun it is finished, though its client hangs up.
+    pub(super) fn has_steps(self) -> bool {
+        matches!(
+            self,
+            E::CreateConcert
+                | E::UpdateConcert
+                | E::CreateShow
+                | E::PauseQueue
+                | E::ResumeQueue
+                | E::BlockSeats
+                | E::Refund
+        )
+    }
+
     /// Whether a success has a body of `application/json`.
     fn answers_json(self) -> bool {
         !matches!(
@@ -183,6 +197,9 @@ pub(crate) async fn dispatch(ctx: &Context, mut request: Request) -> Result<Resp
 
 /// Before anything happens: what a client can't read must not have been bought.
 fn check_acceptable(request: &Request) -> Result<(), Problem> {
+    if !request.headers.contains_key(ACCEPT) {
+        return Ok(());
+    }
     let values: Option<Vec<_>> =
         request.headers.get_all(ACCEPT).iter().map(|value| value.to_str().ok()).collect();
     let taken = values.is_none_or(|values| negotiate::takes_json(&values.join(",")));

@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::glance::Glance;
 use super::queue::{LineCounts, PlaceView};
 use super::sale::{Applied, ApplyError, Sale, SaleCounts};
 use super::show::ShowView;
@@ -38,6 +39,23 @@ pub enum SaleState {
     Announced,
     /// On sale.
     Open,
+}
+
+impl SaleState {
+    /// What a concert whose log stands is at `now`.
+    pub(crate) fn of(policy: &PolicyState, sold_out: bool, now: Millis) -> Self {
+        if policy.closes_at.is_some_and(|closes| now >= closes) {
+            Self::Closed
+        } else if sold_out {
+            Self::SoldOut
+        } else if policy.paused {
+            Self::Paused
+        } else if policy.opens_at.is_some_and(|opens| now < opens) {
+            Self::Announced
+        } else {
+            Self::Open
+        }
+    }
 }
 
 /// The dynamic state, shared by the concert and its shows.
@@ -145,21 +163,17 @@ impl ConcertView {
 
     /// What the concert is at `now`.
     pub fn state(&self, now: Millis) -> SaleState {
-        let sale = read(&self.sale);
-        let policy = &sale.policy;
         if self.recovering() {
-            SaleState::Recovering
-        } else if policy.closes_at.is_some_and(|closes| now >= closes) {
-            SaleState::Closed
-        } else if sale.is_sold_out() {
-            SaleState::SoldOut
-        } else if policy.paused {
-            SaleState::Paused
-        } else if policy.opens_at.is_some_and(|opens| now < opens) {
-            SaleState::Announced
-        } else {
-            SaleState::Open
+            return SaleState::Recovering;
         }
+        let sale = read(&self.sale);
+        SaleState::of(&sale.policy, sale.is_sold_out(), now)
+    }
+
+    /// What a poll for the place with this sequence number needs to know, all of one moment.
+    pub fn glance(&self, seq: u64) -> Glance {
+        let recovering = self.recovering();
+        Glance::of(&read(&self.sale), seq, recovering)
     }
 
     /// Whether the view is whole: a snapshot and all entries up to its last page are in.

@@ -6,6 +6,7 @@
 
 mod body;
 mod catalog;
+mod glance;
 mod gzip;
 mod layout;
 mod positions;
@@ -26,6 +27,7 @@ use tokio::time::Instant;
 
 pub use body::{Encoded, SeatsForm};
 pub use catalog::{ConcertView, SaleState};
+pub use glance::Glance;
 pub use queue::{LineCounts, PlaceView};
 pub use ranking::Ranked;
 pub use sale::{Applied, ApplyError, SaleCounts};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::positions::TooFar;
 use super::queue::Line;
-use super::seats::{AVAILABLE, BOOKED, HELD, NoSuchSeat, SeatCounts, SeatMap};
+use super::seats::{AVAILABLE, BOOKED, HELD, NoSuchSeat, SeatMap};
 use crate::domain::event::{Entry, Event};
 use crate::domain::ids::{Mark, Offset, ShowId};
 use crate::domain::policy::PolicyState;
@@ -89,6 +89,8 @@ pub(crate) struct Sale {
     pub(crate) line: Line,
     pub(crate) maps: BTreeMap<ShowId, SeatMap>,
     pub(crate) revenue: i64,
+    /// All maps together, as of the last entry: polls ask for it, and a concert may have hundreds of shows.
+    pub(super) totals: SaleCounts,
     /// Time of the first hold; `None`: none yet, or it lies before the snapshot.
     pub(crate) first_hold: Option<Millis>,
     /// Whether holds may have come before the first one seen here.
@@ -123,6 +125,7 @@ impl Sale {
         }
         self.line.pass(entry.at, admitted);
         self.offset = Offset { number, mark: entry.mark };
+        self.tally();
         match (was_sold_out, self.is_sold_out()) {
             (false, true) => self.sold_out = Some(entry.at),
             (_, false) => self.sold_out = None,
@@ -181,20 +184,24 @@ impl Sale {
 
     /// Whether there are shows and none has a seat available or held.
     pub(crate) fn is_sold_out(&self) -> bool {
-        let has_none = |counts: SeatCounts| counts.available == 0 && counts.held == 0;
-        !self.maps.is_empty() && self.maps.values().all(|map| has_none(map.counts()))
+        !self.maps.is_empty() && self.totals.sellable == 0
     }
 
     /// Seats and money.
     pub(crate) fn counts(&self) -> SaleCounts {
-        let mut sale = SaleCounts { revenue: self.revenue, ..SaleCounts::default() };
+        SaleCounts { revenue: self.revenue, ..self.totals }
+    }
+
+    /// Adds the maps up; to be called when they have changed.
+    pub(crate) fn tally(&mut self) {
+        let mut totals = SaleCounts::default();
         for counts in self.maps.values().map(SeatMap::counts) {
-            sale.available += counts.available;
-            sale.held += counts.held;
-            sale.booked += counts.booked;
-            sale.blocked += counts.blocked;
+            totals.available += counts.available;
+            totals.held += counts.held;
+            totals.booked += counts.booked;
+            totals.blocked += counts.blocked;
         }
-        sale.sellable = sale.available + sale.held;
-        sale
+        totals.sellable = totals.available + totals.held;
+        self.totals = totals;
     }
 }

@@ -97,6 +97,7 @@ impl Filling {
 
     /// All pages are in: what lies before the snapshot is not known from now on.
     pub fn close_pages(&mut self) {
+        self.sale.tally();
         let counts = self.sale.counts();
         self.sale.began_before = counts.held + counts.booked > 0 || self.sale.revenue > 0;
     }
@@ -121,7 +122,8 @@ impl Filling {
         self.sale.offset.number >= self.complete_at
     }
 
-    pub(crate) fn into_sale(self) -> Sale {
+    pub(crate) fn into_sale(mut self) -> Sale {
+        self.sale.tally();
         self.sale
     }
 }
