@@ -7,10 +7,34 @@ use tokio::time::Instant;
 
 use super::{Error, START};
 use crate::archive::Archive;
-use crate::config::Config;
+use crate::config::{Config, EngineSetting};
 use crate::opening::Opening;
 use crate::store::log::Tail;
 use crate::store::{Engine, Limits, MemoryBound, SeenLogs, Settings, Store};
+
+/// Looks at all settings of Redis or Valkey.
+pub(super) async fn look_at_redis(config: &Config) -> Result<Vec<EngineSetting>, Error> {
+    let memory = Arc::new(MemoryBound::new(config.log.memory_max_bytes));
+    let store = Store::bounded(redis_settings(config), limits(config), 1, SeenLogs::default(), memory)?;
+    Ok(store.engine(Instant::now() + START).await?.settings)
+}
+
+/// Looks at all settings of MySQL or MariaDB.
+pub(super) async fn look_at_mysql(config: &Config) -> Result<Vec<EngineSetting>, Error> {
+    Ok(Archive::connect(&config.mysql).await?.engine_settings().await?)
+}
+
+fn redis_settings(config: &Config) -> Settings {
+    Settings {
+        url: config.redis.url.expose().to_owned(),
+        response_timeout: Duration::from_millis(config.redis.response_timeout_ms),
+        connect_timeout: Duration::from_millis(config.redis.connect_timeout_ms),
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits { batch_weight: config.coalesce.batch_weight, queue_requests: config.coalesce.queue_requests }
+}
 
 /// The two engines, checked, with what this process has seen of their logs.
 pub(super) struct Installation {
@@ -27,19 +51,12 @@ impl Installation {
     /// Connects, checks the engine's settings and makes sure that the wallets' logs are born.
     pub(super) async fn connect(config: &Config) -> Result<Self, Error> {
         let archive = Archive::connect(&config.mysql).await?;
-        let settings = Settings {
-            url: config.redis.url.expose().to_owned(),
-            response_timeout: Duration::from_millis(config.redis.response_timeout_ms),
-            connect_timeout: Duration::from_millis(config.redis.connect_timeout_ms),
-        };
-        let limits = Limits {
-            batch_weight: config.coalesce.batch_weight,
-            queue_requests: config.coalesce.queue_requests,
-        };
+        archive.check_engine().await?;
+        let (settings, limits) = (redis_settings(config), limits(config));
         let partitions = u8::try_from(config.wallet.partitions).unwrap_or(u8::MAX);
         let seen = SeenLogs::default();
         let memory = Arc::new(MemoryBound::new(config.log.memory_max_bytes));
-        let store = Store::new(settings.clone(), limits, partitions, seen.clone())?;
+        let store = Store::bounded(settings.clone(), limits, partitions, seen.clone(), Arc::clone(&memory))?;
         let engine = store.check_engine(Instant::now() + START).await?;
         tracing::info!(
             engine = engine.name,

@@ -121,6 +121,15 @@ pub async fn migrate(mysql: &Mysql) -> Result<(), Error> {
     Ok(Archive::connect(mysql).await?.migrate().await?)
 }
 
+/// What both engines are set to, by the configuration key of their address; neither hides the other's.
+pub async fn engine_settings(
+    config: &Config,
+) -> [(&'static str, Result<Vec<config::EngineSetting>, Error>); 2] {
+    let (redis, mysql) =
+        tokio::join!(installation::look_at_redis(config), installation::look_at_mysql(config));
+    [("redis.url", redis), ("mysql.url", mysql)]
+}
+
 /// Runs until `shutdown` says true and all that was begun is finished. Says on `ready` where it serves.
 pub async fn run(
     config: Config,

@@ -6,6 +6,7 @@
 use sqlx::error::ErrorKind;
 
 use super::import::ImportRefused;
+use crate::config::EngineSetting;
 use crate::domain::catalog::LayoutError;
 use crate::domain::fields::Malformed;
 use crate::domain::ids::{Id20, LogName, Offset, ShowId};
@@ -16,6 +17,9 @@ pub enum Error {
     /// MySQL is away, refused a statement or broke off.
     #[error("MySQL failed")]
     Database(#[from] sqlx::Error),
+    /// A setting of the server that the archive can't do with.
+    #[error("{0}")]
+    Unfit(EngineSetting),
     /// The schema can't be brought up to date.
     #[error("the schema can't be migrated")]
     Migrate(#[from] sqlx::migrate::MigrateError),

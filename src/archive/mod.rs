@@ -8,6 +8,7 @@ mod apply;
 mod catalog;
 mod changes;
 mod concert;
+mod engine;
 mod error;
 mod import;
 mod import_show;

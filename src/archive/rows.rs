@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, MySql};
 pub(super) type Query<'q> = sqlx::query::Query<'q, MySql, MySqlArguments>;
 
 /// The most bytes of values in one statement: a quarter of the smallest default of `max_allowed_packet`.
-const BYTES_MAX: usize = 4 << 20;
+pub(super) const BYTES_MAX: usize = 4 << 20;
 
 /// A row of one table.
 pub(super) trait Row {

@@ -1,11 +1,14 @@
-//! `check-config`: what a server would run with.
+//! `check-config`: what a server would run with, and on what.
 
 use std::{io::Write, process::ExitCode};
 
 use clap::Args;
 
-use super::{Error, answer, source::Source};
-use crate::config::Config;
+use super::{Error, answer, source::Source, with_causes};
+use crate::{
+    app,
+    config::{Config, Fitness},
+};
 
 /// Options of `check-config`.
 #[derive(Debug, Args)]
@@ -15,14 +18,21 @@ pub(super) struct Arguments {
     /// Lets keys and settings pass that are for one machine only.
     #[arg(long)]
     dev: bool,
+    /// Asks Redis and MySQL for their settings too; prints each with what it has to be.
+    #[arg(long)]
+    engines: bool,
 }
 
 impl Arguments {
-    /// Prints the configuration to stdout and each problem to stderr; fails when there is one.
-    pub(super) fn execute(self) -> Result<ExitCode, Error> {
+    /// Prints the configuration to stdout, the engines' settings behind it as comments, and each problem to stderr; fails
+    /// when there is one. A setting that only weakens what is promised is no problem.
+    pub(super) async fn execute(self) -> Result<ExitCode, Error> {
         let config = self.source.read()?;
         answer(config.to_redacted_toml().trim_end())?;
-        let problems = self.problems(&config);
+        let mut problems = self.problems(&config);
+        if self.engines {
+            problems.extend(engine_problems(&config).await?);
+        }
         for problem in &problems {
             writeln!(std::io::stderr(), "{problem}").map_err(Error::Output)?;
         }
@@ -42,4 +52,23 @@ impl Arguments {
         problems.extend(unreadable.into_iter().flatten().map(|error| error.to_string()));
         problems
     }
+}
+
+/// Prints what the engines are set to. Answers what a process would refuse to start on.
+async fn engine_problems(config: &Config) -> Result<Vec<String>, Error> {
+    let mut problems = Vec::new();
+    for (key, looked) in app::engine_settings(config).await {
+        match looked {
+            Ok(settings) => {
+                for setting in settings {
+                    answer(&format!("# {setting}"))?;
+                    if setting.fitness == Fitness::Unfit {
+                        problems.push(setting.to_string());
+                    }
+                }
+            }
+            Err(error) => problems.push(format!("{key}: {}", with_causes(&error))),
+        }
+    }
+    Ok(problems)
 }

@@ -46,7 +46,7 @@ enum Verb {
     Audit(audit::Arguments),
     /// Asks a running server or worker whether it is ready; fails when it is not.
     Health(health::Arguments),
-    /// Prints the effective configuration without its secrets, and what is wrong with it.
+    /// Prints the effective configuration without its secrets, and what is wrong with it or with the engines.
     CheckConfig(check_config::Arguments),
 }
 
@@ -88,14 +88,8 @@ pub fn execute() -> ExitCode {
     match command.verb.execute() {
         Ok(code) => code,
         Err(error) => {
-            let mut line = format!("onsale: {error}");
-            let mut cause = std::error::Error::source(&error);
-            while let Some(source) = cause {
-                line = format!("{line}: {source}");
-                cause = source.source();
-            }
             // With stderr closed the exit code still says it.
-            drop(writeln!(std::io::stderr(), "{line}"));
+            drop(writeln!(std::io::stderr(), "onsale: {}", with_causes(&error)));
             ExitCode::FAILURE
         }
     }
@@ -116,7 +110,7 @@ impl Verb {
                 Self::Token(arguments) => arguments.execute(),
                 Self::Audit(arguments) => arguments.execute().await,
                 Self::Health(arguments) => arguments.execute().await,
-                Self::CheckConfig(arguments) => arguments.execute(),
+                Self::CheckConfig(arguments) => arguments.execute().await,
             }
         })
     }
@@ -126,6 +120,17 @@ impl Verb {
 fn answer(text: &str) -> Result<(), Error> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(Error::Output)
+}
+
+/// An error and what caused it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        line = format!("{line}: {source}");
+        cause = source.source();
+    }
+    line
 }
 
 fn listed(problems: &[config::Problem]) -> String {

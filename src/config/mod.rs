@@ -4,6 +4,7 @@
 //! are errors, so a misspelt one can't pass for a default. Nothing else reads the environment. Secrets stand in files
 //! of their own, are read once at start and have no printable form.
 
+mod engine;
 mod environment;
 mod keys;
 mod layers;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use engine::{EngineSetting, Fitness};
 pub use environment::{find_program, named_file, temporary_folder};
 pub use keys::{IdentityKey, KeyMaterial};
 pub use secret::{ConnectionUrl, Secret};

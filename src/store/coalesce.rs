@@ -12,7 +12,7 @@ use std::time::Duration;
 use redis::Cmd;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::call::{AskError, Caller, Scope};
 use super::connection::CallError;
@@ -70,6 +70,8 @@ struct Pending<V: Verb> {
     request: V::Request,
     deadline: Instant,
     sent: bool,
+    /// Its request's: a line about the batch is told in one of them.
+    span: Span,
     answer: oneshot::Sender<Result<Answer<V::Reply>, Failure>>,
 }
 
@@ -120,7 +122,13 @@ impl<V: Verb> Lane<V> {
             if queue.waiting.len() >= self.limits.queue_requests {
                 return Err(self.overloaded());
             }
-            queue.waiting.push_back(Pending { request, deadline, sent: false, answer });
+            queue.waiting.push_back(Pending {
+                request,
+                deadline,
+                sent: false,
+                span: Span::current(),
+                answer,
+            });
             self.meters.waiting.increment(1.0);
             if !queue.driving {
                 queue.driving = true;
@@ -199,7 +207,8 @@ impl<V: Verb> Lane<V> {
                 V::push(&pending.request, command);
             }
         };
-        self.caller.ask(V::script(), scope, deadline, arguments).await
+        let span = batch.first().map_or_else(Span::none, |first| first.span.clone());
+        self.caller.ask(V::script(), scope, deadline, arguments).instrument(span).await
     }
 
     fn answer_all(&self, batch: Vec<Pending<V>>, decided: &Decided) {
@@ -208,7 +217,7 @@ impl<V: Verb> Lane<V> {
             return fail_all(batch, &Failure::from(AskError::from(MalformedReply(what))), &self.meters);
         }
         for (pending, outcome) in batch.into_iter().zip(&decided.outcomes) {
-            let mut answer = match self.read(outcome, decided) {
+            let mut answer = match self.read(outcome, decided, &pending.span) {
                 Ok(answer) => answer,
                 Err(failure) => {
                     pending.fail(failure, &self.meters);
@@ -233,10 +242,11 @@ impl<V: Verb> Lane<V> {
         }
     }
 
-    fn read(&self, outcome: &Outcome, decided: &Decided) -> Result<Answer<V::Reply>, Failure> {
+    fn read(&self, outcome: &Outcome, decided: &Decided, span: &Span) -> Result<Answer<V::Reply>, Failure> {
         let read = || -> Result<_, AskError> {
             if outcome.name()? == "log_lost" {
-                return Err(self.caller.stop(outcome.parse::<LogName>(1)?));
+                let log = outcome.parse::<LogName>(1)?;
+                return Err(span.in_scope(|| self.caller.stop(log)));
             }
             match V::read(outcome)? {
                 Some(reply) => Ok(Ok(reply)),

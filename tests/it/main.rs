@@ -10,6 +10,7 @@ mod compose;
 mod config;
 mod demo;
 mod embedded;
+mod engines;
 mod faults;
 mod harness;
 mod http;

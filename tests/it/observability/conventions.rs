@@ -1,4 +1,4 @@
-//! Grafana's conventions: the closed lists of its published schema, and what makes a dashboard usable everywhere.
+//! What makes a dashboard usable everywhere; that Grafana can read it at all is `schema`'s.
 
 use std::collections::BTreeSet;
 
@@ -6,27 +6,19 @@ use serde_json::{Value, json};
 
 use super::{dashboards, list, panels, shown, text, yaml};
 
-/// What a dashboard and a panel may hold: Grafana's schema closes both.
-const DASHBOARD: &str = "uid title description tags timezone editable graphTooltip time timepicker weekStart refresh schemaVersion \
-                         version panels templating annotations links preload liveNow";
-const PANEL: &str = "type id title description transparent datasource gridPos links repeat targets transformations interval \
-                     maxDataPoints options fieldConfig pluginVersion";
-const VARIABLE: &str = "name type label hide description query datasource current multi options refresh sort includeAll allValue \
-                        regex definition";
-const FIELD: &str =
-    "displayName description unit decimals min max mappings thresholds color links noValue custom";
+/// What a target may hold: in Grafana's schema it is open.
 const TARGET: &str =
     "refId datasource expr legendFormat range instant format interval exemplar editorMode hide";
-const TYPES: [&str; 5] = ["timeseries", "stat", "heatmap", "bargauge", "table"];
 const UNITS: [&str; 11] =
     ["short", "none", "locale", "percentunit", "s", "bytes", "cps", "ops", "reqps", "rps", "wps"];
 /// Schema versions of Grafana 11 and 12.
 const VERSIONS: std::ops::RangeInclusive<u64> = 39..=42;
 const COLUMNS: u64 = 24;
 
-fn strangers(value: &Value, known: &str) -> Vec<String> {
-    let keys = value.as_object().into_iter().flat_map(|object| object.keys());
-    keys.filter(|key| !known.split_whitespace().any(|word| word == *key)).cloned().collect()
+/// Fields of a target that Prometheus's data source does not read.
+fn strangers(target: &Value) -> Vec<String> {
+    let keys = target.as_object().into_iter().flat_map(|object| object.keys());
+    keys.filter(|key| !TARGET.split_whitespace().any(|word| word == *key)).cloned().collect()
 }
 
 fn complaints(dashboard: &Value) -> Vec<String> {
@@ -46,10 +38,7 @@ fn complaints(dashboard: &Value) -> Vec<String> {
 
 /// Complaints about everything but the panels.
 fn head(dashboard: &Value) -> Vec<String> {
-    let mut found: Vec<_> = strangers(dashboard, DASHBOARD)
-        .into_iter()
-        .map(|key| format!("{key} is no field of a dashboard"))
-        .collect();
+    let mut found = Vec::new();
     let version = dashboard["schemaVersion"].as_u64().is_some_and(|version| VERSIONS.contains(&version));
     let named = ["uid", "title", "description"].iter().all(|key| !text(&dashboard[*key]).is_empty());
     let variables = list(&dashboard["templating"]["list"]);
@@ -70,9 +59,6 @@ fn head(dashboard: &Value) -> Vec<String> {
     let expressions = shown(dashboard).into_iter().map(|(_, expr)| expr).collect::<Vec<_>>().join("\n");
     for variable in variables {
         let name = text(&variable["name"]);
-        found.extend(
-            strangers(variable, VARIABLE).into_iter().map(|key| format!("{key} is no field of a variable")),
-        );
         if variable["type"] == "query"
             && !(is_variable(variable) && expressions.contains(&format!("${name}")))
         {
@@ -88,20 +74,15 @@ fn is_variable(asks: &Value) -> bool {
 }
 
 fn about_panel(panel: &Value) -> Vec<String> {
-    let mut found: Vec<_> =
-        strangers(panel, PANEL).into_iter().map(|key| format!("{key} is no field of a panel")).collect();
     let targets = list(&panel["targets"]);
-    let field = strangers(&panel["fieldConfig"]["defaults"], FIELD);
-    found.extend(field.into_iter().map(|key| format!("{key} is no field of fieldConfig")));
-    let target = targets.iter().flat_map(|target| strangers(target, TARGET));
-    found.extend(target.map(|key| format!("{key} is no field of a target")));
+    let strangers = targets.iter().flat_map(strangers);
+    let mut found: Vec<_> = strangers.map(|key| format!("{key} is no field of a target")).collect();
     let references: BTreeSet<_> = targets.iter().map(|target| text(&target["refId"])).collect();
     let sources = is_variable(panel) && targets.iter().all(is_variable);
     let expressions: Vec<_> = targets.iter().map(|target| text(&target["expr"])).collect();
     let ranges = expressions.iter().flat_map(|expr| expr.match_indices('[').map(|(at, _)| &expr[at..]));
     let rules = [
         (text(&panel["description"]).ends_with('.'), "a description is needed, in sentences"),
-        (TYPES.contains(&text(&panel["type"])), "its type is not one of ours"),
         (UNITS.contains(&text(&panel["fieldConfig"]["defaults"]["unit"])), "no unit that Grafana knows"),
         (panel["fieldConfig"]["overrides"].is_array(), "fieldConfig needs overrides"),
         (sources, "the data source must be the variable"),
@@ -177,7 +158,6 @@ fn a_breach_of_each_convention_is_found() {
         ("/panels/1/targets/0/datasource/uid", json!("abc"), "data source"),
         ("/panels/1/targets/0/expr", json!("rate(x[5m])"), "$__rate_interval"),
         ("/panels/1/targets", json!([]), "refId"),
-        ("/panels/1/type", json!("graph"), "type"),
         ("/panels/1/title", sound["panels"][2]["title"].clone(), "two panels"),
         ("/panels/1/gridPos", sound["panels"][2]["gridPos"].clone(), "lies on"),
         ("/panels/1/gridPos/w", json!(25), "outside"),

@@ -92,6 +92,56 @@ fn expressions_name_metrics_that_there_are() {
     assert_eq!(found.collect::<Vec<_>>(), Vec::<String>::new());
 }
 
+/// Whether every process says the same of it: what is read in the logs or asked of an engine, not what it did itself.
+fn is_shared(row: &Row) -> bool {
+    const ENGINES: [&str; 3] =
+        ["onsale_log_entries", "onsale_redis_used_memory_bytes", "onsale_redis_memory_bound_bytes"];
+    row.labels.contains(&"concert") || ENGINES.contains(&row.name)
+}
+
+/// What is added up over processes though each of them says the same: its highest has to be taken first.
+fn added_up(expression: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for row in ALL.iter().filter(|row| is_shared(row)) {
+        for (at, _) in expression.match_indices(row.name) {
+            let (before, behind) = (&expression[..at], &expression[at + row.name.len()..]);
+            if behind.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
+                continue;
+            }
+            let functions = ["rate(", "increase(", "delta(", "predict_linear("];
+            let before = functions.iter().find_map(|name| before.strip_suffix(name)).unwrap_or(before);
+            let highest = before.rsplit("max").next().is_some_and(|rest| {
+                let rest = rest.trim_start();
+                rest == "("
+                    || (rest.starts_with("by (") && rest.ends_with(") (") && rest.matches('(').count() == 2)
+            });
+            if !(highest && before.contains("max")) {
+                found.push(format!("{} is the same in every process", row.name));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn what_every_process_says_is_not_added_up() {
+    let found = expressions().into_iter().flat_map(|(place, expression)| {
+        added_up(&expression).into_iter().map(move |says| format!("{place}: {says}"))
+    });
+    assert_eq!(found.collect::<Vec<_>>(), Vec::<String>::new());
+    for (expression, is_sound) in [
+        ("sum(max by (concert) (onsale_queue_waiting))", true),
+        ("sum(max by (concert) (rate(onsale_queue_joined_total[1m])))", true),
+        ("max(onsale_log_entries)", true),
+        ("onsale_queue_waiting", false),
+        ("sum by (concert) (onsale_queue_waiting)", false),
+        ("max(sum(onsale_queue_waiting))", false),
+        ("max(sum(rate(onsale_queue_joined_total[1m])))", false),
+    ] {
+        assert_eq!(added_up(expression).is_empty(), is_sound, "{expression}");
+    }
+}
+
 #[test]
 fn every_metric_is_shown_somewhere() {
     let shown: String =

@@ -4,6 +4,8 @@ mod conventions;
 mod expressions;
 mod promql;
 mod rules;
+mod runbook;
+mod schema;
 mod scraped;
 mod visitor;
 

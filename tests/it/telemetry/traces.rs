@@ -56,3 +56,29 @@ async fn a_hold_is_a_span_of_its_callers_trace() {
     let answered = lines.iter().find(|line| line["request_id"] == id.as_str());
     assert_eq!(answered.map(|line| line["status"].as_u64()), Some(Some(201)), "{log}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_during_a_request_names_it() {
+    let mut up = Up::start("telemetry = { format = 'json' }").await;
+    let data = up.folder.path().join("data");
+    let config = onsale::config::Config::load(Some(&data.join("onsale.toml"))).unwrap();
+    let client = redis::Client::open(config.redis.url.expose()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    // What no version of ours has written: a script that meets it fails as a whole.
+    let mut spoil = redis::pipe();
+    spoil.del("{c2}:meta").set("{c2}:meta", "nonsense");
+    let () = spoil.query_async(&mut connection).await.unwrap();
+    let broken = up.buyer("broken");
+    let body = json!({"concertId": 2});
+    let joined = up.client.send("POST", "/v1/queue/tokens", &broken.headers("j"), Some(&body)).await.unwrap();
+    assert_eq!(joined.outcome(), (500, "internal"), "{}", joined.body);
+    let id = joined.header("x-request-id").to_owned();
+
+    assert!(up.process.terminate().success(), "{}", up.process.log());
+    let log = up.process.log();
+    let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let of = |message: &'static str| lines.iter().filter(move |line| line["message"] == message);
+    // The store says it while it drives a batch (and of what the loops ask, too), the listener when the answer is made.
+    assert!(of("a script failed").any(|line| line["span"]["request_id"] == id.as_str()), "{log}");
+    assert!(of("a request met a fault of ours").any(|line| line["request_id"] == id.as_str()), "{log}");
+}
