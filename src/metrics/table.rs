@@ -185,6 +185,8 @@ table! {
     Gauge AUDIT_OK "onsale_audit_ok" ["check"] Count NO_BUCKETS;
     /// Unix time at which the last audit of the worker was over.
     Gauge AUDIT_LAST_RUN "onsale_audit_last_run_timestamp_seconds" [] Seconds NO_BUCKETS;
+    /// Time that the worker lets pass from one audit to the next; 0: it makes none.
+    Gauge AUDIT_INTERVAL "onsale_audit_interval_seconds" [] Seconds NO_BUCKETS;
 
     /// 1; the version is its label.
     Gauge BUILD_INFO "onsale_build_info" ["version"] Count NO_BUCKETS;
