@@ -14,7 +14,7 @@ use super::every;
 use crate::domain::ids::LogName;
 use crate::follow::Applied;
 use crate::live::Live;
-use crate::metrics::{self, Gauge};
+use crate::metrics::{self, Gauge, float};
 use crate::store::SeenLogs;
 use crate::store::log::Tail;
 
@@ -132,7 +132,7 @@ impl Board {
             }
             end.forget(viewed.into_iter().chain(stored).min().unwrap_or(u64::MAX));
         }
-        self.kept.set(count(kept));
+        self.kept.set(float(kept));
         show(&self.live, live);
         if let Some(gauges) = &self.archive {
             show(gauges, archive);
@@ -163,14 +163,8 @@ fn furthest(one: (u64, Duration), other: (u64, Duration)) -> (u64, Duration) {
 }
 
 fn show([entries, seconds]: &[Gauge; 2], lag: (u64, Duration)) {
-    entries.set(count(lag.0));
+    entries.set(float(lag.0));
     seconds.set(lag.1);
-}
-
-fn count(value: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "entries are far fewer than 2^53")]
-    let value = value as f64;
-    value
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::every;
 use crate::domain::ids::{ConcertId, ShowId};
 use crate::domain::time::Millis;
 use crate::live::{ConcertView, Live, SaleState, SeatCounts};
-use crate::metrics::{self, Exposition, Gauge, concert_label, known_concert, show_label};
+use crate::metrics::{self, Exposition, Gauge, concert_label, float, known_concert, show_label};
 use crate::store::SeenLogs;
 
 const PERIOD: Duration = Duration::from_secs(1);
@@ -89,7 +89,7 @@ impl Board {
     fn set(&mut self, gauges: &Gauges) {
         let stale = gauges.live.staleness().unwrap_or_else(|| self.begun.elapsed());
         self.staleness.set(stale);
-        self.stopped.set(count(gauges.seen.lost().len() as u64));
+        self.stopped.set(float(gauges.seen.lost().len() as u64));
         self.mysql.set(f64::from(u8::from(*gauges.mysql.borrow())));
         let now = wall_clock();
         for view in gauges.live.concerts().iter() {
@@ -116,7 +116,7 @@ impl Board {
         });
         #[expect(clippy::cast_precision_loss, reason = "money stays below 2^53")]
         let revenue = revenue as f64;
-        places.add([count(line.waiting), count(line.active), revenue]);
+        places.add([float(line.waiting), float(line.active), revenue]);
         for show in view.shows().iter() {
             let id = show.layout().show;
             let label = self.shows.entry(id).or_insert_with(|| show_label(concert, id));
@@ -126,15 +126,9 @@ impl Board {
                 sums: [0.0; 4],
             });
             let SeatCounts { available, held, booked, blocked } = show.counts();
-            seats.add([available, held, booked, blocked].map(count));
+            seats.add([available, held, booked, blocked].map(float));
         }
     }
-}
-
-fn count(value: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "people, seats and logs are far fewer than 2^53")]
-    let value = value as f64;
-    value
 }
 
 /// This machine's clock; only to tell which concerts are over.

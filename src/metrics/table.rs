@@ -180,6 +180,8 @@ table! {
     Gauge REDIS_USED_MEMORY "onsale_redis_used_memory_bytes" [] Bytes NO_BUCKETS;
     /// The configured bound of that memory, at which new holds and joins are refused; 0: none.
     Gauge REDIS_MEMORY_BOUND "onsale_redis_memory_bound_bytes" [] Bytes NO_BUCKETS;
+    /// The maxmemory that Redis itself is set to, at which payments are all that goes on; 0: none.
+    Gauge REDIS_MAXMEMORY "onsale_redis_maxmemory_bytes" [] Bytes NO_BUCKETS;
 
     /// 1 if the last audit of the worker found nothing against this check, else 0.
     Gauge AUDIT_OK "onsale_audit_ok" ["check"] Count NO_BUCKETS;
