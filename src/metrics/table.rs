@@ -161,7 +161,7 @@ table! {
     Counter FOLLOWER_ENTRIES "onsale_follower_entries_total" ["follower"] Count NO_BUCKETS;
     /// Time since the live views were last known to have all that Redis could tell.
     Gauge VIEW_STALENESS "onsale_view_staleness_seconds" [] Seconds NO_BUCKETS;
-    /// How long a transaction of the archive follower took.
+    /// How long a transaction of the archive follower took, of those that were committed.
     Histogram ARCHIVE_TRANSACTION "onsale_archive_transaction_duration_seconds" [] Seconds CALL;
     /// Events committed to MySQL by this process.
     Counter ARCHIVE_EVENTS "onsale_archive_events_total" [] Count NO_BUCKETS;
