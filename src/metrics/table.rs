@@ -159,7 +159,7 @@ table! {
     Gauge FOLLOWER_LAG "onsale_follower_lag_seconds" ["follower"] Seconds NO_BUCKETS;
     /// Entries that a follower applied.
     Counter FOLLOWER_ENTRIES "onsale_follower_entries_total" ["follower"] Count NO_BUCKETS;
-    /// Time since the live views were last known to have all that Redis could tell.
+    /// Time since all live views, but those of stopped logs, were last known to have all that Redis could tell.
     Gauge VIEW_STALENESS "onsale_view_staleness_seconds" [] Seconds NO_BUCKETS;
     /// How long a transaction of the archive follower took, of those that were committed.
     Histogram ARCHIVE_TRANSACTION "onsale_archive_transaction_duration_seconds" [] Seconds CALL;
