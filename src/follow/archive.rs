@@ -82,7 +82,7 @@ impl ArchiveFollower {
             applied,
             meters: Meters {
                 duration: metrics::ARCHIVE_TRANSACTION.handle(),
-                entries: metrics::FOLLOWER_ENTRIES.with(["archive"]),
+                entries: metrics::FOLLOWER_ENTRIES.with([metrics::ARCHIVE]),
                 events: metrics::ARCHIVE_EVENTS.handle(),
             },
         };

@@ -105,8 +105,8 @@ impl Board {
         let gauges = |follower| {
             [metrics::FOLLOWER_LAG_ENTRIES.with([follower]), metrics::FOLLOWER_LAG.with([follower])]
         };
-        let archive = backlog.archived.is_some().then(|| gauges("archive"));
-        let (live, kept) = (gauges("live"), metrics::LOG_ENTRIES.handle());
+        let archive = backlog.archived.is_some().then(|| gauges(metrics::ARCHIVE));
+        let (live, kept) = (gauges(metrics::LIVE), metrics::LOG_ENTRIES.handle());
         Self { backlog, ends: BTreeMap::new(), asked: None, live, archive, kept }
     }
 

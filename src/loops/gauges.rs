@@ -121,7 +121,7 @@ impl Board {
             let id = show.layout().show;
             let label = self.shows.entry(id).or_insert_with(|| show_label(concert, id));
             let seats = self.seats.entry(label.clone()).or_insert_with_key(|[concert, show]| Series {
-                handles: ["available", "held", "booked", "blocked"]
+                handles: metrics::SEAT_STATUSES
                     .map(|status| metrics::SEATS.with([concert.clone(), show.clone(), status.to_owned()])),
                 sums: [0.0; 4],
             });

@@ -8,12 +8,14 @@ mod concerts;
 mod process;
 mod recorder;
 mod table;
+mod values;
 
 pub use metrics::{Counter, Gauge, Histogram};
 
 pub use self::concerts::{concert_label, known_concert, show_label};
 pub use self::recorder::{Exposition, InstallError, install};
 pub use self::table::*;
+pub use self::values::*;
 
 /// A whole number as gauges hold it: exact up to 2^53, beyond that to one part in 10^15.
 pub fn float(value: u64) -> f64 {

@@ -5,6 +5,7 @@ mod expressions;
 mod promql;
 mod rules;
 mod scraped;
+mod values;
 mod visitor;
 
 use std::{fs, path::PathBuf};
