@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::{every, step_deadline};
-use crate::metrics::{self, Gauge, Metric};
+use crate::metrics::{self, Gauge};
 use crate::store::Store;
 
 /// Between two looks: at 50,000 holds a second and some 500 bytes each, 25 MB.
@@ -14,7 +14,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Tells the bound of `store`, which all stores of the process share, what Redis uses, until shut down.
 pub async fn memory(store: Store, shutdown: watch::Receiver<bool>) {
     let gauges =
-        [&metrics::REDIS_UP, &metrics::REDIS_USED_MEMORY, &metrics::REDIS_MAXMEMORY].map(Metric::handle);
+        [metrics::REDIS_UP.handle(), metrics::REDIS_USED_MEMORY.handle(), metrics::REDIS_MAXMEMORY.handle()];
     metrics::REDIS_MEMORY_BOUND.handle().set(metrics::float(store.memory().max_bytes()));
     every(LOOK, shutdown, || look(store.clone(), gauges.clone())).await;
 }

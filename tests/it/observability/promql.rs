@@ -107,7 +107,7 @@ fn series_are_told_from_functions_labels_and_words() {
         ranged,
     };
     let expected = [
-        selector("x_total", &[("c", "d|e"), ("f", "g")], true),
+        selector("x_total", &[("c", "d|e}"), ("f", "g")], true),
         selector("h:i:j", &[], false),
         selector("up", &[], false),
     ];
