@@ -2,6 +2,7 @@
 
 mod conventions;
 mod expressions;
+mod guide;
 mod promql;
 mod rules;
 mod scraped;
