@@ -12,7 +12,9 @@ use super::every;
 use crate::domain::ids::{ConcertId, ShowId};
 use crate::domain::time::Millis;
 use crate::live::{ConcertView, Live, SaleState, SeatCounts};
-use crate::metrics::{self, Exposition, Gauge, concert_label, float, known_concert, show_label};
+use crate::metrics::{
+    self, Exposition, Gauge, concert_label, concert_over, float, known_concert, show_label,
+};
 use crate::store::SeenLogs;
 
 const PERIOD: Duration = Duration::from_secs(1);
@@ -95,8 +97,12 @@ impl Board {
         for view in gauges.live.concerts().iter() {
             let concert = view.concert().concert;
             // One that was over before it was ever shown takes no label from those on sale.
-            if known_concert(concert) || view.state(now) != SaleState::Closed {
+            let is_over = view.state(now) == SaleState::Closed;
+            if !is_over || known_concert(concert) {
                 self.add(concert, view);
+            }
+            if is_over {
+                concert_over(concert, view.shows().iter().map(|show| show.layout().show));
             }
         }
         self.places.values_mut().for_each(Series::show);
