@@ -155,9 +155,10 @@ pub async fn run(
         live: live.clone(),
         store: installation.store()?,
         changed,
-        well: mysql_well,
     };
     tasks.spawn(catalog.run(stopping.clone()));
+    let watched = Archive::lazy(&Mysql { max_connections: 1, ..config.mysql.clone() })?;
+    tasks.spawn(loops::mysql(watched, mysql_well, stopping.clone()));
     tasks.spawn(loops::memory(installation.store()?, stopping.clone()));
     let observed = Observed { exposition, live: live.clone(), seen: installation.seen.clone(), mysql };
     tasks.spawn(loops::gauges(observed.gauges(), stopping.clone()));

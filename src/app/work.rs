@@ -15,6 +15,7 @@ use crate::follow::{Applied, ArchiveFollower};
 use crate::http::Health;
 use crate::live::Live;
 use crate::loops::{self, Trimming};
+use crate::metrics;
 use crate::opening::OpeningError;
 use crate::store::Failure;
 
@@ -56,12 +57,14 @@ pub(super) async fn start(
     tasks.spawn(follower.run(stopping.clone()));
     tasks.spawn(loops::trimming(trimming, stopping.clone()));
     tasks.spawn(loops::tidying(installation.store()?, applied.clone(), stopping.clone()));
-    if worker.audit_interval_seconds > 0 {
+    let audit_interval = Duration::from_secs(worker.audit_interval_seconds);
+    metrics::AUDIT_INTERVAL.handle().set(audit_interval);
+    if !audit_interval.is_zero() {
         let auditor = Auditor {
             archive: installation.archive.clone(),
             store: installation.store()?,
             tail: installation.tail()?,
-            period: Duration::from_secs(worker.audit_interval_seconds),
+            period: audit_interval,
         };
         tasks.spawn(auditor.run(stopping.clone()));
     }

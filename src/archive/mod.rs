@@ -73,8 +73,15 @@ impl Archive {
     /// An archive whose server has answered.
     pub async fn connect(config: &Mysql) -> Result<Self, Error> {
         let archive = Self::lazy(config)?;
-        archive.pool.acquire().await?;
+        archive.ping().await?;
         Ok(archive)
+    }
+
+    /// Whether the server answers, on a connection that is kept if it does.
+    pub async fn ping(&self) -> Result<(), Error> {
+        // Asks the server on the connection that it takes up, or on a new one.
+        self.pool.acquire().await?;
+        Ok(())
     }
 
     /// Brings the schema up to date. Safe beside other processes that do the same.

@@ -56,7 +56,7 @@ pub struct Mysql {
     /// A file with the address; already read into `url`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_file: Option<PathBuf>,
-    /// Connections of this process at once.
+    /// Connections of this process at once, beside one that watches whether MySQL answers.
     pub max_connections: u32,
     /// Seconds to a connection.
     pub connect_timeout_seconds: u64,

@@ -82,7 +82,7 @@ impl ArchiveFollower {
             applied,
             meters: Meters {
                 duration: metrics::ARCHIVE_TRANSACTION.handle(),
-                entries: metrics::FOLLOWER_ENTRIES.with(["archive"]),
+                entries: metrics::FOLLOWER_ENTRIES.with([metrics::ARCHIVE]),
                 events: metrics::ARCHIVE_EVENTS.handle(),
             },
         };
@@ -199,9 +199,9 @@ impl ArchiveFollower {
     async fn apply(&mut self, transaction: Transaction) -> Result<bool, Error> {
         let begun = Instant::now();
         let applied = self.archive.apply(&transaction.batches).await;
-        self.meters.duration.record(begun.elapsed());
         match applied {
             Ok(true) => {
+                self.meters.duration.record(begun.elapsed());
                 self.meters.entries.increment(transaction.entries() as u64);
                 self.meters.events.increment(transaction.events() as u64);
                 self.logs.extend(transaction.reached);

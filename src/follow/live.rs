@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::Backoff;
 use super::snapshot::{FillError, Filled, fill_wanted};
 use super::tally::Tallies;
-use super::track::{Stage, Track, Verdict, judge};
+use super::track::{Left, Stage, Track, Verdict, judge};
 use crate::domain::event::{Entry, LogKind};
 use crate::domain::ids::{ConcertId, LogName};
 use crate::live::{Applied, ApplyError, Live};
@@ -107,12 +107,14 @@ impl Round {
             let mut result = self.read().await;
             if result.is_ok() && Instant::now() >= next_check {
                 next_check = Instant::now() + CHECK_EVERY;
-                result = self.check_bounds(CHECKED_AT_ONCE).await;
+                result = self.check_bounds(CHECKED_AT_ONCE).await.and(result);
             }
             match result {
-                Ok(()) => {
+                Ok(left) => {
                     backoff.worked();
-                    self.follower.live.note_level();
+                    if left == Left::Nothing && self.tracks.values().all(Track::is_level) {
+                        self.follower.live.note_level();
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the logs cannot be read");
@@ -199,7 +201,7 @@ impl Round {
         }
     }
 
-    async fn read(&mut self) -> Result<(), ReadError> {
+    async fn read(&mut self) -> Result<Left, ReadError> {
         let places = self.tracks.iter().filter_map(|(id, track)| {
             let number = track.offset()?.number;
             Some((LogName::Concert(*id), number))
@@ -207,16 +209,18 @@ impl Round {
         let from: Vec<_> = places.collect();
         if from.is_empty() {
             sleep(BLOCK / 10).await;
-            return Ok(());
+            return Ok(Left::Nothing);
         }
         let share = (ENTRIES_OF_READ / from.len()).clamp(SHARE.0, SHARE.1);
-        for (log, entries) in self.follower.tail.read(&from, share, BLOCK).await? {
+        let read = self.follower.tail.read(&from, share, BLOCK).await?;
+        let left = Left::of(read.iter().map(|(_, entries)| entries.len()), share);
+        for (log, entries) in read {
             let LogName::Concert(id) = log else {
                 continue;
             };
             self.apply(id, &entries).await?;
         }
-        Ok(())
+        Ok(left)
     }
 
     async fn apply(&mut self, id: ConcertId, entries: &[RawEntry]) -> Result<(), ReadError> {

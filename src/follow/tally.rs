@@ -29,7 +29,7 @@ struct Tally {
 
 impl Tallies {
     pub(super) fn new() -> Self {
-        Self { concerts: BTreeMap::new(), entries: metrics::FOLLOWER_ENTRIES.with(["live"]) }
+        Self { concerts: BTreeMap::new(), entries: metrics::FOLLOWER_ENTRIES.with([metrics::LIVE]) }
     }
 
     /// Counts an entry that was applied now.
@@ -49,15 +49,16 @@ impl Tally {
             metrics::QUEUE_ENDED.with([label.as_str().to_owned(), reason.as_str().to_owned()])
         };
         let reservations = |event: &str| metrics::RESERVATIONS.with([label.clone(), event.to_owned()]);
+        let [held, released, expired, paid] = metrics::RESERVATION_EVENTS.map(reservations);
         Self {
             joined: metrics::QUEUE_JOINED.with([label.clone()]),
             admitted: metrics::QUEUE_ADMITTED.with([label.clone()]),
             claimed: metrics::QUEUE_CLAIMED.with([label.clone()]),
             ended: EndReason::ALL.map(ended),
-            held: reservations("held"),
-            released: reservations("released"),
-            expired: reservations("expired"),
-            paid: reservations("paid"),
+            held,
+            released,
+            expired,
+            paid,
         }
     }
 

@@ -50,6 +50,11 @@ impl Track {
         }
     }
 
+    /// Whether the view shows all that was read. One that is recovering says so itself and keeps no other from being level.
+    pub(super) fn is_level(&self) -> bool {
+        matches!(self.stage, Stage::Following) || self.view.recovering()
+    }
+
     /// The last entry applied, while entries are.
     pub(super) fn offset(&self) -> Option<Offset> {
         self.place().map(|(offset, _)| offset)
@@ -62,6 +67,22 @@ impl Track {
             Stage::Following => Some((self.view.offset(), self.view.log_id())),
             Stage::Due(_) | Stage::Asked | Stage::Stopped => None,
         }
+    }
+}
+
+/// What a read over all logs may have left in Redis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// Every log was read to its end.
+    Nothing,
+    /// Some log filled its share, and may go on behind it.
+    More,
+}
+
+impl Left {
+    /// Judges by how many entries each log gave, of at most `share`.
+    pub(super) fn of(mut counts: impl Iterator<Item = usize>, share: usize) -> Self {
+        if counts.any(|count| count >= share) { Self::More } else { Self::Nothing }
     }
 }
 
@@ -91,6 +112,15 @@ pub(super) fn judge(ours: Offset, log_id: Mark, bounds: &LogBounds) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_that_fills_its_share_may_have_left_something() {
+        for (counts, left) in
+            [(&[][..], Left::Nothing), (&[7, 0], Left::Nothing), (&[0, 8], Left::More), (&[9], Left::More)]
+        {
+            assert_eq!(Left::of(counts.iter().copied(), 8), left, "{counts:?}");
+        }
+    }
 
     #[test]
     fn a_log_is_judged_by_what_was_applied_of_it() {

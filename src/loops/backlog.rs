@@ -14,7 +14,7 @@ use super::every;
 use crate::domain::ids::LogName;
 use crate::follow::Applied;
 use crate::live::Live;
-use crate::metrics::{self, Gauge};
+use crate::metrics::{self, Gauge, float};
 use crate::store::SeenLogs;
 use crate::store::log::Tail;
 
@@ -105,8 +105,8 @@ impl Board {
         let gauges = |follower| {
             [metrics::FOLLOWER_LAG_ENTRIES.with([follower]), metrics::FOLLOWER_LAG.with([follower])]
         };
-        let archive = backlog.archived.is_some().then(|| gauges("archive"));
-        let (live, kept) = (gauges("live"), metrics::LOG_ENTRIES.handle());
+        let archive = backlog.archived.is_some().then(|| gauges(metrics::ARCHIVE));
+        let (live, kept) = (gauges(metrics::LIVE), metrics::LOG_ENTRIES.handle());
         Self { backlog, ends: BTreeMap::new(), asked: None, live, archive, kept }
     }
 
@@ -132,7 +132,7 @@ impl Board {
             }
             end.forget(viewed.into_iter().chain(stored).min().unwrap_or(u64::MAX));
         }
-        self.kept.set(count(kept));
+        self.kept.set(float(kept));
         show(&self.live, live);
         if let Some(gauges) = &self.archive {
             show(gauges, archive);
@@ -163,14 +163,8 @@ fn furthest(one: (u64, Duration), other: (u64, Duration)) -> (u64, Duration) {
 }
 
 fn show([entries, seconds]: &[Gauge; 2], lag: (u64, Duration)) {
-    entries.set(count(lag.0));
+    entries.set(float(lag.0));
     seconds.set(lag.1);
-}
-
-fn count(value: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "entries are far fewer than 2^53")]
-    let value = value as f64;
-    value
 }
 
 #[cfg(test)]

@@ -35,8 +35,6 @@ pub struct CatalogLoop {
     pub store: Store,
     /// Concerts whose log names a newer catalog than is shown.
     pub changed: mpsc::Receiver<ConcertId>,
-    /// Tells whether MySQL answers.
-    pub well: watch::Sender<bool>,
 }
 
 impl CatalogLoop {
@@ -59,7 +57,6 @@ impl CatalogLoop {
                 _ = shutdown.wait_for(|stop| *stop) => return,
                 looked = timeout(LOOK_MAX, self.look(&mut known)) => looked,
             };
-            self.well.send_replace(matches!(looked, Ok(Ok(()))));
             match looked {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {

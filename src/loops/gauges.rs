@@ -12,7 +12,9 @@ use super::every;
 use crate::domain::ids::{ConcertId, ShowId};
 use crate::domain::time::Millis;
 use crate::live::{ConcertView, Live, SaleState, SeatCounts};
-use crate::metrics::{self, Exposition, Gauge, concert_label, known_concert, show_label};
+use crate::metrics::{
+    self, Exposition, Gauge, concert_label, concert_over, float, known_concert, show_label,
+};
 use crate::store::SeenLogs;
 
 const PERIOD: Duration = Duration::from_secs(1);
@@ -89,14 +91,18 @@ impl Board {
     fn set(&mut self, gauges: &Gauges) {
         let stale = gauges.live.staleness().unwrap_or_else(|| self.begun.elapsed());
         self.staleness.set(stale);
-        self.stopped.set(count(gauges.seen.lost().len() as u64));
+        self.stopped.set(float(gauges.seen.lost().len() as u64));
         self.mysql.set(f64::from(u8::from(*gauges.mysql.borrow())));
         let now = wall_clock();
         for view in gauges.live.concerts().iter() {
             let concert = view.concert().concert;
             // One that was over before it was ever shown takes no label from those on sale.
-            if known_concert(concert) || view.state(now) != SaleState::Closed {
+            let is_over = view.state(now) == SaleState::Closed;
+            if !is_over || known_concert(concert) {
                 self.add(concert, view);
+            }
+            if is_over {
+                concert_over(concert, view.shows().iter().map(|show| show.layout().show));
             }
         }
         self.places.values_mut().for_each(Series::show);
@@ -116,25 +122,19 @@ impl Board {
         });
         #[expect(clippy::cast_precision_loss, reason = "money stays below 2^53")]
         let revenue = revenue as f64;
-        places.add([count(line.waiting), count(line.active), revenue]);
+        places.add([float(line.waiting), float(line.active), revenue]);
         for show in view.shows().iter() {
             let id = show.layout().show;
             let label = self.shows.entry(id).or_insert_with(|| show_label(concert, id));
             let seats = self.seats.entry(label.clone()).or_insert_with_key(|[concert, show]| Series {
-                handles: ["available", "held", "booked", "blocked"]
+                handles: metrics::SEAT_STATUSES
                     .map(|status| metrics::SEATS.with([concert.clone(), show.clone(), status.to_owned()])),
                 sums: [0.0; 4],
             });
             let SeatCounts { available, held, booked, blocked } = show.counts();
-            seats.add([available, held, booked, blocked].map(count));
+            seats.add([available, held, booked, blocked].map(float));
         }
     }
-}
-
-fn count(value: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "people, seats and logs are far fewer than 2^53")]
-    let value = value as f64;
-    value
 }
 
 /// This machine's clock; only to tell which concerts are over.

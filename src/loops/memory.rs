@@ -13,23 +13,19 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Tells the bound of `store`, which all stores of the process share, what Redis uses, until shut down.
 pub async fn memory(store: Store, shutdown: watch::Receiver<bool>) {
-    let (up, used_bytes) = (metrics::REDIS_UP.handle(), metrics::REDIS_USED_MEMORY.handle());
-    metrics::REDIS_MEMORY_BOUND.handle().set(bytes(store.memory().max_bytes()));
-    every(LOOK, shutdown, || look(store.clone(), up.clone(), used_bytes.clone())).await;
+    let gauges =
+        [metrics::REDIS_UP.handle(), metrics::REDIS_USED_MEMORY.handle(), metrics::REDIS_MAXMEMORY.handle()];
+    metrics::REDIS_MEMORY_BOUND.handle().set(metrics::float(store.memory().max_bytes()));
+    every(LOOK, shutdown, || look(store.clone(), gauges.clone())).await;
 }
 
-async fn look(store: Store, up: Gauge, used_bytes: Gauge) {
-    let used = store.used_memory(step_deadline()).await;
-    up.set(f64::from(u8::from(used.is_ok())));
-    // While Redis is away nothing is sold either; the last figure stands.
-    if let Ok(used) = used {
-        store.memory().note(used);
-        used_bytes.set(bytes(used));
+async fn look(store: Store, [up, used, max]: [Gauge; 3]) {
+    let usage = store.memory_usage(step_deadline()).await;
+    up.set(f64::from(u8::from(usage.is_ok())));
+    // While Redis is away nothing is sold either; the last figures stand.
+    if let Ok(usage) = usage {
+        store.memory().note(usage.used_bytes);
+        used.set(metrics::float(usage.used_bytes));
+        max.set(metrics::float(usage.max_bytes));
     }
-}
-
-fn bytes(value: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "to a few bytes in petabytes")]
-    let value = value as f64;
-    value
 }

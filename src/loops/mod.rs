@@ -9,6 +9,7 @@ mod catalog;
 mod expiry;
 mod gauges;
 mod memory;
+mod mysql;
 mod tidying;
 mod trimming;
 
@@ -29,6 +30,7 @@ pub use self::catalog::{CatalogError, CatalogLoop, load};
 pub use self::expiry::expiry;
 pub use self::gauges::{Gauges, gauges};
 pub use self::memory::memory;
+pub use self::mysql::mysql;
 pub use self::tidying::tidying;
 pub use self::trimming::{Trimming, trimming};
 

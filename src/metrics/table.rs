@@ -159,9 +159,9 @@ table! {
     Gauge FOLLOWER_LAG "onsale_follower_lag_seconds" ["follower"] Seconds NO_BUCKETS;
     /// Entries that a follower applied.
     Counter FOLLOWER_ENTRIES "onsale_follower_entries_total" ["follower"] Count NO_BUCKETS;
-    /// Time since the live views were last known to have all that Redis could tell.
+    /// Time since all live views, but those of stopped logs, were last known to have all that Redis could tell.
     Gauge VIEW_STALENESS "onsale_view_staleness_seconds" [] Seconds NO_BUCKETS;
-    /// How long a transaction of the archive follower took.
+    /// How long a transaction of the archive follower took, of those that were committed.
     Histogram ARCHIVE_TRANSACTION "onsale_archive_transaction_duration_seconds" [] Seconds CALL;
     /// Events committed to MySQL by this process.
     Counter ARCHIVE_EVENTS "onsale_archive_events_total" [] Count NO_BUCKETS;
@@ -180,11 +180,15 @@ table! {
     Gauge REDIS_USED_MEMORY "onsale_redis_used_memory_bytes" [] Bytes NO_BUCKETS;
     /// The configured bound of that memory, at which new holds and joins are refused; 0: none.
     Gauge REDIS_MEMORY_BOUND "onsale_redis_memory_bound_bytes" [] Bytes NO_BUCKETS;
+    /// The maxmemory that Redis itself is set to, at which payments are all that goes on; 0: none.
+    Gauge REDIS_MAXMEMORY "onsale_redis_maxmemory_bytes" [] Bytes NO_BUCKETS;
 
     /// 1 if the last audit of the worker found nothing against this check, else 0.
     Gauge AUDIT_OK "onsale_audit_ok" ["check"] Count NO_BUCKETS;
     /// Unix time at which the last audit of the worker was over.
     Gauge AUDIT_LAST_RUN "onsale_audit_last_run_timestamp_seconds" [] Seconds NO_BUCKETS;
+    /// Time that the worker lets pass from one audit to the next; 0: it makes none.
+    Gauge AUDIT_INTERVAL "onsale_audit_interval_seconds" [] Seconds NO_BUCKETS;
 
     /// 1; the version is its label.
     Gauge BUILD_INFO "onsale_build_info" ["version"] Count NO_BUCKETS;

@@ -58,13 +58,28 @@ impl MemoryBound {
     }
 }
 
+/// What Redis says of its memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryUsage {
+    /// Bytes in use.
+    pub used_bytes: u64,
+    /// Its own `maxmemory` in bytes; 0: none.
+    pub max_bytes: u64,
+}
+
+impl MemoryUsage {
+    fn read(info: &str) -> Option<Self> {
+        let bytes = |name| info.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        Some(Self { used_bytes: bytes("used_memory:")?, max_bytes: bytes("maxmemory:")? })
+    }
+}
+
 impl Store {
-    /// Bytes that Redis uses now.
-    pub async fn used_memory(&self, deadline: Instant) -> Result<u64, Failure> {
+    /// What Redis uses now, and what it may.
+    pub async fn memory_usage(&self, deadline: Instant) -> Result<MemoryUsage, Failure> {
         let info = self.text(redis::cmd("INFO").arg("memory"), deadline).await?;
-        let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
-        let used = line.and_then(|bytes| bytes.trim().parse().ok());
-        used.ok_or_else(|| super::fault(super::reply::MalformedReply("INFO memory".into())))
+        let malformed = || super::fault(super::reply::MalformedReply("INFO memory".into()));
+        MemoryUsage::read(&info).ok_or_else(malformed)
     }
 
     /// The bound that this store keeps.
@@ -88,5 +103,12 @@ mod tests {
         let none = MemoryBound::new(0);
         none.note(u64::MAX);
         assert!(!none.is_reached());
+    }
+
+    #[test]
+    fn usage_is_read_by_whole_names() {
+        let info = "# Memory\r\nused_memory:1024\r\nused_memory_peak:2048\r\nmaxmemory_human:4K\r\nmaxmemory:4096\r\n";
+        assert_eq!(MemoryUsage::read(info), Some(MemoryUsage { used_bytes: 1024, max_bytes: 4096 }));
+        assert_eq!(MemoryUsage::read("used_memory_peak:2048\r\n"), None);
     }
 }

@@ -38,7 +38,7 @@ pub use self::catalog::{Birth, ShowOpening};
 pub use self::coalesce::Limits;
 pub use self::connection::Settings;
 pub use self::engine::{Engine, EngineError};
-pub use self::memory::MemoryBound;
+pub use self::memory::{MemoryBound, MemoryUsage};
 pub use self::payment::{Paid, PayRequest};
 pub use self::queue::{Admitted, Joined, PlaceState};
 pub use self::reservation::{Held, HoldRequest};

@@ -72,7 +72,7 @@ impl Sale {
         let tail = Tail::new(&settings(&self.redis)).unwrap();
         let follower = LiveFollower::new(self.live.clone(), store, tail, changed);
         tokio::spawn(follower.run(self.stop.subscribe()));
-        self.live.publish(Arc::new(concert()), vec![Arc::new(show())], LOG_ID);
+        self.live.publish(Arc::new(concert(CONCERT)), vec![Arc::new(show())], LOG_ID);
         let view = self.live.concert(CONCERT).unwrap();
         wait_until(PATIENCE, "the view is warm", || async { view.warm() }).await;
         view
@@ -153,9 +153,9 @@ impl Drop for Sale {
     }
 }
 
-fn concert() -> Concert {
+fn concert(concert: ConcertId) -> Concert {
     Concert {
-        concert: CONCERT,
+        concert,
         org: "demo".into(),
         title: "T".into(),
         artist: "A".into(),
@@ -261,4 +261,29 @@ async fn a_newer_catalog_is_told_of_and_its_seats_are_there() {
     let told = sale.catalog_changed.as_mut().unwrap().recv();
     assert_eq!(tokio::time::timeout(PATIENCE, told).await.unwrap(), Some(CONCERT));
     assert_eq!(view.shows()[0].counts().available, before + 10);
+}
+
+#[tokio::test]
+async fn views_are_level_only_while_every_one_of_them_follows() {
+    let mut sale = Sale::open(Persistence::None, 20).await;
+    let view = sale.follow().await;
+    let is_level = || async { sale.live.staleness().is_some_and(|stale| stale < Duration::from_millis(500)) };
+    wait_until(PATIENCE, "the views are level", is_level).await;
+
+    // Redis knows nothing of the second: there is no snapshot to follow from.
+    let second = ConcertId(8);
+    sale.live.publish(Arc::new(concert(second)), Vec::new(), Mark(0xdef));
+    wait_until(PATIENCE, "the views grow stale", || async {
+        sale.live.staleness().is_some_and(|stale| stale > Duration::from_secs(1))
+    })
+    .await;
+    sale.join("late").await;
+    let head = sale.store.snapshot_head(CONCERT, deadline()).await.unwrap();
+    assert!(view.reached(head.offset.number, deadline()).await, "the first goes on");
+    assert!(!is_level().await);
+
+    let birth =
+        sale.store.open_concert(second, Mark(0xdef), &PolicyState::default(), deadline()).await.unwrap();
+    sale.seen.register(LogName::Concert(second), Mark(0xdef), birth.at);
+    wait_until(PATIENCE, "the views are level again", is_level).await;
 }

@@ -1,9 +1,15 @@
-//! Logs that tell what can't be: refused whole, by name, with nothing written.
+//! Logs that tell what can't be: refused whole, by name, with nothing written. And a MySQL that does not answer.
+
+use std::time::Duration;
 
 use onsale::archive::{Error, LogState};
 use onsale::domain::ids::{Id20, LogName, Mark};
+use onsale::loops;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
-use super::{Fresh, LOG_ID, Log, fresh, held, id, paid};
+use super::{Fresh, LOG_ID, Log, connect, fresh, held, id, paid};
+use crate::support::{mariadb::MariaDb, proxy::Proxy};
 
 async fn born(log: LogName) -> Fresh {
     let fresh = fresh().await;
@@ -104,4 +110,26 @@ async fn a_stopped_log_takes_nothing() {
     fresh.archive.mark_recovering(log.name).await.unwrap();
     assert!(!fresh.archive.apply(&[log.whole()]).await.unwrap());
     assert_eq!(fresh.archive.offsets().await.unwrap()[0].state, LogState::Recovering);
+}
+
+#[tokio::test]
+async fn a_mysql_that_swallows_everything_is_away_within_seconds_until_it_answers() {
+    let url = MariaDb::database().await;
+    let (address, socket) = url.split_once("?socket=").expect("tests use unix sockets");
+    let proxy = Proxy::start(socket.as_ref());
+    let archive = connect(&format!("{address}?socket={}", proxy.url().trim_start_matches("unix://"))).await;
+    let (well_in, mut well) = watch::channel(true);
+    let (stop, stopping) = watch::channel(false);
+    let watching = tokio::spawn(loops::mysql(archive, well_in, stopping));
+    for _ in 0..2 {
+        proxy.hold_all();
+        // A look a second, and two seconds for an answer; the rest is for a busy machine.
+        let noticed = timeout(Duration::from_secs(10), well.wait_for(|well| !well)).await;
+        noticed.expect("noticed long before anything else gives up").expect("it is watched");
+        proxy.pass();
+        let noticed = timeout(Duration::from_secs(10), well.wait_for(|well| *well)).await;
+        noticed.expect("its return, too").expect("it is watched");
+    }
+    stop.send_replace(true);
+    watching.await.expect("it ends when it is told to");
 }

@@ -136,13 +136,8 @@ impl App {
         tokio::spawn(archivist.run(stop.clone()));
         let follower = LiveFollower::new(live.clone(), store.clone(), tail(), tell);
         tokio::spawn(follower.run(stop.clone()));
-        let catalog = CatalogLoop {
-            archive: archive.clone(),
-            live: live.clone(),
-            store: store.clone(),
-            changed,
-            well: watch::channel(true).0,
-        };
+        let catalog =
+            CatalogLoop { archive: archive.clone(), live: live.clone(), store: store.clone(), changed };
         tokio::spawn(catalog.run(stop.clone()));
         tokio::spawn(admission(store.clone(), live.clone(), setup.admission, stop));
 

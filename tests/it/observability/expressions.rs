@@ -54,7 +54,7 @@ fn complaints(expression: &str, known: &BTreeMap<String, (Labels, bool)>) -> Vec
             continue;
         };
         carried.extend(labels.iter().cloned());
-        let strange = selector.labels.iter().filter(|label| !labels.contains(*label));
+        let strange = selector.labels.iter().map(|(label, _)| label).filter(|label| !labels.contains(*label));
         complaints.extend(strange.map(|label| format!("{name} has no label {label}")));
         if *grows != selector.ranged && (*grows || name.contains(':')) {
             complaints.push(format!(
@@ -68,7 +68,7 @@ fn complaints(expression: &str, known: &BTreeMap<String, (Labels, bool)>) -> Vec
 }
 
 /// Every expression, with where it stands.
-fn expressions() -> Vec<(String, String)> {
+pub(super) fn expressions() -> Vec<(String, String)> {
     let mut all: Vec<_> = all_rules()
         .iter()
         .map(|rule| {

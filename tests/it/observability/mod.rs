@@ -2,11 +2,13 @@
 
 mod conventions;
 mod expressions;
+mod guide;
 mod promql;
 mod rules;
 mod runbook;
 mod schema;
 mod scraped;
+mod values;
 mod visitor;
 
 use std::{fs, path::PathBuf};

@@ -9,8 +9,8 @@ const GROUPINGS: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Selector {
     pub(super) name: String,
-    /// Labels that are matched.
-    pub(super) labels: Vec<String>,
+    /// Labels that are matched, each with the value or the pattern.
+    pub(super) labels: Vec<(String, String)>,
     /// Whether it is asked for over a time, as `[5m]`.
     pub(super) ranged: bool,
 }
@@ -69,7 +69,7 @@ fn read_word<'a>(word: &str, behind: &'a str, named: &mut Named) -> &'a str {
 }
 
 /// The names in front of `=`, `!=`, `=~`, `!~`, up to the closing brace. Answers what is behind it.
-fn read_matchers<'a>(matchers: &'a str, labels: &mut Vec<String>) -> &'a str {
+fn read_matchers<'a>(matchers: &'a str, labels: &mut Vec<(String, String)>) -> &'a str {
     let mut rest = matchers;
     loop {
         rest = rest.trim_start_matches([',', ' ', '\n']);
@@ -78,8 +78,9 @@ fn read_matchers<'a>(matchers: &'a str, labels: &mut Vec<String>) -> &'a str {
         }
         let (label, behind) = split_word(rest);
         assert!(!label.is_empty(), "a label is missing: {matchers}");
-        labels.push(label.to_owned());
-        rest = after(after(behind, '"'), '"');
+        let (value, behind) = after(behind, '"').split_once('"').expect("quotes are closed");
+        labels.push((label.to_owned(), value.to_owned()));
+        rest = behind;
     }
 }
 
@@ -100,13 +101,16 @@ fn series_are_told_from_functions_labels_and_words() {
     let expression =
         r#"sum by (a, b) (rate(x_total{c=~"d|e}",f!="g"}[5m])) / on (a) (h:i:j > 1.5e3) or 0 * up offset 5m"#;
     let named = named(expression);
-    let selector = |name: &str, labels: &[&str], ranged| Selector {
+    let selector = |name: &str, labels: &[(&str, &str)], ranged| Selector {
         name: name.to_owned(),
-        labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+        labels: labels.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned())).collect(),
         ranged,
     };
-    let expected =
-        [selector("x_total", &["c", "f"], true), selector("h:i:j", &[], false), selector("up", &[], false)];
+    let expected = [
+        selector("x_total", &[("c", "d|e}"), ("f", "g")], true),
+        selector("h:i:j", &[], false),
+        selector("up", &[], false),
+    ];
     assert_eq!(named.selectors, expected);
     assert_eq!(named.groupings, ["a", "b", "a"]);
 }

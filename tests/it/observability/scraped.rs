@@ -18,20 +18,20 @@ const VISITORS: usize = 4;
 const INTERVAL: &str = "1s";
 const RATE_INTERVAL: &str = "4s";
 
-/// The shipped configuration for one process that is server and worker at once.
-fn configuration(scraped: SocketAddr) -> String {
+/// The shipped configuration for a server and a worker.
+fn configuration(server: SocketAddr, worker: SocketAddr) -> String {
     let mut config = yaml("prometheus/prometheus.yml");
     config["global"] = json!({"scrape_interval": INTERVAL, "evaluation_interval": INTERVAL});
     let rules = list(&config["rule_files"])
         .iter()
         .map(|pattern| json!(folder().join("prometheus").join(text(pattern))));
     config["rule_files"] = rules.collect();
-    let server =
-        list(&config["scrape_configs"]).iter().find(|job| job["job_name"] == "onsale-server").unwrap();
-    let mut server = server.clone();
-    server.as_object_mut().unwrap().remove("dns_sd_configs").expect("it is found by name");
-    server["static_configs"] = json!([{"targets": [scraped]}]);
-    config["scrape_configs"] = json!([server]);
+    for (name, address) in [("onsale-server", server), ("onsale-worker", worker)] {
+        let jobs = config["scrape_configs"].as_array_mut().expect("jobs");
+        let job = jobs.iter_mut().find(|job| job["job_name"] == name).expect("a job for each");
+        job.as_object_mut().unwrap().remove("dns_sd_configs").expect("it is found by name");
+        job["static_configs"] = json!([{"targets": [address]}]);
+    }
     serde_norway::to_string(&config).unwrap()
 }
 
@@ -49,26 +49,37 @@ fn has_data(series: &[Value]) -> bool {
     values.into_iter().any(|value| value.parse::<f64>().is_ok_and(f64::is_finite))
 }
 
-async fn start(folder: &tempfile::TempDir) -> (Process, Shop, SocketAddr) {
+/// A sale: `up` and a worker beside it, for buyers and for Prometheus.
+struct Sale {
+    up: Process,
+    worker: Process,
+    shop: Shop,
+    /// The operations listeners of `up` and of the worker.
+    scraped: [SocketAddr; 2],
+}
+
+async fn start(folder: &tempfile::TempDir) -> Sale {
     let made = Process::run(folder.path(), &["token", "--user", "nobody", "--data-dir", "data"]);
     assert!(made.status.success(), "{made:?}");
     let data = folder.path().join("data");
     let settings = fs::read_to_string(data.join("onsale.toml")).unwrap();
-    fs::write(data.join("onsale.toml"), settings + "\n[worker]\naudit_interval_seconds = 2\n").unwrap();
-    let operations = free_address();
+    let [operations, beside] = [free_address(), free_address()];
+    let section = format!("\n[worker]\naudit_interval_seconds = 2\nops_listen = '{beside}'\n");
+    fs::write(data.join("onsale.toml"), settings + &section).unwrap();
     let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/demo.yaml");
     let listen = ["--listen", "127.0.0.1:0", "--ops-listen", &operations.to_string()];
     let up = [&["up", "--data-dir", "data", "--catalog", demo], &listen[..]].concat();
-    let mut onsale = Process::start(folder.path(), &up);
-    let address = onsale.ready(READY).await;
-    (onsale, Shop::new(&address, &data), operations)
+    let mut up = Process::start(folder.path(), &up);
+    let address = up.ready(READY).await;
+    let worker = Process::start(folder.path(), &["work", "--config", "data/onsale.toml"]);
+    Sale { up, worker, shop: Shop::new(&address, &data), scraped: [operations, beside] }
 }
 
 #[tokio::test]
 async fn every_panel_shows_something_and_every_rule_is_evaluated() {
     let folder = tempfile::Builder::new().prefix("onsale-scraped-").tempdir().unwrap();
-    let (mut onsale, shop, operations) = start(&folder).await;
-    let mut prometheus = Prometheus::start(&configuration(operations));
+    let Sale { mut up, mut worker, shop, scraped: [operations, beside] } = start(&folder).await;
+    let mut prometheus = Prometheus::start(&configuration(operations, beside));
 
     let mut empty: Vec<(String, String)> = Vec::new();
     for (name, dashboard) in dashboards() {
@@ -97,7 +108,31 @@ async fn every_panel_shows_something_and_every_rule_is_evaluated() {
         unevaluated = all_rules().len() - evaluated(&prometheus.ask("rules").await);
     }
     assert!(!has_data(&prometheus.query("onsale_nothing").await), "nothing has data");
-    assert!(onsale.terminate().success(), "{}", onsale.log());
+    what_both_processes_tell_is_counted_once(&mut prometheus).await;
+    assert!(worker.terminate().success(), "{}", worker.log());
+    assert!(up.terminate().success(), "{}", up.log());
+}
+
+/// Server and worker each show the whole sale. What the dashboard makes of both is what either of them says, not the sum.
+async fn what_both_processes_tell_is_counted_once(prometheus: &mut Prometheus) {
+    let (_, board) = dashboards().into_iter().find(|(name, _)| name == "onsale.json").expect("the sale's");
+    let (_, drawn) = shown(&board).into_iter().find(|(title, _)| title == "Revenue").expect("a panel");
+    let (drawn, each) = (filled_in(&drawn), "sum by (job) (onsale_revenue_minor_units)");
+    // Nobody comes any more: both come to the same, and it stays.
+    let end = Instant::now() + SHOWN;
+    loop {
+        let (drawn, each) =
+            (numbers(&prometheus.query(&drawn).await), numbers(&prometheus.query(each).await));
+        if drawn.len() == 1 && drawn[0] > 0.0 && each == [drawn[0], drawn[0]] {
+            return;
+        }
+        assert!(Instant::now() < end, "the dashboard says {drawn:?}, server and worker say {each:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn numbers(series: &[Value]) -> Vec<f64> {
+    series.iter().map(|series| text(&series["value"][1]).parse().expect("a number")).collect()
 }
 
 /// Rules that were evaluated without an error. Panics at one that was evaluated with an error.

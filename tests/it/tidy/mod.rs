@@ -5,7 +5,7 @@
 mod dependencies;
 mod layers;
 mod metrics;
-mod outcomes;
+pub(crate) mod outcomes;
 mod scripts;
 mod source;
 mod words;

@@ -63,7 +63,8 @@ fn compared() -> Names {
     names
 }
 
-fn all_promised() -> Names {
+/// Every outcome that the header of a script promises.
+pub(crate) fn all_promised() -> Names {
     verbs().iter().flat_map(|verb| promised(&source(verb))).collect()
 }
 

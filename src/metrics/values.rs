@@ -1,0 +1,19 @@
+//! Values of labels that no other type spells: what counts them and what is tested of dashboards and rules name them here.
+
+/// Why a request to a script came to no answer of a sale: its call failed, it threw, or it is to be asked again with a
+/// newer catalog. Of `result`.
+pub const FAILURES: [&str; 7] =
+    ["log_lost", "overloaded", "unavailable", "outcome_unknown", "fault", "internal", "stale_catalog"];
+
+/// What happens to reservations, of `event`.
+pub const RESERVATION_EVENTS: [&str; 4] = ["held", "released", "expired", "paid"];
+
+/// What seats are, of `status`.
+pub const SEAT_STATUSES: [&str; 4] = ["available", "held", "booked", "blocked"];
+
+/// Who follows the logs, of `follower`: MySQL's, in a worker, and the views', in every process.
+pub const FOLLOWERS: [&str; 2] = [ARCHIVE, LIVE];
+/// See [`FOLLOWERS`].
+pub const ARCHIVE: &str = "archive";
+/// See [`FOLLOWERS`].
+pub const LIVE: &str = "live";
