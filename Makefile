@@ -1,4 +1,4 @@
-# run: everything on this machine. test, lint: what CI does. install: the programs they need, where one is missing.
+# run: everything on this machine. test, lint, lint-loadtest: what CI does. install: the programs they need, where one is missing.
 # secrets: keys and passwords for docker-compose.yml, made once.
 # loadtest: the load tests against servers of their own (loadtest/README.md), SCENARIO="rush abandon" for others than the short round.
 # Each target works on a fresh Debian or Ubuntu with a Rust toolchain.
@@ -36,9 +36,11 @@ secrets:
 	once redis_url "redis://:$$(cat redis_password)@redis:6379"; \
 	once redis_acl "user default on >$$(cat redis_password) ~* &* +@all\nuser health on nopass +ping"
 
-# Apart from lint, since it compiles some hundred crates that nothing else needs.
+# Apart from lint, since it checks some hundred crates that nothing else needs: 140 s of a core, the first time.
 lint-loadtest:
 	$(CARGO) clippy --locked --package onsale-loadtest --all-targets -- -D warnings
+	for script in loadtest/*.sh; do bash -n $$script || exit; done
+	loadtest/check-k6.sh $(TARGET)/tools/k6
 
 # The server is built as it is sold, alone, so that the load tests' crates can't change its features.
 loadtest: install

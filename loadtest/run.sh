@@ -5,11 +5,14 @@
 # over. With BASE_URL it loads what is there, and audits with the command in AUDIT, if there is one. Anything that fails fails the run.
 #
 # Programs (`make loadtest` builds them): ONSALE, K6, GOOSE. Reports go to REPORT_DIR. Parameters of the scenarios: README.md.
+# Names of files are relative to the caller's working folder, which stays what it is: AUDIT runs there too.
 set -euo pipefail
-cd "$(dirname "$0")"
+here=$(realpath "$(dirname "$0")")
 
-: "${ONSALE:=../target/release/onsale}" "${K6:=../target/tools/k6}" "${GOOSE:=../target/debug/onsale-loadtest}"
-: "${REPORT_DIR:=../target/loadtest-reports}"
+: "${ONSALE:=$here/../target/release/onsale}" "${K6:=$here/../target/tools/k6}" "${GOOSE:=$here/../target/debug/onsale-loadtest}"
+: "${REPORT_DIR:=$here/../target/loadtest-reports}"
+# k6 looks for files beside its script.
+[ -z "${IDENTITY_KEY_FILE:-}" ] || IDENTITY_KEY_FILE=$(realpath "$IDENTITY_KEY_FILE")
 export ONSALE__TELEMETRY__LEVEL=warn
 READY_SECONDS=120
 STOP_SECONDS=60
@@ -26,8 +29,14 @@ stop() {
   local pid=$server
   server=
   kill -INT "$pid" 2>/dev/null || true
-  for ((waited = 0; waited < STOP_SECONDS * 10; waited++)); do
+  for ((waited = 0; ; waited++)); do
     kill -0 "$pid" 2>/dev/null || break
+    if ((waited == STOP_SECONDS * 10)); then
+      echo "onsale up did not stop within $STOP_SECONDS s" >&2
+      # Its engines die with it.
+      kill -KILL "$pid" 2>/dev/null || true
+      break
+    fi
     sleep 0.1
   done
   wait "$pid" || { echo "onsale up ended with $?" >&2; return 1; }
@@ -46,9 +55,10 @@ start() {
   mkdir "$folder"
   : >"$folder/out"
   local bounds=()
-  # The default bound of 20,000 waiting requests is out of reach of a load generator on the same machine.
-  [ "$1" != overload ] || bounds=(ONSALE__COALESCE__QUEUE_REQUESTS=16)
-  env "${bounds[@]}" "$ONSALE" up --data-dir "$folder/data" --catalog catalog.yaml \
+  # The default bound of 20,000 waiting requests is out of reach of a load generator on the same machine. Each runtime has a bound of its
+  # own, and there are as many as cores unless said.
+  [ "$1" != overload ] || bounds=(ONSALE__COALESCE__QUEUE_REQUESTS=16 ONSALE__SERVER__RUNTIMES=2)
+  env "${bounds[@]}" "$ONSALE" up --data-dir "$folder/data" --catalog "$here/catalog.yaml" \
     --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 >"$folder/out" 2>"$REPORT_DIR/$1.server.log" &
   server=$!
   for ((waited = 0; waited < READY_SECONDS * 10; waited++)); do
@@ -72,7 +82,7 @@ load() {
   # A report on the web for those who want one; no port is opened for it, and k6 sends no statistics home.
   K6_WEB_DASHBOARD=true K6_WEB_DASHBOARD_PORT=-1 K6_WEB_DASHBOARD_PERIOD=1s \
     K6_WEB_DASHBOARD_EXPORT="$REPORT_DIR/$1.html" K6_NO_USAGE_REPORT=true REPORT_DIR=$REPORT_DIR \
-    "$K6" run --quiet --address '' "k6/$1.js"
+    "$K6" run --quiet --address '' "$here/k6/$1.js"
 }
 
 audit() {
@@ -87,7 +97,11 @@ run() {
   local url folder verdict=ok
   echo "== $1"
   if [ -z "${OF_THEIR_OWN:-}" ]; then
-    start "$1" || return 1
+    if ! start "$1"; then
+      stop || true
+      echo "== $1: start failed"
+      return 1
+    fi
     export BASE_URL=$url IDENTITY_KEY_FILE=$folder/data/keys/identity.key
   fi
   load "$1" || verdict="thresholds failed"
@@ -100,7 +114,7 @@ run() {
 OF_THEIR_OWN=${BASE_URL:-}
 [ $# -gt 0 ] || set -- journey goose
 for scenario in "$@"; do
-  [ "$scenario" = goose ] || [ -f "k6/$scenario.js" ] || { echo "no scenario $scenario" >&2; exit 2; }
+  [ "$scenario" = goose ] || [ -f "$here/k6/$scenario.js" ] || { echo "no scenario $scenario" >&2; exit 2; }
 done
 for scenario in "$@"; do
   run "$scenario" || failed+=("$scenario")

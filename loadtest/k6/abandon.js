@@ -31,6 +31,7 @@ export const options = {
   thresholds: {
     ...promises(rate),
     ...queue.thresholds,
+    ...queue.letsAllIn,
     ...latency(sale.names.hold, sale.names.reservation, money.names.pay),
     abandoned_expired: ['rate==1'],
     paid_in_time: ['rate==1'],

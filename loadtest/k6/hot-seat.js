@@ -25,8 +25,10 @@ export const options = {
   thresholds: {
     ...promises(rate),
     ...queue.thresholds,
+    ...queue.letsAllIn,
     ...latency(queue.names.join, sale.names.hold, money.names.pay),
     seats_won: [`count==${hot}`],
+    seats_lost: ['count>0'],
   },
 };
 

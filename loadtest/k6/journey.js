@@ -29,6 +29,7 @@ export const options = {
   thresholds: {
     ...promises(rate),
     ...queue.thresholds,
+    ...queue.letsAllIn,
     ...latency(
       queue.names.join,
       sale.names.seats,

@@ -1,18 +1,20 @@
 // poll-storm: a long line in which everybody asks all the time.
 //
-// Proves that polls are answered from memory: their latency stays flat, and no place falls back while the line moves.
-// WAITING people in line, RATE polls a second over all of them, RUN_SECONDS; CONCERT.
+// Proves that polls are answered from memory: their latency stays flat, and no place falls back while the line moves, as it must.
+// WAITING people in line, RATE polls a second over all of them, RUN_SECONDS, P95_MS; CONCERT.
 
 import { check } from 'k6';
 import { newUser, send, sendAll, signIn } from './lib/client.js';
 import * as queue from './lib/queue.js';
-import { arrivals, latency, number, promises, sale as saleOf, shared } from './lib/settings.js';
+import { arrivals, latencyBelow, number, promises, sale as saleOf, shared } from './lib/settings.js';
 import { summaryOf } from './lib/summary.js';
 
 const { concert } = saleOf(3);
 const rate = number('RATE', 500);
 const waiting = number('WAITING', 2000);
 const GROUP = 50;
+// Measured 0.4 ms on two slow cores that others used too. Far beyond that, something else is asked.
+const P95_MS = 100;
 
 export const options = {
   ...shared,
@@ -20,7 +22,8 @@ export const options = {
   thresholds: {
     ...promises(rate),
     ...queue.thresholds,
-    ...latency(queue.names.poll),
+    ...queue.moves,
+    ...latencyBelow(number('P95_MS', P95_MS), queue.names.poll),
   },
 };
 

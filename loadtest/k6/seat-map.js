@@ -35,6 +35,7 @@ export const options = {
   thresholds: {
     ...promises(rate),
     ...queue.thresholds,
+    ...queue.letsAllIn,
     ...latency(sale.names.hold, sale.names.release),
     'http_req_duration{scenario:look}': [`p(95)<${p95}`],
     changes_read: ['count>0'],
