@@ -99,7 +99,15 @@ fn is_shared(row: &Row) -> bool {
     row.labels.contains(&"concert") || ENGINES.contains(&row.name)
 }
 
-/// What is added up over processes though each of them says the same: its highest has to be taken first.
+/// Whether what follows `before` is the argument of this aggregation.
+fn takes_one(before: &str, aggregation: &str) -> bool {
+    before.rsplit_once(aggregation).is_some_and(|(_, rest)| {
+        let rest = rest.trim_start();
+        rest == "(" || (rest.starts_with("by (") && rest.ends_with(") (") && rest.matches('(').count() == 2)
+    })
+}
+
+/// What is added up over processes though each of them says the same: one of them, the highest or lowest, has to be taken first.
 fn added_up(expression: &str) -> Vec<String> {
     let mut found = Vec::new();
     for row in ALL.iter().filter(|row| is_shared(row)) {
@@ -110,12 +118,7 @@ fn added_up(expression: &str) -> Vec<String> {
             }
             let functions = ["rate(", "increase(", "delta(", "predict_linear("];
             let before = functions.iter().find_map(|name| before.strip_suffix(name)).unwrap_or(before);
-            let highest = before.rsplit("max").next().is_some_and(|rest| {
-                let rest = rest.trim_start();
-                rest == "("
-                    || (rest.starts_with("by (") && rest.ends_with(") (") && rest.matches('(').count() == 2)
-            });
-            if !(highest && before.contains("max")) {
+            if !["max", "min"].iter().any(|name| takes_one(before, name)) {
                 found.push(format!("{} is the same in every process", row.name));
             }
         }
@@ -133,6 +136,7 @@ fn what_every_process_says_is_not_added_up() {
         ("sum(max by (concert) (onsale_queue_waiting))", true),
         ("sum(max by (concert) (rate(onsale_queue_joined_total[1m])))", true),
         ("max(onsale_log_entries)", true),
+        ("min by (job) (onsale_log_entries)", true),
         ("onsale_queue_waiting", false),
         ("sum by (concert) (onsale_queue_waiting)", false),
         ("max(sum(onsale_queue_waiting))", false),
