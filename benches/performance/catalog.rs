@@ -39,22 +39,27 @@ pub(crate) struct Seats {
 pub(crate) const WIDE_OPEN: &str = "{ maxActive: 10000000, admitPerSecond: 100000, activeSeconds: 86400, claimSeconds: 0, \
      holdSeconds: 86400, maxSeatsPerUser: 1000 }";
 
+/// One more show, to be put behind [`Hall::yaml`]: number 1000, of fifty seats.
+pub(crate) const SMALL_SHOW: &str = "      - { showId: 1000, startsAt: \"2030-01-01T00:00:00.000Z\", currency: KRW, sections: \
+     [{ name: A, rows: 5, seatsPerRow: 10, price: 10000 }] }\n";
+
 impl Hall {
     pub(crate) fn of(plan: &Plan) -> Self {
         Self { shows: plan.shows, rows: plan.rows }
     }
 
     /// The catalog with this policy.
-    pub(crate) fn yaml(&self, policy: &str) -> String {
+    pub(crate) fn yaml(self, policy: &str) -> String {
         let mut text = format!(
             "concerts:\n  - concertId: 1\n    title: One\n    artist: A\n    venue: V\n    policy: {policy}\n    shows:\n"
         );
         for show in 1..=self.shows {
-            text += &format!(
+            let show = format!(
                 "      - {{ showId: {show}, startsAt: \"2030-01-01T00:00:00.000Z\", currency: KRW, sections: \
                  [{{ name: A, rows: {}, seatsPerRow: {ROW}, price: {PRICE} }}] }}\n",
                 self.rows
             );
+            text.push_str(&show);
         }
         text
     }

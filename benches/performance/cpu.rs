@@ -8,7 +8,7 @@ use std::{
     fs,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 const SAMPLE: Duration = Duration::from_millis(100);
@@ -22,7 +22,6 @@ pub(crate) struct Meter {
     processes: Vec<(&'static str, u32)>,
     before: Threads,
     last: Arc<Mutex<Threads>>,
-    begun: Instant,
     stop: mpsc::Sender<()>,
     sampler: JoinHandle<()>,
 }
@@ -30,8 +29,6 @@ pub(crate) struct Meter {
 /// What a meter saw.
 #[derive(Clone, Debug)]
 pub(crate) struct Usage {
-    /// Between start and stop.
-    pub(crate) wall: Duration,
     seconds: Vec<(&'static str, f64)>,
 }
 
@@ -41,20 +38,18 @@ impl Meter {
         let processes = processes.to_vec();
         let last = Arc::new(Mutex::new(Threads::new()));
         let (stop, stopped) = mpsc::channel();
-        let (sampled, ids) = (Arc::clone(&last), processes.clone());
+        let (kept, ids) = (Arc::clone(&last), processes.clone());
         let before = sample(&processes);
-        let begun = Instant::now();
         let sampler = thread::spawn(move || {
             while stopped.recv_timeout(SAMPLE) == Err(mpsc::RecvTimeoutError::Timeout) {
-                sampled.lock().unwrap_or_else(PoisonError::into_inner).extend(sample(&ids));
+                kept.lock().unwrap_or_else(PoisonError::into_inner).extend(sample(&ids));
             }
         });
-        Self { processes, before, last, begun, stop, sampler }
+        Self { processes, before, last, stop, sampler }
     }
 
     /// Ends the measurement.
     pub(crate) fn stop(self) -> Usage {
-        let wall = self.begun.elapsed();
         let end = sample(&self.processes);
         drop(self.stop);
         self.sampler.join().expect("the sampler does not panic");
@@ -65,7 +60,7 @@ impl Meter {
             own.map(|(thread, ns)| ns - self.before.get(thread).unwrap_or(&0).min(ns)).sum()
         };
         let seconds = self.processes.iter().map(|(name, id)| (*name, seconds(spent(*id)))).collect();
-        Usage { wall, seconds }
+        Usage { seconds }
     }
 }
 

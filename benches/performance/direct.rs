@@ -5,9 +5,9 @@
 use std::time::{Duration, Instant};
 
 use onsale::{
-    domain::ids::{ConcertId, LogName, Mark, Offset, UserId},
+    domain::ids::{ConcertId, Id20, LogName, Mark, Offset, UserId},
     store::{
-        HoldRequest,
+        ChargeRequest, HoldRequest,
         direct::{self, KnownLog},
     },
 };
@@ -58,6 +58,33 @@ impl Direct {
             }
         }
         Ok(places)
+    }
+
+    /// Gives each of them so much money.
+    pub(crate) async fn charge(&mut self, users: &[UserId], amount: i64, partitions: u8) -> Result<()> {
+        let mut wallets = Vec::new();
+        for partition in 0..partitions {
+            wallets.push(known(&mut self.connection, LogName::Wallet(partition)).await?);
+        }
+        for batch in users.chunks(DEPTH) {
+            let request = |user: &UserId| ChargeRequest {
+                by: user.clone(),
+                user: user.clone(),
+                charge: Id20::from_bits(rand::random()),
+                amount,
+                key: "bench".to_owned(),
+                fingerprint: Mark(0),
+                refusal: None,
+            };
+            let requests: Vec<_> = batch.iter().map(request).collect();
+            let outcomes = self.call(&direct::charge(&wallets, &requests)).await?;
+            let charged =
+                outcomes.iter().filter(|outcome| outcome.first().is_some_and(|name| name == "charged"));
+            if charged.count() != batch.len() {
+                return Err(format!("a charge was refused: {outcomes:?}").into());
+            }
+        }
+        Ok(())
     }
 
     /// Holds for `time`, or until there are no more requests: each in a call of its own, 64 calls in one pipeline.

@@ -1,6 +1,6 @@
 //! P16: requests for each CPU second of all processes but the loader, beside hello.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::{
     Result,
@@ -26,6 +26,8 @@ pub(crate) struct Efficiency {
     pub(crate) hello_rate: Series,
     /// The same of the other side.
     pub(crate) asked_rate: Series,
+    /// Seconds from the last answer until the archive had it.
+    pub(crate) behind: Series,
     /// CPU of each part, µs a request.
     us: [Series; 4],
     /// Answers of the last round.
@@ -73,7 +75,9 @@ impl Efficiency {
     async fn ask<S: Source>(&mut self, site: &Site, sources: Vec<S>, time: Duration) -> Result<Vec<S>> {
         let meter = Meter::start(&site.processes());
         let (sources, report) = closed::run(site.address(), sources, time).await?;
+        let answered = Instant::now();
         site.drained().await?;
+        self.behind.push(answered.elapsed().as_secs_f64());
         let usage = meter.stop();
         self.asked.push(report.count_f64() / usage.total());
         self.asked_rate.push(report.rate());
@@ -92,12 +96,21 @@ impl Efficiency {
 
     /// The row of it.
     pub(crate) fn row(&self, id: &'static str, figure: &'static str, goal: Goal) -> Row {
-        let mut row = Row::new(id, figure, "ratio", goal, self.asked.over(&self.hello))
+        let row = Row::new(id, figure, "ratio", goal, self.asked.over(&self.hello))
             .part("requests per CPU second", "1/s", self.asked.spread())
             .part("hello, per CPU second", "1/s", self.hello.spread());
-        for (part, us) in PARTS.iter().zip(&self.us) {
-            row = row.part(format!("{part}, per request"), "µs", us.spread());
-        }
-        row.note("64 connections. CPU of server, worker, Redis and MySQL, until the archive has drained.")
+        self.parts(row)
+            .note("64 connections. CPU of server, worker, Redis and MySQL, until the archive has drained.")
+    }
+
+    /// CPU of all processes for each request, µs, round by round.
+    pub(crate) fn us_per_request(&self) -> impl Iterator<Item = f64> + '_ {
+        self.asked.figures().map(|per_second| 1e6 / per_second)
+    }
+
+    /// Adds which process spent how much.
+    pub(crate) fn parts(&self, row: Row) -> Row {
+        let parts = PARTS.iter().zip(&self.us);
+        parts.fold(row, |row, (part, us)| row.part(format!("{part}, per request"), "µs", us.spread()))
     }
 }

@@ -114,7 +114,6 @@ fn serve_core(listener: StdListener) -> io::Result<()> {
     })
 }
 
-#[expect(clippy::unused_async, reason = "hyper takes a future")]
 async fn answer(_: Request<Incoming>) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
     let mut response = Response::new(Full::new(Bytes::from_static(ANSWER)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -3,18 +3,20 @@
 //! Each group of figures has an installation of its own, fresh and private, and is checked by `onsale audit` when it is done. A binary
 //! of its own without cargo's harness: figures are medians of rounds that take turns, not times of a function.
 
+#![allow(dead_code, reason = "what the rows of the day don't need stays for those of tomorrow")]
+
 mod catalog;
 mod cpu;
 mod direct;
 mod efficiency;
 mod goal;
 mod hello;
+mod journey;
 mod load;
 mod machine;
 mod people;
 mod plan;
 mod plot;
-#[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../../tests/it/support/process.rs"]
 mod process;
 mod report;
@@ -22,10 +24,10 @@ mod rounds;
 mod rows;
 mod sale;
 mod site;
-#[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../../tests/it/support/spawner.rs"]
 mod spawner;
 mod stats;
+mod watch;
 
 use std::{
     error::Error,
@@ -94,19 +96,19 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode> {
         let begun = Instant::now();
         say(&format!("measuring {}", group.ids.join(", ")))?;
         let outcome = (group.run)(&plan).await?;
-        say(&format!("{:.0} s\n{}", begun.elapsed().as_secs_f64(), report::tables(&outcome.rows)))?;
+        say(&format!("{:.0} s\n{}", begun.elapsed().as_secs_f64(), report::tables(&outcome.rows)?))?;
         all.rows.extend(outcome.rows);
         all.plots.extend(outcome.plots);
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     if arguments.only.is_empty() && !arguments.smoke {
         fs::create_dir_all(folder.join("performance"))?;
-        fs::write(folder.join("performance.md"), report::page(&machine, &plan, &all))?;
+        fs::write(folder.join("performance.md"), report::page(&machine, &plan, &all)?)?;
         plot::draw_all(&all.plots, &folder.join("performance"))?;
     } else {
         let scratch = tempfile::tempdir()?;
         plot::draw_all(&all.plots, scratch.path())?;
-        say(&report::page(&machine, &plan, &all))?;
+        say(&report::page(&machine, &plan, &all)?)?;
     }
     let is_broken = all.rows.iter().any(|row| row.verdict() == Verdict::Broken);
     Ok(if is_broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -44,6 +44,7 @@ pub(crate) struct Person {
 pub(crate) struct Turn {
     people: Arc<[Person]>,
     next: usize,
+    latest: usize,
     step: usize,
 }
 
@@ -125,14 +126,24 @@ impl Turn {
     /// Splits the people among `connections`.
     pub(crate) fn split(people: &Arc<[Person]>, connections: usize) -> Vec<Self> {
         (0..connections)
-            .map(|first| Self { people: Arc::clone(people), next: first, step: connections })
+            .map(|first| Self { people: Arc::clone(people), next: first, latest: first, step: connections })
             .collect()
     }
 
-    /// Whose turn it is.
-    pub(crate) fn next(&mut self) -> &Person {
-        let person = &self.people[self.next % self.people.len()];
+    /// The next one's turn.
+    pub(crate) fn advance(&mut self) -> &Person {
+        self.latest = self.next % self.people.len();
         self.next += self.step;
-        person
+        &self.people[self.latest]
+    }
+
+    /// The number of whoever had his turn last.
+    pub(crate) fn latest(&self) -> usize {
+        self.latest
+    }
+
+    /// Somebody by number.
+    pub(crate) fn person(&self, number: usize) -> &Person {
+        &self.people[number]
     }
 }

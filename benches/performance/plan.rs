@@ -17,8 +17,6 @@ pub(crate) struct Plan {
     pub(crate) shows: u32,
     /// Rows of each show, of a hundred seats each.
     pub(crate) rows: u32,
-    /// Whether a missed goal is only reported, never judged.
-    pub(crate) smoke: bool,
 }
 
 impl Plan {
@@ -31,7 +29,6 @@ impl Plan {
             waiting: 1_000_000,
             shows: 16,
             rows: 500,
-            smoke: false,
         }
     }
 
@@ -44,7 +41,6 @@ impl Plan {
             waiting: 5_000,
             shows: 4,
             rows: 100,
-            smoke: true,
         }
     }
 }

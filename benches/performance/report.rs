@@ -1,5 +1,7 @@
 //! Writes the figures down: Markdown for docs/performance.md and for the terminal.
 
+use std::fmt::{Error, Write};
+
 use crate::{
     goal::{Goal, Outcome, Row, Spread, Verdict},
     machine::Machine,
@@ -22,25 +24,25 @@ const TAIL: &str = "
 ";
 
 /// The whole page.
-pub(crate) fn page(machine: &Machine, plan: &Plan, outcome: &Outcome) -> String {
+pub(crate) fn page(machine: &Machine, plan: &Plan, outcome: &Outcome) -> Result<String, Error> {
     let mut text = format!("{HEAD}\n## Where\n| | |\n| --- | --- |\n");
     for (name, value) in &machine.0 {
-        text += &format!("| {name} | {value} |\n");
+        writeln!(text, "| {name} | {value} |")?;
     }
     let Plan { rounds, time, users, .. } = plan;
-    text += &format!("| rounds | {rounds} of {} s a side, {users} users |\n", time.as_secs_f64());
-    text += &tables(&outcome.rows);
+    writeln!(text, "| rounds | {rounds} of {} s a side, {users} users |", time.as_secs_f64())?;
+    text += &tables(&outcome.rows)?;
     if !outcome.plots.is_empty() {
         text += "\n## Growth and latency\n";
     }
     for plot in &outcome.plots {
-        text += &format!("![{}](performance/{})\n\n", plot.title, plot.file.display());
+        write!(text, "![{}](performance/{})\n\n", plot.title, plot.file.display())?;
     }
-    text + TAIL
+    Ok(text + TAIL)
 }
 
 /// The goals, and below them what is behind each.
-pub(crate) fn tables(rows: &[Row]) -> String {
+pub(crate) fn tables(rows: &[Row]) -> Result<String, Error> {
     let mut text = "\n## Goals\n| | figure | goal | measured | least – largest | |\n| --- | --- | --- | --- | --- | --- |\n".to_owned();
     for row in rows {
         let Row { id, figure, unit, measured, .. } = row;
@@ -48,13 +50,13 @@ pub(crate) fn tables(rows: &[Row]) -> String {
         let Spread { median, min, max } =
             if row.verdict() == Verdict::Broken { Spread::once(0.0) } else { *measured };
         let (median, min, max) = (number(median), number(min), number(max));
-        text += &format!("| {id} | {figure}, {unit} | {goal} | **{median}** | {min} – {max} | {verdict} |\n");
+        writeln!(text, "| {id} | {figure}, {unit} | {goal} | **{median}** | {min} – {max} | {verdict} |")?;
     }
     text += "\n## Behind the goals\n";
     for row in rows {
-        text += &format!("\n**{}: {}.** {}\n", row.id, row.figure, row.note);
+        write!(text, "\n**{}: {}.** {}\n", row.id, row.figure, row.note)?;
         if let Some(broken) = &row.broken {
-            text += &format!("\nCounts as 0:\n```\n{broken}\n```\n");
+            write!(text, "\nCounts as 0:\n```\n{broken}\n```\n")?;
         }
         if !row.parts.is_empty() {
             text += "\n| | | least – largest |\n| --- | --- | --- |\n";
@@ -62,10 +64,10 @@ pub(crate) fn tables(rows: &[Row]) -> String {
         for part in &row.parts {
             let Spread { median, min, max } = part.measured;
             let (median, min, max) = (number(median), number(min), number(max));
-            text += &format!("| {} | {median} {} | {min} – {max} |\n", part.name, part.unit);
+            writeln!(text, "| {} | {median} {} | {min} – {max} |", part.name, part.unit)?;
         }
     }
-    text
+    Ok(text)
 }
 
 fn goal(goal: Goal) -> String {

@@ -11,6 +11,11 @@ impl Series {
         self.0.push(figure);
     }
 
+    /// Round by round.
+    pub(crate) fn figures(&self) -> impl Iterator<Item = f64> + '_ {
+        self.0.iter().copied()
+    }
+
     pub(crate) fn spread(&self) -> Spread {
         Spread::of(&self.0)
     }
@@ -19,5 +24,11 @@ impl Series {
     pub(crate) fn over(&self, other: &Self) -> Spread {
         let ratios: Vec<_> = self.0.iter().zip(&other.0).map(|(one, other)| one / other).collect();
         Spread::of(&ratios)
+    }
+}
+
+impl FromIterator<f64> for Series {
+    fn from_iter<I: IntoIterator<Item = f64>>(figures: I) -> Self {
+        Self(figures.into_iter().collect())
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     Result,
     catalog::{Hall, PRICE, Seats, WIDE_OPEN},
     direct::Direct,
-    load::{Answer, Source},
+    journey::{Buyer, Holding},
     people::{Person, Signer, Turn, users},
     plan::Plan,
     site::{READY, Site},
@@ -23,39 +23,6 @@ use crate::{
 
 /// The only concert.
 pub(crate) const CONCERT: ConcertId = ConcertId(1);
-
-/// Holds one seat after the other, each for the user whose turn it is.
-pub(crate) struct Holding {
-    turn: Turn,
-    seats: Seats,
-    sent: u64,
-    number: usize,
-}
-
-impl Source for Holding {
-    fn next(&mut self, request: &mut Vec<u8>) -> bool {
-        let Some(seat) = self.seats.take() else {
-            return false;
-        };
-        self.sent += 1;
-        let Person { identity, queue, .. } = self.turn.next();
-        let body = format!("{{\"showId\":{},\"seats\":[\"{}\"]}}", seat.show, seat.label());
-        let head = format!(
-            "POST /v1/reservations HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {identity}\r\nQueue-Token: {queue}\r\n\
-             Idempotency-Key: {}-{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            self.number,
-            self.sent,
-            body.len()
-        );
-        request.extend_from_slice(head.as_bytes());
-        request.extend_from_slice(body.as_bytes());
-        true
-    }
-
-    fn answered(&mut self, answer: &Answer<'_>) -> bool {
-        answer.status == 201
-    }
-}
 
 /// An installation whose users are all admitted.
 pub(crate) struct Sale {
@@ -66,11 +33,17 @@ pub(crate) struct Sale {
 }
 
 impl Sale {
+    /// With the users of the plan, in a hall of its size.
     pub(crate) async fn open(plan: &Plan) -> Result<Self> {
+        Self::open_for(plan, plan.users, &[]).await
+    }
+
+    /// The same with so many users and these settings (see [`Site::open_with`]).
+    pub(crate) async fn open_for(plan: &Plan, count: usize, settings: &[(&str, &str)]) -> Result<Self> {
         let hall = Hall::of(plan);
-        let site = Site::open(&hall.yaml(WIDE_OPEN)).await?;
+        let site = Site::open_with(&hall.yaml(WIDE_OPEN), settings).await?;
         let mut direct = Direct::open(&site, CONCERT).await?;
-        let places = direct.join(&users(plan.users)).await?;
+        let places = direct.join(&users(count)).await?;
         let people = Signer::new(&site.config()?)?.placed(CONCERT, &places)?;
         admitted(&site).await?;
         site.drained().await?;
@@ -78,16 +51,17 @@ impl Sale {
     }
 
     /// One for each connection; `first` keeps the keys of several sets apart.
-    pub(crate) fn sources(&self, connections: usize, first: usize) -> Vec<Holding> {
+    pub(crate) fn buyers(&self, connections: usize, first: usize) -> Vec<Buyer> {
         let turns = Turn::split(&self.people, connections).into_iter().enumerate();
         turns
-            .map(|(number, turn)| Holding {
-                turn,
-                seats: self.seats.clone(),
-                sent: 0,
-                number: first + number,
-            })
+            .map(|(number, turn)| Buyer { turn, seats: self.seats.clone(), number: first + number, sent: 0 })
             .collect()
+    }
+
+    /// Those who hold and never pay.
+    pub(crate) fn holding(&self, connections: usize, first: usize) -> Vec<Holding> {
+        let buyers = self.buyers(connections, first).into_iter();
+        buyers.map(|buyer| Holding { buyer, basket: None }).collect()
     }
 
     /// The same holds as the script takes them.

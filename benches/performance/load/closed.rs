@@ -6,13 +6,12 @@ use std::{
     net::SocketAddr,
     rc::Rc,
     sync::{Arc, Barrier},
-    thread,
     time::{Duration, Instant},
 };
 
 use tokio::{runtime, task::LocalSet};
 
-use super::{Report, Source, THREADS, connection::Connection};
+use super::{Report, Source, THREADS, connection::Connection, share_out};
 
 /// Loads `address` over one connection a source, for `time` or until no source has anything left. Gives the sources back.
 pub(crate) async fn run<S: Source>(
@@ -20,35 +19,11 @@ pub(crate) async fn run<S: Source>(
     sources: Vec<S>,
     time: Duration,
 ) -> io::Result<(Vec<S>, Report)> {
-    let load = tokio::task::spawn_blocking(move || run_blocking(address, sources, time));
+    let load = tokio::task::spawn_blocking(move || {
+        let barrier = Arc::new(Barrier::new(THREADS));
+        share_out(sources, move |share| run_share(address, share, time, &barrier))
+    });
     load.await.map_err(io::Error::other)?
-}
-
-fn run_blocking<S: Source>(
-    address: SocketAddr,
-    sources: Vec<S>,
-    time: Duration,
-) -> io::Result<(Vec<S>, Report)> {
-    let barrier = Arc::new(Barrier::new(THREADS));
-    let mut shares: Vec<Vec<S>> = (0..THREADS).map(|_| Vec::new()).collect();
-    for (number, source) in sources.into_iter().enumerate() {
-        shares[number % THREADS].push(source);
-    }
-    let threads: Vec<_> = shares
-        .into_iter()
-        .map(|share| {
-            let barrier = Arc::clone(&barrier);
-            thread::spawn(move || run_share(address, share, time, &barrier))
-        })
-        .collect();
-    let (mut sources, mut report) = (Vec::new(), Report::new());
-    for thread in threads {
-        let (share, part) =
-            thread.join().map_err(|_| io::Error::other("a thread of the load panicked"))??;
-        sources.extend(share);
-        report.add(&part);
-    }
-    Ok((sources, report))
 }
 
 /// One thread's part. All begin together, once every connection is open.

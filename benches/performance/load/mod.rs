@@ -6,7 +6,10 @@
 mod answer;
 pub(crate) mod closed;
 mod connection;
+pub(crate) mod open;
 mod tally;
+
+use std::{io, thread};
 
 pub(crate) use answer::Answer;
 pub(crate) use tally::Report;
@@ -59,4 +62,28 @@ impl Source for Fixed {
 /// `count` connections that ask like `source`.
 pub(crate) fn alike<S: Source + Clone>(source: &S, count: usize) -> Vec<S> {
     vec![source.clone(); count]
+}
+
+/// Runs `part` on each thread with its share of the sources, and adds up.
+fn share_out<S: Source>(
+    sources: Vec<S>,
+    part: impl Fn(Vec<S>) -> io::Result<(Vec<S>, Report)> + Clone + Send + 'static,
+) -> io::Result<(Vec<S>, Report)> {
+    let mut shares: Vec<Vec<S>> = (0..THREADS).map(|_| Vec::new()).collect();
+    for (number, source) in sources.into_iter().enumerate() {
+        shares[number % THREADS].push(source);
+    }
+    let start = |share| {
+        let part = part.clone();
+        thread::spawn(move || part(share))
+    };
+    let threads: Vec<_> = shares.into_iter().map(start).collect();
+    let (mut sources, mut report) = (Vec::new(), Report::new());
+    for thread in threads {
+        let (share, part) =
+            thread.join().map_err(|_| io::Error::other("a thread of the load panicked"))??;
+        sources.extend(share);
+        report.add(&part);
+    }
+    Ok((sources, report))
 }

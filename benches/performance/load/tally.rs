@@ -44,7 +44,7 @@ impl Report {
     /// Counts one exchange that was due at `due`. False: there was nothing to ask.
     pub(super) fn count(&mut self, exchange: std::io::Result<Exchange>, due: Instant) -> bool {
         match exchange {
-            Ok(Exchange::Idle) => return false,
+            Ok(Exchange::Idle) => false,
             Ok(Exchange::Done { status, unexpected }) => {
                 *self.by_status.entry(status).or_default() += 1;
                 if unexpected.is_none() {

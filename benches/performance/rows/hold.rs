@@ -11,10 +11,11 @@ use crate::{
     efficiency::{Efficiency, greet},
     goal::{Goal, Outcome, Row},
     hello::Hello,
+    journey::Holding,
     load::closed,
     plan::Plan,
     rounds::Series,
-    sale::{Holding, Sale},
+    sale::Sale,
     site::Part,
     stats,
 };
@@ -61,7 +62,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
 
 async fn many(plan: &Plan, hello: &Hello, bare: &mut Sale, sale: &Sale) -> Result<Sides> {
     let mut sides = Sides::default();
-    let mut sources = sale.sources(MANY, 0);
+    let mut sources = sale.holding(MANY, 0);
     let mut requests = bare.requests().await?;
     for round in 0..=plan.rounds {
         // The first one warms up.
@@ -82,7 +83,7 @@ async fn many(plan: &Plan, hello: &Hello, bare: &mut Sale, sale: &Sale) -> Resul
 
 async fn few(plan: &Plan, hello: &Hello, sale: &Sale) -> Result<Efficiency> {
     let mut few = Efficiency::default();
-    let mut sources = sale.sources(FEW, MANY);
+    let mut sources = sale.holding(FEW, MANY);
     for _ in 0..plan.rounds {
         sources = few.round(hello, &sale.site, sources, plan.time).await?;
     }

@@ -5,7 +5,10 @@ use std::{future::Future, pin::Pin};
 use crate::{Result, goal::Outcome, plan::Plan};
 
 mod hold;
+mod join;
+mod pay;
 mod poll;
+mod seats;
 
 /// What a group measures, once it is started.
 type Measuring<'p> = Pin<Box<dyn Future<Output = Result<Outcome>> + 'p>>;
@@ -20,6 +23,9 @@ pub(crate) struct Group {
 /// All of them, in the order in which they run.
 pub(crate) const GROUPS: &[Group] = &[
     Group { ids: &["P1", "P2", "P3", "P16 hold"], run: |plan| Box::pin(hold::run(plan)) },
+    Group { ids: &["P6", "P16 pay"], run: |plan| Box::pin(pay::run(plan)) },
+    Group { ids: &["P5", "P16 304", "P16 map"], run: |plan| Box::pin(seats::run(plan)) },
+    Group { ids: &["P16 join"], run: |plan| Box::pin(join::run(plan)) },
     Group { ids: &["P4", "P16 poll"], run: |plan| Box::pin(poll::run(plan)) },
 ];
 

@@ -36,7 +36,7 @@ struct Polling {
 
 impl Source for Polling {
     fn next(&mut self, request: &mut Vec<u8>) -> bool {
-        let Person { queue, .. } = self.turn.next();
+        let Person { queue, .. } = self.turn.advance();
         request.extend_from_slice(b"GET /v1/queue/status HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ");
         request.extend_from_slice(queue.as_bytes());
         request.extend_from_slice(b"\r\n\r\n");
