@@ -78,6 +78,11 @@ pub(crate) fn users(count: usize) -> Vec<UserId> {
 impl Signer {
     /// With the keys that `up` made for development.
     pub(crate) fn new(config: &Config) -> Result<Self> {
+        Self::at(config, 0)
+    }
+
+    /// The same so many seconds ago: for other tokens of the same users.
+    pub(crate) fn at(config: &Config, ago: u64) -> Result<Self> {
         let keys = config.identity.read_keys()?;
         let key = keys.first().ok_or("no identity key")?;
         let KeyMaterial::Shared(secret) = &key.material else {
@@ -89,7 +94,7 @@ impl Signer {
             header: Header { kid: key.kid.clone(), ..Header::default() },
             identity: EncodingKey::from_secret(secret.expose()),
             queue: Keys::new(&queue),
-            now: SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
+            now: SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() - ago,
         })
     }
 

@@ -9,6 +9,7 @@ mod join;
 mod pay;
 mod poll;
 mod seats;
+mod token;
 
 /// What a group measures, once it is started.
 type Measuring<'p> = Pin<Box<dyn Future<Output = Result<Outcome>> + 'p>>;
@@ -23,6 +24,7 @@ pub(crate) struct Group {
 /// All of them, in the order in which they run.
 pub(crate) const GROUPS: &[Group] = &[
     Group { ids: &["P1", "P2", "P3", "P16 hold"], run: |plan| Box::pin(hold::run(plan)) },
+    Group { ids: &["token"], run: |plan| Box::pin(token::run(plan)) },
     Group { ids: &["P6", "P16 pay"], run: |plan| Box::pin(pay::run(plan)) },
     Group { ids: &["P5", "P16 304", "P16 map"], run: |plan| Box::pin(seats::run(plan)) },
     Group { ids: &["P16 join"], run: |plan| Box::pin(join::run(plan)) },
