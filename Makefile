@@ -1,4 +1,5 @@
 # run: everything on this machine. test, lint, lint-loadtest: what CI does. install: the programs they need, where one is missing.
+# bench: measures every figure of docs/performance.md and writes it anew (some 20 minutes on an idle machine).
 # secrets: keys and passwords for docker-compose.yml, made once.
 # loadtest: the load tests against servers of their own (loadtest/README.md), SCENARIO="rush abandon" for others than the short round.
 # Each target works on a fresh Debian or Ubuntu with a Rust toolchain.
@@ -9,7 +10,7 @@ SECRETS ?= secrets
 TARGET = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 SCENARIO ?= journey goose
 
-.PHONY: run test lint lint-loadtest loadtest secrets install install-deny
+.PHONY: run test bench lint lint-loadtest loadtest secrets install install-deny
 
 run: install
 	$(CARGO) build --release --locked --bin onsale
@@ -17,6 +18,9 @@ run: install
 
 test: install
 	$(CARGO) test --locked
+
+bench: install
+	$(CARGO) bench --locked --bench performance
 
 lint: install install-deny
 	$(CARGO) fmt --all --check

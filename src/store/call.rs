@@ -44,7 +44,8 @@ impl<'a> Scope<'a> {
         self.concert.map(LogName::Concert).into_iter().chain(wallets)
     }
 
-    fn keys(&self) -> Vec<String> {
+    /// The keys of the call, in the order of formats 1.
+    pub(super) fn keys(&self) -> Vec<String> {
         let mut all = Vec::with_capacity(14 + 3 * self.shows.len() + 6 * self.wallets.map_or(0, <[u8]>::len));
         if let Some(concert) = self.concert {
             all.extend(keys::concert(concert));

@@ -7,6 +7,7 @@ mod call;
 mod catalog;
 mod coalesce;
 mod connection;
+pub mod direct;
 mod engine;
 mod keys;
 pub mod log;

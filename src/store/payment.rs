@@ -47,8 +47,8 @@ pub(super) struct Pay;
 
 /// A request with the partition of its user.
 pub(super) struct PartitionedPay {
-    request: PayRequest,
-    partition: u8,
+    pub(super) request: PayRequest,
+    pub(super) partition: u8,
 }
 
 impl Verb for Pay {

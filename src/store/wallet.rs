@@ -48,8 +48,8 @@ pub(super) struct Charge;
 
 /// A request with the partition of the charged user.
 pub(super) struct PartitionedCharge {
-    request: ChargeRequest,
-    partition: u8,
+    pub(super) request: ChargeRequest,
+    pub(super) partition: u8,
 }
 
 impl Verb for Charge {

@@ -1,0 +1,40 @@
+//! The figures: one file for each thing that is measured.
+
+use std::{future::Future, pin::Pin};
+
+use crate::{Result, goal::Outcome, plan::Plan};
+
+mod hold;
+mod join;
+mod pay;
+mod poll;
+mod seats;
+mod token;
+
+/// What a group measures, once it is started.
+type Measuring<'p> = Pin<Box<dyn Future<Output = Result<Outcome>> + 'p>>;
+
+/// Figures that are measured together.
+pub(crate) struct Group {
+    /// The ids of its rows.
+    pub(crate) ids: &'static [&'static str],
+    pub(crate) run: for<'p> fn(&'p Plan) -> Measuring<'p>,
+}
+
+/// All of them, in the order in which they run.
+pub(crate) const GROUPS: &[Group] = &[
+    Group { ids: &["P1", "P2", "P3", "P16 hold"], run: |plan| Box::pin(hold::run(plan)) },
+    Group { ids: &["token"], run: |plan| Box::pin(token::run(plan)) },
+    Group { ids: &["P6", "P16 pay"], run: |plan| Box::pin(pay::run(plan)) },
+    Group { ids: &["P5", "P16 304", "P16 map"], run: |plan| Box::pin(seats::run(plan)) },
+    Group { ids: &["P16 join"], run: |plan| Box::pin(join::run(plan)) },
+    Group { ids: &["P4", "P16 poll"], run: |plan| Box::pin(poll::run(plan)) },
+];
+
+impl Group {
+    /// Whether it has a row that was asked for: `P16` asks for `P16 hold`, too. Nothing asked for is everything.
+    pub(crate) fn is_wanted(&self, only: &[String]) -> bool {
+        let asked = |id: &str| only.iter().any(|word| id.split(' ').next() == Some(word) || id == word);
+        only.is_empty() || self.ids.iter().any(|id| asked(id))
+    }
+}
