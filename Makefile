@@ -18,6 +18,7 @@ run: install
 
 test: install
 	$(CARGO) test --locked
+	$(CARGO) test --locked --bench performance -- --smoke
 
 bench: install
 	$(CARGO) bench --locked --bench performance

@@ -9,9 +9,9 @@ pub(crate) async fn calls(site: &Site, command: &str) -> Result<f64> {
     field(site, "commandstats", &format!("cmdstat_{command}:calls")).await
 }
 
-/// Commands since the start, those of scripts counted one by one.
-pub(crate) async fn commands(site: &Site) -> Result<f64> {
-    field(site, "stats", "total_commands_processed").await
+/// What was asked of Redis since the start, by servers and workers: script calls, and reads of logs.
+pub(crate) async fn asked(site: &Site) -> Result<f64> {
+    Ok(calls(site, "evalsha").await? + calls(site, "xread").await?)
 }
 
 /// Bytes in use.

@@ -48,7 +48,7 @@ impl Source for Polling {
     }
 }
 
-/// Commands of Redis for each poll, the followers' and the admission's taken off.
+/// What is asked of Redis for each poll, the followers' and the admission's part taken off.
 #[derive(Default)]
 struct Operations {
     per_poll: Series,
@@ -63,10 +63,10 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
     sources = Efficiency::default().round(&hello, &site, sources, plan.time).await?;
     let (mut polls, mut operations) = (Efficiency::default(), Operations::default());
     for _ in 0..plan.rounds {
-        let idle = commands_a_second(&site, plan.time).await?;
-        let (before, begun) = (stats::commands(&site).await?, Instant::now());
+        let idle = asked_a_second(&site, plan.time).await?;
+        let (before, begun) = (stats::asked(&site).await?, Instant::now());
         sources = polls.round(&hello, &site, sources, plan.time).await?;
-        let counted = stats::commands(&site).await? - before - idle * begun.elapsed().as_secs_f64();
+        let counted = stats::asked(&site).await? - before - idle * begun.elapsed().as_secs_f64();
         operations.per_poll.push(counted.max(0.0) / polls.last_count());
     }
     let broken = polls.trouble.clone().or_else(|| site.audit());
@@ -95,10 +95,10 @@ async fn line(plan: &Plan, site: &Site) -> Result<Arc<[Person]>> {
 }
 
 /// What goes on without anybody polling.
-async fn commands_a_second(site: &Site, time: Duration) -> Result<f64> {
-    let (before, begun) = (stats::commands(site).await?, Instant::now());
+async fn asked_a_second(site: &Site, time: Duration) -> Result<f64> {
+    let (before, begun) = (stats::asked(site).await?, Instant::now());
     tokio::time::sleep(time).await;
-    Ok((stats::commands(site).await? - before) / begun.elapsed().as_secs_f64())
+    Ok((stats::asked(site).await? - before) / begun.elapsed().as_secs_f64())
 }
 
 fn rows(
@@ -130,11 +130,12 @@ fn rows(
         Row::new(
             "P4",
             "Redis operations per poll",
-            "commands",
+            "operations",
             Goal::AtMost(0.01),
             operations.per_poll.spread(),
         )
-        .note("Commands of clients and of scripts, less what goes on without any poll.")
+        .note("Script calls and log reads of server and worker, less what goes on without any poll: the claims of those who were admitted, and \
+                   their way back into the view.")
         .broken_by(broken()),
         polls
             .row("P16 poll", "polls per CPU second ÷ hello", Goal::AtLeast(0.8))
