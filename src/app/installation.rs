@@ -69,7 +69,7 @@ impl Installation {
         Ok(installation)
     }
 
-    /// A store for one core or loop.
+    /// A store for the server or for a loop.
     pub(super) fn store(&self) -> Result<Store, Error> {
         let (settings, memory) = (self.settings.clone(), Arc::clone(&self.memory));
         Ok(Store::bounded(settings, self.limits, self.partitions, self.seen.clone(), memory)?)

@@ -18,7 +18,7 @@ use crate::store::Store;
 
 /// What a context is made of.
 pub struct Parts {
-    /// This core's own.
+    /// Shared by all cores.
     pub store: Store,
     /// Shared by all cores.
     pub live: Live,

@@ -1,6 +1,7 @@
 //! The public listener: one thread a core, each with its own runtime, listener (`SO_REUSEPORT`) and context.
 //!
-//! A request never leaves its core, so nothing on its way is contended. Stopping: `readyz` turns 503 and answers
+//! A request is answered by the core that took it; only its part of a batch may be driven by another
+//! (`docs/decisions/0004-one-lane-for-all-cores.md`), so cores end together. Stopping: `readyz` turns 503 and answers
 //! carry `Connection: close` while balancers look elsewhere; then accepting ends, what runs is finished, and
 //! what is not finished by the hard deadline is dropped.
 
@@ -86,12 +87,16 @@ impl Server {
         let (begun, mut beginnings) = mpsc::channel(cores);
         let permits = Arc::new(Semaphore::new(self.settings.max_connections));
         let (finished, mut endings) = mpsc::channel(cores);
+        let (served, serving_one) = watch::channel(());
+        let served = Arc::new(served);
         for (number, listener) in self.listeners.into_iter().enumerate() {
             let core = Core {
                 settings: Arc::clone(&self.settings),
                 permits: Arc::clone(&permits),
                 stopping: stopping.clone(),
                 begun: begun.clone(),
+                _serving: serving_one.clone(),
+                served: Arc::clone(&served),
             };
             let make = make.clone();
             let ending = Ending(finished.clone(), None);
@@ -99,7 +104,7 @@ impl Server {
                 .name(format!("http-{number}"))
                 .spawn(move || ending.send(core.run(listener, || make(number))))?;
         }
-        drop((begun, finished));
+        drop((begun, finished, serving_one));
 
         let mut outcome = Ok(());
         let (mut serving, mut left) = (0, cores);
@@ -159,6 +164,10 @@ struct Core {
     permits: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
     begun: mpsc::Sender<()>,
+    /// Held while the core serves.
+    _serving: watch::Receiver<()>,
+    /// Closed when none does: what one core waits for may be driven by a task of another.
+    served: Arc<watch::Sender<()>>,
 }
 
 impl Core {
@@ -172,7 +181,9 @@ impl Core {
             let listener = TcpListener::from_std(listener)?;
             // The receiver may have given up on a core that failed before.
             self.begun.try_send(()).ok();
+            let served = Arc::clone(&self.served);
             self.serve(listener, Arc::new(ctx)).await;
+            served.closed().await;
             Ok(())
         })
     }

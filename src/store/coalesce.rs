@@ -88,7 +88,7 @@ struct Queue<V: Verb> {
     driving: bool,
 }
 
-/// The requests of one verb for one concert (or for all wallets) on one core.
+/// The requests of one verb for one concert (or for all wallets) in one process.
 pub(super) struct Lane<V: Verb> {
     caller: Arc<Caller>,
     concert: Option<ConcertId>,

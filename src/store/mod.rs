@@ -1,7 +1,7 @@
 //! Redis: what decides. Scripts, keys, connections, coalescing and one file for each noun.
 //!
 //! Only this module names `redis`. Everything that changes a place in line, a seat or a balance is one script call here;
-//! there is no check-then-act in Rust. A [`Store`] belongs to one core; what is shared by all is [`SeenLogs`].
+//! there is no check-then-act in Rust. A [`Store`] is shared by all cores of a server, so that their calls leave together.
 
 mod call;
 mod catalog;
@@ -107,7 +107,7 @@ impl From<AskError> for Failure {
     }
 }
 
-/// The lanes of one concert on one core.
+/// The lanes of one concert.
 struct ConcertLanes {
     join: Arc<Lane<queue::Join>>,
     claim: Arc<Lane<queue::Claim>>,
@@ -118,7 +118,7 @@ struct ConcertLanes {
     pay: Arc<Lane<payment::Pay>>,
 }
 
-/// Redis as one core sees it. Cheap to clone; connects at the first call.
+/// Redis as one process, or one of its loops, sees it. Cheap to clone; connects at the first call.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
@@ -131,7 +131,7 @@ struct Inner {
 }
 
 impl Store {
-    /// A store of one core. `partitions` is what the installation was born with.
+    /// A store. `partitions` is what the installation was born with.
     pub fn new(settings: Settings, limits: Limits, partitions: u8, seen: SeenLogs) -> Result<Self, Failure> {
         Self::bounded(settings, limits, partitions, seen, Arc::new(MemoryBound::new(0)))
     }
