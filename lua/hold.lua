@@ -29,6 +29,7 @@ if log.lost then
 end
 
 local policy = read_policy()
+local version = get(log.meta, 'catalog')
 
 local function told(outcome, r, stop)
   return { outcome, r.id, r.show, r.seats, r.amount, r.created, stop }
@@ -142,10 +143,9 @@ local function write_hold(request, show)
   add_pending(r.user, r.id)
   touch(show)
   remember(idem, request.request, request.fingerprint, r.user, r.id .. ' ' .. int(r.stop), now)
-  emit(log, table.concat({
-    'held', r.id, r.show, prefixed(r.user), int(r.amount), int(r.stop), r.catalog, r.seats,
-    prefixed(request.request), request.request == '' and '-' or request.fingerprint,
-  }, ' '))
+  emit(log, 'held ' .. r.id .. ' ' .. r.show .. ' ' .. prefixed(r.user) .. ' ' .. int(r.amount) .. ' ' .. int(r.stop) .. ' '
+    .. r.catalog .. ' ' .. r.seats .. ' ' .. prefixed(request.request) .. ' '
+    .. (request.request == '' and '-' or request.fingerprint))
   return r
 end
 
@@ -165,7 +165,7 @@ local function decide_hold(request)
   if refused then
     return refused
   end
-  if tonumber(request.catalog) < count('catalog') then
+  if request.catalog ~= version and tonumber(request.catalog) < count('catalog') then
     return { 'stale_catalog' }
   end
   local show = shows[request.show]
@@ -179,38 +179,44 @@ local function decide_hold(request)
 end
 
 local function argument_request()
-  local request = {
-    user = argument(), seq = argument(), show = argument(), catalog = argument(), id = argument(),
-    request = argument(), fingerprint = argument(), indexes = {}, amount = 0,
-  }
-  local seats = {}
-  for i = 1, argument_number() do
-    local index, price = argument(), argument()
-    request.indexes[i] = index
-    request.amount = request.amount + tonumber(price)
-    seats[i] = index .. ':' .. price
+  local user, seq, show, catalog, id, key, fingerprint, count_seats = next_arguments(8)
+  local seats, indexes, amount = nil, {}, 0
+  for i = 1, tonumber(count_seats) do
+    local index, price = next_arguments(2)
+    indexes[i] = index
+    amount = amount + tonumber(price)
+    local seat = index .. ':' .. price
+    seats = seats and seats .. ',' .. seat or seat
   end
-  request.seats = table.concat(seats, ',')
-  return request
+  return {
+    user = user, seq = seq, show = show, catalog = catalog, id = id, request = key, fingerprint = fingerprint,
+    indexes = indexes, amount = amount, seats = seats,
+  }
 end
 
 -- One read a key for the whole batch, then those that the seats held now lead to.
 local function prefetch(requests)
-  local users, ids, keys, indexes, owners = {}, {}, {}, {}, {}
+  local users, ids, keys, keyed, indexes, owners = {}, {}, {}, {}, {}, {}
   for i, request in ipairs(requests) do
     users[i], ids[i] = request.user, request.id
     if request.request ~= '' then
-      keys[#keys + 1] = request.request
+      keys[#keys + 1], keyed[#keyed + 1] = request.request, request.user
     end
-    indexes[request.show], owners[request.show] = indexes[request.show] or {}, owners[request.show] or {}
-    table.insert(owners[request.show], request.user)
+    local wanted = indexes[request.show]
+    if not wanted then
+      wanted, owners[request.show] = {}, {}
+      indexes[request.show] = wanted
+    end
+    local owning = owners[request.show]
+    owning[#owning + 1] = request.user
     for _, index in ipairs(request.indexes) do
-      table.insert(indexes[request.show], index)
+      wanted[#wanted + 1] = index
     end
   end
   fetch(place, users)
   fetch(pending, users)
   fetch(idem.result, keys)
+  fetch(idem.user, keyed)
   for id, wanted in pairs(indexes) do
     local show, held = shows[id], {}
     fetch(show.owned, owners[id])

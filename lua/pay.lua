@@ -78,9 +78,8 @@ end
 
 local function move_money(r, request, wallet, balance)
   write_balance(wallet, r.user, balance)
-  emit(wallet.log, table.concat({
-    'paid', request.payment, prefixed(r.user), request.concert, r.show, r.id, int(r.amount), int(balance),
-  }, ' '))
+  emit(wallet.log, 'paid ' .. request.payment .. ' ' .. prefixed(r.user) .. ' ' .. request.concert .. ' ' .. r.show .. ' ' .. r.id
+    .. ' ' .. int(r.amount) .. ' ' .. int(balance))
   set_count('revenue', count('revenue') + r.amount)
 end
 
@@ -122,30 +121,36 @@ local function decide_pay(request)
   book_seats(r)
   move_money(r, request, wallet, balance)
   remember(idem, request.request, request.fingerprint, r.user, request.payment .. ' ' .. r.id, now)
-  emit(log, table.concat({
-    'paid', r.id, r.show, prefixed(r.user), r.payment, int(r.amount), int(balance), r.seats,
-    prefixed(request.request), request.request == '' and '-' or request.fingerprint,
-  }, ' '))
+  emit(log, 'paid ' .. r.id .. ' ' .. r.show .. ' ' .. prefixed(r.user) .. ' ' .. r.payment .. ' ' .. int(r.amount) .. ' '
+    .. int(balance) .. ' ' .. r.seats .. ' ' .. prefixed(request.request) .. ' '
+    .. (request.request == '' and '-' or request.fingerprint))
   settle_place(r.user)
   return told('paid', r)
 end
 
 local concert = string.match(KEYS[1], '^{c(%d+)}')
-local requests, ids, users, keys = {}, {}, {}, {}
+local requests, ids, users, keys, keyed, payers = {}, {}, {}, {}, {}, {}
 for i = 1, argument_number() do
-  local request = {
-    concert = concert, user = argument(), show = argument(), reservation = argument(), payment = argument(),
-    partition = argument(), request = argument(), fingerprint = argument(),
+  local user, show, reservation, payment, partition, key, fingerprint = next_arguments(7)
+  requests[i] = {
+    concert = concert, user = user, show = show, reservation = reservation, payment = payment, partition = partition,
+    request = key, fingerprint = fingerprint,
   }
-  requests[i], ids[i], users[i] = request, request.reservation, request.user
-  if request.request ~= '' then
-    keys[#keys + 1] = request.request
+  ids[i], users[i] = reservation, user
+  if key ~= '' then
+    keys[#keys + 1], keyed[#keyed + 1] = key, user
   end
+  local paying = payers[partition] or {}
+  paying[#paying + 1], payers[partition] = user, paying
 end
 fetch(reservations, ids)
 fetch(pending, users)
 fetch(place, users)
 fetch(idem.result, keys)
+fetch(idem.user, keyed)
+for partition, paying in pairs(payers) do
+  fetch(wallets[partition].balances, paying)
+end
 
 local outcomes = attempt_all(decide_pay, requests)
 append_wallets(mark)

@@ -11,7 +11,7 @@
 
 local STEP_MAX = 1000
 
-local log = open_log(KEYS[1], KEYS[2], argument_seen(), {})
+local log = open_log(KEYS[1], KEYS[2], argument_seen(), LOG_FIELDS)
 if log.lost then
   return lost_reply(log)
 end

@@ -8,6 +8,14 @@ local function argument()
   return (assert(ARGV[argument_at], 'argument missing'))
 end
 
+-- The next `count` arguments at once.
+local function next_arguments(count)
+  local first = argument_at + 1
+  argument_at = argument_at + count
+  assert(ARGV[argument_at], 'argument missing')
+  return unpack(ARGV, first, argument_at)
+end
+
 local function argument_number()
   return (assert(tonumber(argument()), 'argument is no number'))
 end

@@ -4,14 +4,14 @@
 -- shows whose keys follow the block, and their ids.
 
 local CONCERT_KEYS = 14
-local CONCERT_FIELDS = { 'catalog', 'policy', 'seq', 'credit', 'credit_at', 'shows', 'sellable', 'revenue', 'stopped' }
+local CONCERT_FIELDS = { 'catalog', 'epoch', 'policy', 'seq', 'credit', 'credit_at', 'shows', 'sellable', 'revenue', 'stopped' }
 local POLICY_FIELDS = {
   'max_active', 'admit_per_second', 'active_ms', 'claim_ms', 'hold_ms', 'max_seats_per_reservation',
   'max_seats_per_user', 'gate_reserve', 'end_token_on', 'opens_at', 'closes_at', 'paused',
 }
 
 local mark = argument()
-local log = open_log(KEYS[1], KEYS[3], argument_seen(), CONCERT_FIELDS)
+local log = open_log(KEYS[1], KEYS[3], argument_seen(), log_fields(CONCERT_FIELDS))
 local now = log.now
 
 local queue, active = map('zset', KEYS[4]), map('zset', KEYS[5])
@@ -27,6 +27,7 @@ for i = 1, argument_number() do
   local id = argument()
   shows[id] = {
     id = id,
+    version_field = 'v:' .. id,
     seats = map('bytes', KEYS[first + 1]),
     holder = map('hash', KEYS[first + 2]),
     owned = map('hash', KEYS[first + 3]),
@@ -54,7 +55,7 @@ end
 
 -- Marks the seat map of a show as changed by the entry of this batch.
 local function touch(show)
-  put(log.meta, 'v:' .. show.id, int(log.number + 1))
+  put(log.meta, show.version_field, int(log.number + 1))
 end
 
 -- Why nothing may be sold to anybody now, or nil.

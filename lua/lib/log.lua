@@ -5,6 +5,15 @@
 
 local LOG_FIELDS = { 'format', 'log_id', 'number', 'mark', 'time', 'trim' }
 
+-- Those of every log, then `others`: one read of meta for both.
+local function log_fields(others)
+  local fields = { unpack(LOG_FIELDS) }
+  for i = 1, #others do
+    fields[#LOG_FIELDS + i] = others[i]
+  end
+  return fields
+end
+
 -- What the server has seen: from the arguments.
 local function argument_seen()
   return { log_id = argument(), number = argument_number(), mark = argument(), check = argument() == '1' }
@@ -27,10 +36,9 @@ local function is_lost(log, seen)
   return seen.check and seen.number > log.trim and entry_mark(log.key, seen.number) ~= seen.mark
 end
 
--- The log, with `lost` set if it is not the one that was seen. `fields` of meta are read with it.
+-- The log, with `lost` set if it is not the one that was seen. `fields` of meta (`log_fields`) are read with it.
 local function open_log(meta_key, log_key, seen, fields)
   local meta = map('hash', meta_key)
-  fetch(meta, LOG_FIELDS)
   fetch(meta, fields)
   local log = {
     key = log_key,

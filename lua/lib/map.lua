@@ -26,17 +26,25 @@ local function fetch_some(target, fields)
     values = redis.call('ZMSCORE', target.key, unpack(fields))
   else
     local arguments = {}
-    for i, index in ipairs(fields) do
-      arguments[3 * i - 2], arguments[3 * i - 1], arguments[3 * i] = 'GET', 'u8', '#' .. index
+    for i = 1, #fields do
+      arguments[3 * i - 2], arguments[3 * i - 1], arguments[3 * i] = 'GET', 'u8', '#' .. fields[i]
     end
     values = redis.call('BITFIELD', target.key, unpack(arguments))
   end
-  for i, field in ipairs(fields) do
-    target.read[field] = values[i]
+  local read = target.read
+  for i = 1, #fields do
+    read[fields[i]] = values[i]
   end
 end
 
 local function fetch(target, fields)
+  if #fields == 0 then
+    return
+  end
+  if #fields <= FETCH_FIELDS_MAX then
+    fetch_some(target, fields)
+    return
+  end
   for first = 1, #fields, FETCH_FIELDS_MAX do
     fetch_some(target, { unpack(fields, first, math.min(first + FETCH_FIELDS_MAX - 1, #fields)) })
   end
@@ -59,27 +67,28 @@ local function put(target, field, value)
 end
 
 local function flush(target)
-  local set, removed = {}, {}
+  if next(target.put) == nil then
+    return
+  end
+  local kind, set, size, removed = target.kind, {}, 0, {}
   for field, value in pairs(target.put) do
     if value == false then
       removed[#removed + 1] = field
-    elseif target.kind == 'hash' then
-      set[#set + 1] = field
-      set[#set + 1] = value
-    elseif target.kind == 'zset' then
-      set[#set + 1] = value
-      set[#set + 1] = field
+    elseif kind == 'hash' then
+      set[size + 1], set[size + 2] = field, value
+      size = size + 2
+    elseif kind == 'zset' then
+      set[size + 1], set[size + 2] = value, field
+      size = size + 2
     else
-      set[#set + 1] = 'SET'
-      set[#set + 1] = 'u8'
-      set[#set + 1] = '#' .. field
-      set[#set + 1] = value
+      set[size + 1], set[size + 2], set[size + 3], set[size + 4] = 'SET', 'u8', '#' .. field, value
+      size = size + 4
     end
   end
-  if target.kind == 'hash' then
+  if kind == 'hash' then
     call_many('HSET', target.key, set)
     call_many('HDEL', target.key, removed)
-  elseif target.kind == 'zset' then
+  elseif kind == 'zset' then
     call_many('ZADD', target.key, set)
     call_many('ZREM', target.key, removed)
   else

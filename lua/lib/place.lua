@@ -13,8 +13,8 @@ local function read_place(user)
 end
 
 local function write_place(held)
-  local record = { int(held.seq), int(held.admitted), int(held.stop), int(held.claim_by) }
-  put(place, held.user, table.concat(record, ' '))
+  put(place, held.user,
+    int(held.seq) .. ' ' .. int(held.admitted) .. ' ' .. int(held.stop) .. ' ' .. int(held.claim_by))
 end
 
 local function end_place(held, reason)

@@ -15,7 +15,7 @@ local function open_wallets(first_key)
     local name = argument()
     wallets[name] = {
       name = name,
-      log = open_log(KEYS[at], KEYS[at + 1], argument_seen(), {}),
+      log = open_log(KEYS[at], KEYS[at + 1], argument_seen(), LOG_FIELDS),
       balances = map('hash', KEYS[at + 2]),
       idem = {
         result = map('hash', KEYS[at + 3]), stop = map('zset', KEYS[at + 4]), user = map('hash', KEYS[at + 5]),
