@@ -53,6 +53,12 @@ impl Basket {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back((owner, reservation.to_owned()));
     }
 
+    /// How many there are.
+    #[expect(clippy::cast_precision_loss, reason = "no basket has 2^52 reservations")]
+    pub(crate) fn count(&self) -> f64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len() as f64
+    }
+
     fn take(&self) -> Option<(usize, String)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }

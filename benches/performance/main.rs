@@ -29,6 +29,7 @@ mod site;
 #[path = "../../tests/it/support/spawner.rs"]
 mod spawner;
 mod stats;
+mod stock;
 mod watch;
 
 use std::{

@@ -142,6 +142,15 @@ mod tests {
     }
 
     #[test]
+    fn who_counts_nothing_tells_of_the_process_alone() {
+        install().unwrap();
+        table::REDIS_CONNECTS.handle().increment(1);
+        let text = uncounted().unwrap().render();
+        assert!(text.contains("process_resident_memory_bytes "), "{text}");
+        assert!(!text.contains("onsale_"), "{text}");
+    }
+
+    #[test]
     fn a_second_installation_is_the_first() {
         install().unwrap();
         table::REDIS_CONNECTS.handle().increment(1);

@@ -9,20 +9,21 @@ use crate::{
     client::{Commits, Watch, now_ms, raw},
     duplicate::{self, Duplicate},
     goal::{Goal, Outcome, Row},
-    journey::{Basket, Cycling, Holding, Paying},
+    journey::{Buyer, Cycling},
     load::{closed, open},
     plan::Plan,
     rounds::Series,
     sale::Sale,
     site::{Part, Site},
+    stock::Stock,
 };
 
 /// Connections.
 const MANY: usize = 512;
 /// Each user buys once and is gone: so many are needed for each user of the plan.
-const JOURNEYS: usize = 5;
-/// How long is held for each round of payments, in lengths of a round.
-const FILLING: u32 = 3;
+const JOURNEYS: usize = 6;
+/// Payments a second, before there is a figure.
+const GUESS: f64 = 15_000.0;
 /// Of the peak of payments.
 const LOAD: f64 = 0.8;
 /// Less than this of what should have come: the loader had run out of holds.
@@ -53,18 +54,17 @@ struct Lags {
 
 pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
     let sale = Sale::open_funded(plan, plan.users * JOURNEYS).await?;
-    let mut drains = drains(plan, &sale).await?;
-    let broken = drains.trouble.take().or_else(|| sale.site.audit());
-    drop(sale);
-    let sale = Sale::open_funded(plan, plan.users * JOURNEYS).await?;
-    let mut lags = lags(plan, &sale).await?;
-    let broken = broken.or(lags.trouble.take()).or_else(|| sale.site.audit());
+    let (mut drains, buyers) = drains(plan, &sale).await?;
+    // Whoever had his turn is gone: the others go on behind him.
+    let mut lags = lags(plan, &sale, &mut Stock::new(buyers)).await?;
+    let broken = drains.trouble.take().or(lags.trouble.take()).or_else(|| sale.site.audit());
     let rows = rows(&drains, &lags).into_iter().map(|row| row.broken_by(broken.clone())).collect();
     Ok(Outcome { rows, plots: Vec::new() })
 }
 
-/// The worker stands still while people buy, then catches up alone; then the client writes the same rows.
-async fn drains(plan: &Plan, sale: &Sale) -> Result<Drains> {
+/// The worker stands still while people buy, then catches up alone; then the client writes the same rows. Gives the buyers
+/// back.
+async fn drains(plan: &Plan, sale: &Sale) -> Result<(Drains, Vec<Buyer>)> {
     let site = &sale.site;
     duplicate::prepare(site)?;
     let mut drains = Drains::default();
@@ -99,28 +99,23 @@ async fn drains(plan: &Plan, sale: &Sale) -> Result<Drains> {
             drains.bytes.push(float(duplicate.bytes));
         }
     }
-    Ok(drains)
+    Ok((drains, cycling.into_iter().map(|cycling| cycling.buyer).collect()))
 }
 
 /// People pay at a part of the peak just measured; everything runs.
-async fn lags(plan: &Plan, sale: &Sale) -> Result<Lags> {
+async fn lags(plan: &Plan, sale: &Sale, stock: &mut Stock) -> Result<Lags> {
     let site = &sale.site;
-    let basket = Basket::default();
-    let hold = |buyer| Holding { buyer, basket: Some(basket.clone()) };
-    let holding: Vec<_> = sale.buyers(MANY, 0).into_iter().map(hold).collect();
-    let pay = |buyer| Paying { buyer, basket: basket.clone() };
-    let mut paying: Vec<_> = sale.buyers(MANY, MANY).into_iter().map(pay).collect();
+    let mut paying = stock.paying(sale.buyers(MANY, MANY));
     let mut lags = Lags::new();
-    let (_, report) =
-        closed::run(site.address(), holding, plan.time * FILLING * u32::try_from(plan.rounds)?).await?;
-    lags.trouble = report.trouble();
-    site.drained().await?;
+    let mut peak = GUESS;
     for _ in 0..plan.rounds {
+        stock.fill(sale, peak, plan.time / 2).await?;
         let (back, report) = closed::run(site.address(), paying, plan.time / 2).await?;
         lags.trouble = lags.trouble.take().or(report.trouble());
-        let peak = report.rate();
+        peak = report.rate();
         lags.peak.push(peak);
         site.drained().await?;
+        stock.fill(sale, LOAD * peak, plan.time).await?;
         let after = last_entry(site)?;
         let watch = Watch::start(site)?;
         let (back, report) = open::run(site.address(), back, LOAD * peak, plan.time).await?;
@@ -129,10 +124,8 @@ async fn lags(plan: &Plan, sale: &Sale) -> Result<Lags> {
         let few = (came < LEAST * due).then(|| format!("{came} of {due:.0} requests were sent"));
         lags.trouble = lags.trouble.take().or(report.trouble()).or(few);
         site.drained().await?;
-        lags.take(
-            &watch.stop()?,
-            &raw(site, &format!("select log, number, at from events where at > {after}"))?,
-        )?;
+        let entries = raw(site, &format!("select log, number, at from events where at > {after}"))?;
+        lags.take(&watch.stop()?, &entries)?;
     }
     Ok(lags)
 }

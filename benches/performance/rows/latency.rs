@@ -7,21 +7,20 @@ use hdrhistogram::Histogram;
 use crate::{
     Result,
     goal::{Axis, Goal, Outcome, Plot, Row, Spread},
-    journey::{Basket, Holding, Paying},
     load::{Source, closed, open},
     machine::sync_times,
     plan::Plan,
     rounds::Series,
     sale::Sale,
-    site::Site,
+    stock::Stock,
 };
 
 /// Connections.
 const MANY: usize = 512;
 /// Each user buys once and is gone: so many are needed for each user of the plan.
 const JOURNEYS: usize = 5;
-/// How long is held for each round of payments, in lengths of a round.
-const FILLING: u32 = 2;
+/// Payments a second, before there is a figure.
+const GUESS: f64 = 15_000.0;
 /// Of the disk.
 const WRITES: usize = 1000;
 /// Less than this of what should have come: the loader had run out of something.
@@ -52,23 +51,21 @@ struct Level {
 pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
     let sale = Sale::open_funded(plan, plan.users * JOURNEYS).await?;
     let disk: Vec<_> = sync_times(&sale.site.folder(), WRITES)?.iter().map(|time| ms(*time)).collect();
-    let basket = Basket::default();
-    let hold = |buyer| Holding { buyer, basket: Some(basket.clone()) };
-    let mut holding: Vec<_> = sale.buyers(MANY, 0).into_iter().map(hold).collect();
+    let mut stock = Stock::new(sale.buyers(MANY, 0));
     let mut holds = Verb::new();
     for _ in 0..plan.rounds {
-        holding = holds.round(&sale.site, holding, plan.time).await?;
+        let holding = holds.peak(&sale, stock.lend(), plan.time / 2).await?;
+        let holding = holds.levels(&sale, holding, plan.time).await?;
+        stock.give_back(holding);
     }
-    // Payments may be faster than holds were.
-    let (_, report) =
-        closed::run(sale.site.address(), holding, plan.time * FILLING * u32::try_from(plan.rounds)?).await?;
-    holds.trouble = holds.trouble.take().or(report.trouble());
-    sale.site.drained().await?;
-    let pay = |buyer| Paying { buyer, basket: basket.clone() };
-    let mut paying: Vec<_> = sale.buyers(MANY, MANY).into_iter().map(pay).collect();
+    let mut paying = stock.paying(sale.buyers(MANY, MANY));
     let mut pays = Verb::new();
     for _ in 0..plan.rounds {
-        paying = pays.round(&sale.site, paying, plan.time).await?;
+        stock.fill(&sale, pays.last_peak().unwrap_or(GUESS), plan.time / 2).await?;
+        paying = pays.peak(&sale, paying, plan.time / 2).await?;
+        let together = PARTS.iter().map(|(part, _)| part).sum::<f64>();
+        stock.fill(&sale, pays.last_peak().unwrap_or(GUESS) * together, plan.time).await?;
+        paying = pays.levels(&sale, paying, plan.time).await?;
     }
     let broken = holds.trouble.take().or(pays.trouble.take()).or_else(|| sale.site.audit());
     let mut rows = rows(&holds, &disk, ["hold at 70 % of its peak, p99", "hold at 70 % of its peak, p99.9"]);
@@ -90,23 +87,37 @@ impl Verb {
         Self { peak: Series::default(), levels: Default::default(), trouble: None }
     }
 
-    /// The peak, then what comes by itself at parts of it.
-    async fn round<S: Source>(&mut self, site: &Site, sources: Vec<S>, time: Duration) -> Result<Vec<S>> {
-        let (mut sources, report) = closed::run(site.address(), sources, time / 2).await?;
+    /// As many as can be; gives the sources back.
+    async fn peak<S: Source>(&mut self, sale: &Sale, sources: Vec<S>, time: Duration) -> Result<Vec<S>> {
+        let (sources, report) = closed::run(sale.site.address(), sources, time).await?;
         self.trouble = self.trouble.take().or(report.trouble());
-        let peak = report.rate();
-        self.peak.push(peak);
+        self.peak.push(report.rate());
+        sale.site.drained().await?;
+        Ok(sources)
+    }
+
+    fn last_peak(&self) -> Option<f64> {
+        self.peak.figures().last()
+    }
+
+    /// What comes by itself, at parts of the peak just measured.
+    async fn levels<S: Source>(
+        &mut self,
+        sale: &Sale,
+        mut sources: Vec<S>,
+        time: Duration,
+    ) -> Result<Vec<S>> {
+        let peak = self.last_peak().ok_or("no peak was measured")?;
         for (level, (part, _)) in self.levels.iter_mut().zip(PARTS) {
-            site.drained().await?;
             let rate = part * peak;
-            let (back, report) = open::run(site.address(), sources, rate, time).await?;
+            let (back, report) = open::run(sale.site.address(), sources, rate, time).await?;
             sources = back;
             level.push(&report.latency);
             let (came, due) = (report.count_f64(), rate * time.as_secs_f64());
             let few = (came < LEAST * due).then(|| format!("{came} of {due:.0} requests were sent"));
             self.trouble = self.trouble.take().or(report.trouble()).or(few);
+            sale.site.drained().await?;
         }
-        site.drained().await?;
         Ok(sources)
     }
 }
