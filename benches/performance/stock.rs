@@ -9,8 +9,8 @@ use crate::{
     sale::Sale,
 };
 
-/// How long is held before the basket is looked at again.
-const STEP: Duration = Duration::from_millis(500);
+/// How long is held before the basket is looked at again: what is too much takes users from what comes later.
+const STEP: Duration = Duration::from_millis(100);
 
 /// A peak is not known before, and arrivals are random.
 const ABUNDANCE: f64 = 1.2;

@@ -18,7 +18,7 @@ use crate::{
 /// Connections.
 const MANY: usize = 512;
 /// Each user buys once and is gone: so many are needed for each user of the plan.
-const JOURNEYS: usize = 5;
+const JOURNEYS: usize = 6;
 /// Payments a second, before there is a figure.
 const GUESS: f64 = 15_000.0;
 /// Of the disk.

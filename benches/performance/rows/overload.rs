@@ -33,7 +33,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Looks before: their median is what is normal.
 const LOOKS: usize = 8;
 /// It should be well by then.
-const WELL: Duration = Duration::from_mins(1);
+const WELL: Duration = Duration::from_secs(20);
 /// Requests that may wait before each lane, so that there is a bound to be met: of the default, 20,000, two cores would keep 40,000.
 const BOUND: [(&str, &str); 1] = [("ONSALE__COALESCE__QUEUE_REQUESTS", "500")];
 
