@@ -53,6 +53,12 @@ impl Basket {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back((owner, reservation.to_owned()));
     }
 
+    /// How many there are.
+    #[expect(clippy::cast_precision_loss, reason = "no basket has 2^52 reservations")]
+    pub(crate) fn count(&self) -> f64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len() as f64
+    }
+
     fn take(&self) -> Option<(usize, String)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
@@ -61,15 +67,20 @@ impl Basket {
 impl Buyer {
     /// Writes a hold of the next seat for the next user, if one is left.
     pub(crate) fn hold(&mut self, request: &mut Vec<u8>) -> bool {
-        let Some(Seat { show, index }) = self.seats.take() else {
+        let Some(seat) = self.seats.take() else {
             return false;
         };
-        let label = Seat { show, index }.label();
+        self.hold_seat(seat, request);
+        true
+    }
+
+    /// Writes a hold of this seat for the next user.
+    pub(crate) fn hold_seat(&mut self, seat: Seat, request: &mut Vec<u8>) {
+        let (show, label) = (seat.show, seat.label());
         let person = self.turn.advance();
         self.sent += 1;
         let body = format!("{{\"showId\":{show},\"seats\":[\"{label}\"]}}");
         post(request, "/v1/reservations", person, (self.number, self.sent), &body);
-        true
     }
 
     fn pay(&mut self, owner: usize, reservation: &str, request: &mut Vec<u8>) {

@@ -6,8 +6,10 @@
 #![allow(dead_code, reason = "what the rows of the day don't need stays for those of tomorrow")]
 
 mod catalog;
+mod client;
 mod cpu;
 mod direct;
+mod duplicate;
 mod efficiency;
 mod goal;
 mod hello;
@@ -27,6 +29,7 @@ mod site;
 #[path = "../../tests/it/support/spawner.rs"]
 mod spawner;
 mod stats;
+mod stock;
 mod watch;
 
 use std::{

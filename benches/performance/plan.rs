@@ -17,6 +17,8 @@ pub(crate) struct Plan {
     pub(crate) shows: u32,
     /// Rows of each show, of a hundred seats each.
     pub(crate) rows: u32,
+    /// How long the server gets more than it can take.
+    pub(crate) overload: Duration,
 }
 
 impl Plan {
@@ -29,6 +31,7 @@ impl Plan {
             waiting: 1_000_000,
             shows: 16,
             rows: 500,
+            overload: Duration::from_mins(1),
         }
     }
 
@@ -41,6 +44,7 @@ impl Plan {
             waiting: 5_000,
             shows: 4,
             rows: 100,
+            overload: Duration::from_secs(1),
         }
     }
 }

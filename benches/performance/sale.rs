@@ -50,6 +50,15 @@ impl Sale {
         Ok(Self { site, direct, people, seats: hall.seats() })
     }
 
+    /// The same, and each user has the price of one seat.
+    pub(crate) async fn open_funded(plan: &Plan, count: usize) -> Result<Self> {
+        let mut sale = Self::open_for(plan, count, &[]).await?;
+        let partitions = u8::try_from(sale.site.config()?.wallet.partitions)?;
+        sale.direct.charge(&users(count), PRICE, partitions).await?;
+        sale.site.drained().await?;
+        Ok(sale)
+    }
+
     /// One for each connection; `first` keeps the keys of several sets apart.
     pub(crate) fn buyers(&self, connections: usize, first: usize) -> Vec<Buyer> {
         let turns = Turn::split(&self.people, connections).into_iter().enumerate();

@@ -138,7 +138,7 @@ pub async fn run(
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), Error> {
     // Before anything makes a handle.
-    let exposition = metrics::install()?;
+    let exposition = if config.telemetry.metrics { metrics::install()? } else { metrics::uncounted()? };
     let installation = Installation::connect(&config).await?;
     let live = Live::new();
     loops::load(&installation.archive, &installation.seen, &live).await?;

@@ -184,6 +184,8 @@ pub struct Telemetry {
     pub format: LogFormat,
     /// A level, or a list of `module=level`.
     pub level: String,
+    /// Whether anything is counted.
+    pub metrics: bool,
     /// The base address of an OTLP/HTTP collector; empty: no traces.
     pub otlp_endpoint: String,
     /// Of traces that begin here, the part that is kept, 0 to 1.

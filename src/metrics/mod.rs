@@ -13,7 +13,7 @@ mod values;
 pub use metrics::{Counter, Gauge, Histogram};
 
 pub use self::concerts::{concert_label, concert_over, known_concert, show_label};
-pub use self::recorder::{Exposition, InstallError, install};
+pub use self::recorder::{Exposition, InstallError, install, uncounted};
 pub use self::table::*;
 pub use self::values::*;
 

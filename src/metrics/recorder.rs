@@ -40,6 +40,12 @@ pub fn install() -> Result<Exposition, InstallError> {
     Ok(INSTALLED.get_or_init(|| exposition).clone())
 }
 
+/// What is scraped from a process that counts nothing: handles made from now on do nothing, and only the operating system tells of
+/// it.
+pub fn uncounted() -> Result<Exposition, InstallError> {
+    Ok(build()?.1)
+}
+
 fn build() -> Result<(metrics_exporter_prometheus::PrometheusRecorder, Exposition), BuildError> {
     let mut builder = PrometheusBuilder::new();
     for row in table::ALL.iter().filter(|row| row.kind == table::Kind::Histogram) {
@@ -133,6 +139,15 @@ mod tests {
         );
         assert!(text.contains("# HELP onsale_queue_waiting Places waiting in line."), "{text}");
         assert!(text.contains("onsale_queue_waiting{concert=\"7\"} 3"), "{text}");
+    }
+
+    #[test]
+    fn who_counts_nothing_tells_of_the_process_alone() {
+        install().unwrap();
+        table::REDIS_CONNECTS.handle().increment(1);
+        let text = uncounted().unwrap().render();
+        assert!(text.contains("process_resident_memory_bytes "), "{text}");
+        assert!(!text.contains("onsale_"), "{text}");
     }
 
     #[test]

@@ -25,6 +25,23 @@ use super::{Report, Source, THREADS, closed::open_all, connection::Connection, s
 /// The pacer's sleep: what it adds to a latency at most, but for the kernel's own slack.
 const PACE: Duration = Duration::from_micros(200);
 
+/// Who comes, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrivals {
+    /// A second, on average.
+    pub(crate) rate: f64,
+    /// How long they come.
+    pub(crate) time: Duration,
+    /// Who found no free connection for so long goes away, unasked.
+    pub(crate) patience: Duration,
+}
+
+/// Those who have come and were not asked yet, of one thread.
+struct Line {
+    due: Due,
+    patience: Duration,
+}
+
 type Due = Rc<Mutex<mpsc::UnboundedReceiver<Instant>>>;
 
 /// Loads `address` with `rate` requests a second for `time`, over one connection a source. Gives the sources back. Its report counts
@@ -35,11 +52,21 @@ pub(crate) async fn run<S: Source>(
     rate: f64,
     time: Duration,
 ) -> io::Result<(Vec<S>, Report)> {
+    run_impatient(address, sources, Arrivals { rate, time, patience: Duration::MAX }).await
+}
+
+/// The same with people who don't wait for ever: without them a server that gets too much would have to work off the queue before
+/// the loader's door first.
+pub(crate) async fn run_impatient<S: Source>(
+    address: SocketAddr,
+    sources: Vec<S>,
+    arrivals: Arrivals,
+) -> io::Result<(Vec<S>, Report)> {
     #[expect(clippy::cast_precision_loss, reason = "there are a few threads")]
-    let share_rate = rate / THREADS as f64;
+    let arrivals = Arrivals { rate: arrivals.rate / THREADS as f64, ..arrivals };
     let load = tokio::task::spawn_blocking(move || {
         let barrier = Arc::new(Barrier::new(THREADS));
-        share_out(sources, move |share| run_share(address, share, share_rate, time, &barrier))
+        share_out(sources, move |share| run_share(address, share, arrivals, &barrier))
     });
     load.await.map_err(io::Error::other)?
 }
@@ -47,8 +74,7 @@ pub(crate) async fn run<S: Source>(
 fn run_share<S: Source>(
     address: SocketAddr,
     sources: Vec<S>,
-    rate: f64,
-    time: Duration,
+    arrivals: Arrivals,
     barrier: &Barrier,
 ) -> io::Result<(Vec<S>, Report)> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
@@ -60,10 +86,11 @@ fn run_share<S: Source>(
         barrier.wait();
         let connections = opened?;
         let begun = Instant::now();
-        thread::spawn(move || pace(&sender, rate, begun, time));
+        thread::spawn(move || pace(&sender, arrivals, begun));
         let due: Due = Rc::new(Mutex::new(due));
         let ask = |(connection, source)| {
-            tokio::task::spawn_local(ask_on(connection, source, Rc::clone(&due), Rc::clone(&report)))
+            let line = Line { due: Rc::clone(&due), patience: arrivals.patience };
+            tokio::task::spawn_local(ask_on(connection, source, line, Rc::clone(&report)))
         };
         let running: Vec<_> = connections.into_iter().zip(sources).map(ask).collect();
         let mut sources = Vec::with_capacity(running.len());
@@ -78,7 +105,8 @@ fn run_share<S: Source>(
 }
 
 /// Hands out each arrival once it is due. Ends with the time, or when nobody takes them.
-fn pace(due: &mpsc::UnboundedSender<Instant>, rate: f64, begun: Instant, time: Duration) {
+fn pace(due: &mpsc::UnboundedSender<Instant>, arrivals: Arrivals, begun: Instant) {
+    let Arrivals { rate, time, .. } = arrivals;
     let mut next = begun;
     while next < begun + time {
         let now = Instant::now();
@@ -97,14 +125,18 @@ fn pace(due: &mpsc::UnboundedSender<Instant>, rate: f64, begun: Instant, time: D
 async fn ask_on<S: Source>(
     mut connection: Connection,
     mut source: S,
-    due: Due,
+    line: Line,
     report: Rc<RefCell<Report>>,
 ) -> S {
     loop {
-        let next = due.lock().await.recv().await;
+        let next = line.due.lock().await.recv().await;
         let Some(due) = next else {
             return source;
         };
+        if due.elapsed() > line.patience {
+            report.borrow_mut().given_up += 1;
+            continue;
+        }
         let exchange = connection.exchange(&mut source).await;
         if !report.borrow_mut().count(exchange, due) {
             return source;

@@ -24,6 +24,8 @@ pub(crate) struct Report {
     pub(crate) by_status: BTreeMap<u16, u64>,
     /// Answers that were not expected, and connections that broke.
     pub(crate) unexpected: u64,
+    /// Requests that nobody sent: those who wanted to had lost their patience.
+    pub(crate) given_up: u64,
     /// The first of them, with its request.
     pub(crate) example: Option<String>,
 }
@@ -37,6 +39,7 @@ impl Report {
             latency,
             by_status: BTreeMap::new(),
             unexpected: 0,
+            given_up: 0,
             example: None,
         }
     }
@@ -73,6 +76,7 @@ impl Report {
             *self.by_status.entry(*status).or_default() += count;
         }
         self.unexpected += other.unexpected;
+        self.given_up += other.given_up;
         self.example = self.example.take().or_else(|| other.example.clone());
     }
 

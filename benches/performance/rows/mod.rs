@@ -4,8 +4,12 @@ use std::{future::Future, pin::Pin};
 
 use crate::{Result, goal::Outcome, plan::Plan};
 
+mod archive;
 mod hold;
 mod join;
+mod latency;
+mod metrics;
+mod overload;
 mod pay;
 mod poll;
 mod seats;
@@ -29,6 +33,10 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { ids: &["P5", "P16 304", "P16 map"], run: |plan| Box::pin(seats::run(plan)) },
     Group { ids: &["P16 join"], run: |plan| Box::pin(join::run(plan)) },
     Group { ids: &["P4", "P16 poll"], run: |plan| Box::pin(poll::run(plan)) },
+    Group { ids: &["P7"], run: |plan| Box::pin(archive::run(plan)) },
+    Group { ids: &["P12"], run: |plan| Box::pin(latency::run(plan)) },
+    Group { ids: &["P13"], run: |plan| Box::pin(overload::run(plan)) },
+    Group { ids: &["P15"], run: |plan| Box::pin(metrics::run(plan)) },
 ];
 
 impl Group {
