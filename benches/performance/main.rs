@@ -7,6 +7,7 @@
 
 mod catalog;
 mod cpu;
+mod crowd;
 mod direct;
 mod efficiency;
 mod goal;
@@ -24,9 +25,11 @@ mod rounds;
 mod rows;
 mod sale;
 mod site;
+mod slow;
 #[path = "../../tests/it/support/spawner.rs"]
 mod spawner;
 mod stats;
+mod turnover;
 mod watch;
 
 use std::{

@@ -17,6 +17,20 @@ pub(crate) struct Plan {
     pub(crate) shows: u32,
     /// Rows of each show, of a hundred seats each.
     pub(crate) rows: u32,
+    /// The longest line, a power of ten above 1,000.
+    pub(crate) line: usize,
+    /// Joins over which their cost is taken.
+    pub(crate) joins: usize,
+    /// Calls of each script whose longest are looked at.
+    pub(crate) calls: usize,
+    /// The most concerts among which requests are spread.
+    pub(crate) most_concerts: usize,
+    /// Connections that do nothing.
+    pub(crate) idle: usize,
+    /// The largest installation that `up` starts with: concerts, each with a show of so many rows.
+    pub(crate) concerts: u32,
+    /// Rows of each of them, of a hundred seats each.
+    pub(crate) concert_rows: u32,
 }
 
 impl Plan {
@@ -29,6 +43,13 @@ impl Plan {
             waiting: 1_000_000,
             shows: 16,
             rows: 500,
+            line: 10_000_000,
+            joins: 50_000,
+            calls: 1000,
+            most_concerts: 1_000,
+            idle: 10_000,
+            concerts: 100,
+            concert_rows: 100,
         }
     }
 
@@ -41,6 +62,13 @@ impl Plan {
             waiting: 5_000,
             shows: 4,
             rows: 100,
+            line: 10_000,
+            joins: 1000,
+            calls: 10,
+            most_concerts: 10,
+            idle: 200,
+            concerts: 5,
+            concert_rows: 10,
         }
     }
 }

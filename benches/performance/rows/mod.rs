@@ -4,11 +4,16 @@ use std::{future::Future, pin::Pin};
 
 use crate::{Result, goal::Outcome, plan::Plan};
 
+mod growth;
 mod hold;
+mod idle;
 mod join;
+mod lapse;
+mod line;
 mod pay;
 mod poll;
 mod seats;
+mod start;
 mod token;
 
 /// What a group measures, once it is started.
@@ -29,6 +34,11 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { ids: &["P5", "P16 304", "P16 map"], run: |plan| Box::pin(seats::run(plan)) },
     Group { ids: &["P16 join"], run: |plan| Box::pin(join::run(plan)) },
     Group { ids: &["P4", "P16 poll"], run: |plan| Box::pin(poll::run(plan)) },
+    Group { ids: &["P8", "P9", "P14 line"], run: |plan| Box::pin(line::run(plan)) },
+    Group { ids: &["P11"], run: |plan| Box::pin(lapse::run(plan)) },
+    Group { ids: &["P14"], run: |plan| Box::pin(idle::run(plan)) },
+    Group { ids: &["P17"], run: |plan| Box::pin(start::run(plan)) },
+    Group { ids: &["growth seats", "growth concerts"], run: |plan| Box::pin(growth::run(plan)) },
 ];
 
 impl Group {
