@@ -32,6 +32,11 @@ const TRIMMED: usize = 100;
 /// All but Redis.
 pub(crate) const OTHERS: [Part; 3] = [Part::Server, Part::Worker, Part::Mysql];
 
+/// The catalog of a crowd, with this policy.
+pub(crate) fn catalog(policy: &str) -> String {
+    Hall { shows: 1, rows: 10 }.yaml(policy)
+}
+
 /// An installation with a line.
 pub(crate) struct Crowd {
     pub(crate) site: Site,
@@ -52,7 +57,7 @@ impl Crowd {
     pub(crate) async fn open(waiting: usize) -> Result<Self> {
         // Logs are kept for a second only: a line is measured without them.
         let settings = [("ONSALE__LOG__KEEP_SECONDS", "1")];
-        let site = Site::open_with(&Hall { shows: 1, rows: 10 }.yaml(CLOSED), &settings).await?;
+        let site = Site::open_with(&catalog(CLOSED), &settings).await?;
         let direct = Direct::open(&site, CONCERT).await?;
         let empty = stats::memory(&site).await?;
         let mut crowd =

@@ -5,7 +5,12 @@
 
 use redis::Value;
 
-use crate::{Result, site::Site, stats};
+use crate::{
+    Result,
+    cpu::Meter,
+    site::{Part, Site},
+    stats,
+};
 
 /// Calls that took less are not kept, µs.
 const KEPT_US: u64 = 100;
@@ -22,21 +27,28 @@ pub(crate) struct Timed {
     pub(crate) mean: f64,
     pub(crate) p999: f64,
     pub(crate) longest: f64,
+    /// Mean of Redis's CPU for a call, its writing and fsync included: what no busy neighbour adds to.
+    pub(crate) cpu: f64,
 }
 
+/// Calls that are being timed.
+#[derive(Debug)]
+pub(crate) struct Timing(Meter);
+
 /// Forgets what was. Nobody else may call a script until [`end`].
-pub(crate) async fn begin(site: &Site) -> Result<()> {
+pub(crate) async fn begin(site: &Site) -> Result<Timing> {
     let mut pipe = redis::pipe();
     pipe.cmd("CONFIG").arg("SET").arg("slowlog-max-len").arg(LENGTH);
     pipe.cmd("CONFIG").arg("SET").arg("slowlog-log-slower-than").arg(KEPT_US);
     pipe.cmd("SLOWLOG").arg("RESET");
     pipe.cmd("CONFIG").arg("RESETSTAT");
     let _: Vec<Value> = pipe.query_async(&mut site.redis().await?).await?;
-    Ok(())
+    Ok(Timing(Meter::start(&[("redis", site.id(Part::Redis))])))
 }
 
 /// What the script calls since [`begin`] took.
-pub(crate) async fn end(site: &Site, what: &str) -> Result<Timed> {
+pub(crate) async fn end(site: &Site, timing: Timing, what: &str) -> Result<Timed> {
+    let cpu = timing.0.stop().total() * 1e3;
     let (calls, spent_us) = stats::spent(site, "evalsha").await?;
     let entries: Vec<Vec<Value>> =
         redis::cmd("SLOWLOG").arg("GET").arg(LENGTH).query_async(&mut site.redis().await?).await?;
@@ -54,7 +66,7 @@ pub(crate) async fn end(site: &Site, what: &str) -> Result<Timed> {
     let ms = |at: usize| longest.get(at).map_or(f64::NAN, |us| f64::from(*us) / 1e3);
     let short = f64::from(u32::try_from(KEPT_US)?) / 1e3;
     #[expect(clippy::cast_precision_loss, reason = "nobody calls 2^52 times")]
-    let mean = spent_us / 1e3 / calls as f64;
+    let (mean, cpu) = (spent_us / 1e3 / calls as f64, cpu / calls as f64);
     let (p999, longest) = (ms(above).max(short), ms(0).max(short));
-    Ok(Timed { what: what.to_owned(), calls, mean, p999, longest })
+    Ok(Timed { what: what.to_owned(), calls, mean, p999, longest, cpu })
 }

@@ -21,13 +21,12 @@ pub(crate) struct Turnover {
     next: usize,
     held: Option<String>,
     sent: u64,
-    number: usize,
 }
 
 impl Turnover {
-    /// Connection `number` of those of `turns`.
-    pub(crate) fn new(number: usize, turn: Turn, seats: Vec<Seat>) -> Self {
-        Self { turn, seats: seats.into(), next: 0, held: None, sent: 0, number }
+    /// Whose turn it is, and the seats.
+    pub(crate) fn new(turn: Turn, seats: Vec<Seat>) -> Self {
+        Self { turn, seats: seats.into(), next: 0, held: None, sent: 0 }
     }
 
     fn hold(&mut self, request: &mut Vec<u8>) {
@@ -35,18 +34,18 @@ impl Turnover {
         self.next += 1;
         self.sent += 1;
         let Person { identity, .. } = self.turn.advance();
-        hold(request, identity, seat, (self.number, self.sent));
+        hold(request, identity, seat, self.sent);
     }
 }
 
-/// Writes a hold without a queue token; `key` is said never again.
-pub(crate) fn hold(request: &mut Vec<u8>, identity: &str, seat: Seat, key: (usize, u64)) {
+/// Writes a hold without a queue token; `key` is said once for a seat.
+pub(crate) fn hold(request: &mut Vec<u8>, identity: &str, seat: Seat, key: u64) {
     let body = format!("{{\"showId\":{},\"seats\":[\"{}\"]}}", seat.show, seat.label());
     let text = format!(
-        "POST /v1/reservations HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {identity}\r\nIdempotency-Key: t-{}-{}\r\n\
+        "POST /v1/reservations HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {identity}\r\nIdempotency-Key: t-{}-{}-{key}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        key.0,
-        key.1,
+        seat.show,
+        seat.index,
         body.len()
     );
     request.extend_from_slice(text.as_bytes());

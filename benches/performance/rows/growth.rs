@@ -93,9 +93,7 @@ fn seat(show: u32, index: u64) -> Seat {
 
 fn turnover(people: &Arc<[Person]>, own: impl Fn(u64) -> Vec<Seat>) -> Vec<Turnover> {
     let turns = (0..).zip(Turn::split(people, FEW));
-    turns
-        .map(|(number, turn)| Turnover::new(usize::try_from(number).unwrap_or(0), turn, own(number)))
-        .collect()
+    turns.map(|(number, turn)| Turnover::new(turn, own(number))).collect()
 }
 
 async fn measure(

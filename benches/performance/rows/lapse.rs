@@ -29,7 +29,6 @@ struct Holder {
     /// The seat that is still to be held in the second concert.
     twin: Option<Seat>,
     shows: u32,
-    number: usize,
     sent: u64,
 }
 
@@ -44,7 +43,7 @@ impl Source for Holder {
         };
         let Person { identity, .. } = self.turn.advance();
         self.sent += 1;
-        hold(request, identity, seat, (self.number, self.sent));
+        hold(request, identity, seat, self.sent);
         true
     }
 
@@ -94,15 +93,8 @@ async fn open(plan: &Plan, policies: &[&str]) -> Result<(Site, Vec<Holder>)> {
     let site = Site::open(&concerts(policies, &sizes)).await?;
     let people = Signer::new(&site.config()?)?.strangers(&users(plan.users))?;
     let seats = hall.seats();
-    let holder = |(number, turn)| Holder {
-        turn,
-        seats: seats.clone(),
-        twin: None,
-        shows: hall.shows,
-        number,
-        sent: 0,
-    };
-    let holders = Turn::split(&people, FEW).into_iter().enumerate().map(holder).collect();
+    let holder = |turn| Holder { turn, seats: seats.clone(), twin: None, shows: hall.shows, sent: 0 };
+    let holders = Turn::split(&people, FEW).into_iter().map(holder).collect();
     Ok((site, holders))
 }
 

@@ -1,4 +1,4 @@
-//! P8, P9, P14: what a line of ten million costs, beside one of a thousand.
+//! P8, P9, P10, P14: what a line of ten million costs, beside one of a thousand.
 
 use crate::{
     Result,
@@ -9,6 +9,7 @@ use crate::{
     people::{Person, Signer, Turn},
     plan::Plan,
     rounds::Series,
+    rows::script,
     sale::CONCERT,
 };
 
@@ -81,9 +82,13 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
     sides.many_tokens.push(polls);
     sides.trouble = sides.trouble.take().or(trouble);
     short.site.resume(&OTHERS)?;
+    let scripts = script::line_verbs(plan, &mut long).await?;
     let broken = curve.trouble.take().or(sides.trouble.take());
     let broken = broken.or_else(|| short.site.audit()).or_else(|| long.site.audit());
-    Ok(Outcome { rows: rows(plan, &curve, &sides, broken.as_deref()), plots: plots(&curve) })
+    let mut rows = rows(plan, &curve, &sides, broken.as_deref());
+    let said = format!("{} in line.", plan.line);
+    rows.push(script::row("P10 line", &said, &scripts, broken));
+    Ok(Outcome { rows, plots: plots(&curve) })
 }
 
 async fn point(plan: &Plan, crowd: &mut Crowd, curve: &mut Curve) -> Result<()> {

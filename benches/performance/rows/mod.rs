@@ -12,6 +12,7 @@ mod lapse;
 mod line;
 mod pay;
 mod poll;
+mod script;
 mod seats;
 mod start;
 mod token;
@@ -34,7 +35,8 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { ids: &["P5", "P16 304", "P16 map"], run: |plan| Box::pin(seats::run(plan)) },
     Group { ids: &["P16 join"], run: |plan| Box::pin(join::run(plan)) },
     Group { ids: &["P4", "P16 poll"], run: |plan| Box::pin(poll::run(plan)) },
-    Group { ids: &["P8", "P9", "P14 line"], run: |plan| Box::pin(line::run(plan)) },
+    Group { ids: &["P8", "P9", "P10 line", "P14 line"], run: |plan| Box::pin(line::run(plan)) },
+    Group { ids: &["P10 sale"], run: |plan| Box::pin(script::run(plan)) },
     Group { ids: &["P11"], run: |plan| Box::pin(lapse::run(plan)) },
     Group { ids: &["P14"], run: |plan| Box::pin(idle::run(plan)) },
     Group { ids: &["P17"], run: |plan| Box::pin(start::run(plan)) },
