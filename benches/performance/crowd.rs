@@ -46,8 +46,6 @@ pub(crate) struct Crowd {
     /// Number of the first of each step, and the number of his place.
     steps: Vec<(usize, u64)>,
     passed: usize,
-    /// Memory that the server's view has taken while the line grew, bytes.
-    pub(crate) view_bytes: f64,
     /// Redis's memory before anybody came, bytes.
     empty: f64,
 }
@@ -60,15 +58,13 @@ impl Crowd {
         let site = Site::open_with(&catalog(CLOSED), &settings).await?;
         let direct = Direct::open(&site, CONCERT).await?;
         let empty = stats::memory(&site).await?;
-        let mut crowd =
-            Self { site, direct, waiting: 0, steps: Vec::new(), passed: 0, view_bytes: 0.0, empty };
+        let mut crowd = Self { site, direct, waiting: 0, steps: Vec::new(), passed: 0, empty };
         crowd.grow(waiting).await?;
         Ok(crowd)
     }
 
     /// Lets people join until so many wait, archive and view have followed, and the log is trimmed.
     pub(crate) async fn grow(&mut self, waiting: usize) -> Result<()> {
-        let before = stats::resident(self.site.id(Part::Server))?;
         while self.waiting < waiting {
             let end = waiting.min(self.waiting + STEP);
             let users: Vec<_> = (self.waiting..end).map(user).collect();
@@ -81,9 +77,7 @@ impl Crowd {
             self.steps.push((self.waiting, first));
             self.waiting = end;
         }
-        self.settle().await?;
-        self.view_bytes += stats::resident(self.site.id(Part::Server))? - before;
-        Ok(())
+        self.settle().await
     }
 
     /// Waits until nothing goes on any more.

@@ -11,10 +11,14 @@ use crate::{
     rounds::Series,
     rows::script,
     sale::CONCERT,
+    site::Part,
+    stats,
 };
 
 /// Connections.
 const FEW: usize = 64;
+/// As many rounds will do: ten million people make each a long one.
+const ROUNDS: usize = 3;
 /// The short line.
 const SHORT: usize = 1000;
 /// Tokens on both sides: as many as the short line has.
@@ -47,7 +51,7 @@ struct Curve {
     join_us: Vec<(f64, f64)>,
     poll_us: Vec<(f64, f64)>,
     redis_bytes: Vec<(f64, f64)>,
-    view_bytes: Vec<(f64, f64)>,
+    server_bytes: Vec<(f64, f64)>,
     trouble: Option<String>,
 }
 
@@ -74,7 +78,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
     }
     short.site.resume(&OTHERS)?;
     let mut sides = Sides::default();
-    for _ in 0..plan.rounds {
+    for _ in 0..plan.rounds.min(ROUNDS) {
         round(plan, &mut short, &mut long, &mut sides).await?;
     }
     short.site.pause(&OTHERS)?;
@@ -94,7 +98,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
 async fn point(plan: &Plan, crowd: &mut Crowd, curve: &mut Curve) -> Result<()> {
     let at = f64::from(u32::try_from(crowd.waiting)?);
     curve.redis_bytes.push((at, crowd.redis_bytes().await?));
-    curve.view_bytes.push((at, crowd.view_bytes));
+    curve.server_bytes.push((at, stats::resident(crowd.site.id(Part::Server))?));
     let (polls, trouble) = polled(plan, crowd, TOKENS).await?;
     curve.poll_us.push((at, polls));
     curve.trouble = curve.trouble.take().or(trouble);
@@ -163,7 +167,11 @@ fn rows(plan: &Plan, curve: &Curve, sides: &Sides, broken: Option<&str>) -> Vec<
             .broken_by(broken()),
         Row::new("P14 line", "the server's memory for 10⁶ who wait", "MB", Goal::AtMost(32.0), Spread::once(view(curve, MILLION)))
             .part(format!("for {length}"), "MB", Spread::once(view(curve, length)))
-            .note("What the server's resident memory grows by while they join and its view follows, their polls left out.")
+            .part("all of the server's, by length of the line", "MB", megabytes(&curve.server_bytes))
+            .note(
+                "The server's resident memory with so many in line, above the least that it had with any length of the line: what its start left \
+                 behind, and it gave back since, would hide the view.",
+            )
             .broken_by(broken()),
     ]
 }
@@ -174,12 +182,17 @@ fn spread(points: &[(f64, f64)], from: f64) -> Spread {
     Spread::of(&figures)
 }
 
-/// Megabytes of the view at the longest line that is no longer than this.
+fn megabytes(points: &[(f64, f64)]) -> Spread {
+    Spread::of(&points.iter().map(|(_, bytes)| bytes / 1e6).collect::<Vec<_>>())
+}
+
+/// Megabytes of the server at the longest line that is no longer than this, above the least that it ever had.
 fn view(curve: &Curve, length: usize) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a line is shorter than 2^52")]
     let length = length as f64;
-    let point = curve.view_bytes.iter().rev().find(|(at, _)| *at <= length);
-    point.map_or(f64::NAN, |(_, bytes)| bytes / 1e6)
+    let bytes = |points: &[(f64, f64)]| points.iter().map(|(_, bytes)| *bytes).fold(f64::INFINITY, f64::min);
+    let point = curve.server_bytes.iter().rev().find(|(at, _)| *at <= length);
+    point.map_or(f64::NAN, |(_, most)| (most - bytes(&curve.server_bytes)) / 1e6)
 }
 
 fn plots(curve: &Curve) -> Vec<Plot> {
