@@ -50,16 +50,18 @@ pub(crate) fn concerts(policies: &[&str], sizes: &[u64]) -> String {
     let mut show = 0;
     for (number, policy) in policies.iter().enumerate() {
         let concert = number + 1;
-        text += &format!(
+        let head = format!(
             "  - concertId: {concert}\n    title: Number {concert}\n    artist: A\n    venue: V\n    policy: {policy}\n    shows:\n"
         );
+        text.push_str(&head);
         for size in sizes {
             show += 1;
             let (rows, row) = if *size < ROW { (1, *size) } else { (size / ROW, ROW) };
-            text += &format!(
+            let line = format!(
                 "      - {{ showId: {show}, startsAt: \"2030-01-01T00:00:00.000Z\", currency: KRW, sections: \
                  [{{ name: A, rows: {rows}, seatsPerRow: {row}, price: {PRICE} }}] }}\n"
             );
+            text.push_str(&line);
         }
     }
     text

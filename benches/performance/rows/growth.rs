@@ -100,7 +100,7 @@ async fn measure(
     plan: &Plan,
     site: &Site,
     sources: Vec<Turnover>,
-    size: u64,
+    count: u64,
     curve: &mut Curve,
 ) -> Result<()> {
     let (sources, warm) = closed::run(site.address(), sources, plan.time / 3).await?;
@@ -109,7 +109,7 @@ async fn measure(
     let (_, report) = closed::run(site.address(), sources, plan.time).await?;
     site.drained().await?;
     let usage = meter.stop();
-    let at = f64::from(u32::try_from(size)?);
+    let at = f64::from(u32::try_from(count)?);
     let us = |seconds: f64| (at, seconds * 1e6 / report.count_f64());
     curve.all.push(us(usage.total()));
     curve.server.push(us(usage.of("server")));

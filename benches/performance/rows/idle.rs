@@ -50,7 +50,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
     let first = cost_us.first().map_or(f64::NAN, |(_, us)| *us);
     let last = cost_us.last().map_or(f64::NAN, |(_, us)| *us);
     let row =
-        Row::new("P14", "server's memory for an idle connection", "KiB", Goal::AtMost(20.0), Spread::once(each))
+        Row::new("P14 idle", "server's memory for an idle connection", "KiB", Goal::AtMost(20.0), Spread::once(each))
             .part("server, a 304 beside one idle connection", "µs", Spread::once(first))
             .part(format!("server, a 304 beside {}", plan.idle), "µs", Spread::once(last))
             .note(format!(

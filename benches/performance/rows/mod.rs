@@ -38,7 +38,7 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { ids: &["P8", "P9", "P10 line", "P14 line"], run: |plan| Box::pin(line::run(plan)) },
     Group { ids: &["P10 sale"], run: |plan| Box::pin(script::run(plan)) },
     Group { ids: &["P11"], run: |plan| Box::pin(lapse::run(plan)) },
-    Group { ids: &["P14"], run: |plan| Box::pin(idle::run(plan)) },
+    Group { ids: &["P14 idle"], run: |plan| Box::pin(idle::run(plan)) },
     Group { ids: &["P17"], run: |plan| Box::pin(start::run(plan)) },
     Group { ids: &["growth seats", "growth concerts"], run: |plan| Box::pin(growth::run(plan)) },
 ];
