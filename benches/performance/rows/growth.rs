@@ -1,5 +1,7 @@
 //! What grows: halls and concerts. A seat is held and given back, in ever larger halls, in ever more concerts.
 
+use std::sync::Arc;
+
 use crate::{
     Result,
     catalog::{Seat, concerts},
@@ -12,15 +14,13 @@ use crate::{
     turnover::{Turnover, UNGATED},
 };
 
-use std::sync::Arc;
-
 /// Connections: fewer than the smallest hall has seats.
 const FEW: usize = 32;
 /// Seats of a show, one show each.
 const SEATS: [u64; 5] = [50, 500, 5_000, 50_000, 100_000];
 /// Seats of the only show of each of many concerts.
 const SMALL: u64 = 1_000;
-/// Concerts at once; as many as the plan's factor allows.
+/// Concerts at once; those that the plan has time for.
 const CONCERTS: [usize; 4] = [1, 10, 100, 1_000];
 
 /// CPU by size, µs a request.
