@@ -43,6 +43,30 @@ pub(crate) const WIDE_OPEN: &str = "{ maxActive: 10000000, admitPerSecond: 10000
 pub(crate) const SMALL_SHOW: &str = "      - { showId: 1000, startsAt: \"2030-01-01T00:00:00.000Z\", currency: KRW, sections: \
      [{ name: A, rows: 5, seatsPerRow: 10, price: 10000 }] }\n";
 
+/// A concert with each of these policies, numbered from 1, each with shows of these many seats, below a hundred or hundreds of them. Shows
+/// are numbered from 1, concert after concert.
+pub(crate) fn concerts(policies: &[&str], sizes: &[u64]) -> String {
+    let mut text = "concerts:\n".to_owned();
+    let mut show = 0;
+    for (number, policy) in policies.iter().enumerate() {
+        let concert = number + 1;
+        let head = format!(
+            "  - concertId: {concert}\n    title: Number {concert}\n    artist: A\n    venue: V\n    policy: {policy}\n    shows:\n"
+        );
+        text.push_str(&head);
+        for size in sizes {
+            show += 1;
+            let (rows, row) = if *size < ROW { (1, *size) } else { (size / ROW, ROW) };
+            let line = format!(
+                "      - {{ showId: {show}, startsAt: \"2030-01-01T00:00:00.000Z\", currency: KRW, sections: \
+                 [{{ name: A, rows: {rows}, seatsPerRow: {row}, price: {PRICE} }}] }}\n"
+            );
+            text.push_str(&line);
+        }
+    }
+    text
+}
+
 impl Hall {
     pub(crate) fn of(plan: &Plan) -> Self {
         Self { shows: plan.shows, rows: plan.rows }

@@ -136,7 +136,13 @@ impl Direct {
         Ok(redis::cmd("HGET").arg(meta).arg("catalog").query_async(&mut self.connection).await?)
     }
 
-    async fn call(&mut self, command: &redis::Cmd) -> Result<Vec<Vec<String>>> {
+    /// The log of the concert, as it was when this was opened.
+    pub(crate) fn concert(&self) -> &KnownLog {
+        &self.concert
+    }
+
+    /// One call; its outcomes, a list of words each.
+    pub(crate) async fn call(&mut self, command: &redis::Cmd) -> Result<Vec<Vec<String>>> {
         outcomes(command.query_async(&mut self.connection).await?)
     }
 }

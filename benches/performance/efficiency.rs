@@ -72,7 +72,13 @@ impl Efficiency {
         Ok(sources)
     }
 
-    async fn ask<S: Source>(&mut self, site: &Site, sources: Vec<S>, time: Duration) -> Result<Vec<S>> {
+    /// A side without hello.
+    pub(crate) async fn ask<S: Source>(
+        &mut self,
+        site: &Site,
+        sources: Vec<S>,
+        time: Duration,
+    ) -> Result<Vec<S>> {
         let meter = Meter::start(&site.processes());
         let (sources, report) = closed::run(site.address(), sources, time).await?;
         let answered = Instant::now();

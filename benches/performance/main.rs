@@ -3,11 +3,10 @@
 //! Each group of figures has an installation of its own, fresh and private, and is checked by `onsale audit` when it is done. A binary
 //! of its own without cargo's harness: figures are medians of rounds that take turns, not times of a function.
 
-#![allow(dead_code, reason = "what the rows of the day don't need stays for those of tomorrow")]
-
 mod catalog;
 mod client;
 mod cpu;
+mod crowd;
 mod direct;
 mod duplicate;
 mod efficiency;
@@ -26,10 +25,12 @@ mod rounds;
 mod rows;
 mod sale;
 mod site;
+mod slow;
 #[path = "../../tests/it/support/spawner.rs"]
 mod spawner;
 mod stats;
 mod stock;
+mod turnover;
 mod watch;
 
 use std::{

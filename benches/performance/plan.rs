@@ -19,6 +19,20 @@ pub(crate) struct Plan {
     pub(crate) rows: u32,
     /// How long the server gets more than it can take.
     pub(crate) overload: Duration,
+    /// The longest line, a power of ten above 1,000.
+    pub(crate) line: usize,
+    /// Joins over which their cost is taken.
+    pub(crate) joins: usize,
+    /// Calls of each script whose longest are looked at.
+    pub(crate) calls: usize,
+    /// The most concerts among which requests are spread.
+    pub(crate) most_concerts: usize,
+    /// Connections that do nothing.
+    pub(crate) idle: usize,
+    /// The largest installation that `up` starts with: concerts, each with a show of so many rows.
+    pub(crate) concerts: u32,
+    /// Rows of each of them, of a hundred seats each.
+    pub(crate) concert_rows: u32,
 }
 
 impl Plan {
@@ -32,6 +46,13 @@ impl Plan {
             shows: 16,
             rows: 500,
             overload: Duration::from_mins(1),
+            line: 10_000_000,
+            joins: 50_000,
+            calls: 1000,
+            most_concerts: 1_000,
+            idle: 10_000,
+            concerts: 100,
+            concert_rows: 100,
         }
     }
 
@@ -45,6 +66,13 @@ impl Plan {
             shows: 4,
             rows: 100,
             overload: Duration::from_secs(1),
+            line: 10_000,
+            joins: 1000,
+            calls: 10,
+            most_concerts: 10,
+            idle: 200,
+            concerts: 5,
+            concert_rows: 10,
         }
     }
 }

@@ -95,7 +95,7 @@ impl Sale {
 }
 
 /// Waits until nobody is in line any more.
-async fn admitted(site: &Site) -> Result<()> {
+pub(crate) async fn admitted(site: &Site) -> Result<()> {
     let end = Instant::now() + READY;
     while stats::waiting(site, CONCERT).await? > 0 {
         if Instant::now() > end {

@@ -183,6 +183,14 @@ impl Site {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// Brings the running sale up to this catalog.
+    pub(crate) fn import(&self, catalog: &str) -> Result<()> {
+        fs::write(self.folder.path().join("catalog.yaml"), catalog)?;
+        let config = text(&config_file(self.folder.path()));
+        let output = Process::run(self.folder.path(), &["import", "--config", &config, "catalog.yaml"]);
+        if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into()) }
+    }
+
     /// Waits until the archive has all that the logs had when it was asked.
     pub(crate) async fn drained(&self) -> Result<()> {
         let mut redis = self.redis().await?;

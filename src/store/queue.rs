@@ -57,8 +57,8 @@ pub(super) struct Leave;
 
 /// A place as its queue token names it.
 pub(super) struct PlaceRequest {
-    user: UserId,
-    seq: u64,
+    pub(super) user: UserId,
+    pub(super) seq: u64,
 }
 
 impl Verb for Join {

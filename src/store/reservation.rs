@@ -63,8 +63,8 @@ pub(super) struct Read;
 
 /// A reservation that its owner gives back.
 pub(super) struct ReleaseRequest {
-    reservation: ReservationId,
-    user: UserId,
+    pub(super) reservation: ReservationId,
+    pub(super) user: UserId,
 }
 
 impl Verb for Hold {

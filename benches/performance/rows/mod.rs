@@ -5,14 +5,20 @@ use std::{future::Future, pin::Pin};
 use crate::{Result, goal::Outcome, plan::Plan};
 
 mod archive;
+mod growth;
 mod hold;
+mod idle;
 mod join;
+mod lapse;
 mod latency;
+mod line;
 mod metrics;
 mod overload;
 mod pay;
 mod poll;
+mod script;
 mod seats;
+mod start;
 mod token;
 
 /// What a group measures, once it is started.
@@ -37,6 +43,12 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { ids: &["P12"], run: |plan| Box::pin(latency::run(plan)) },
     Group { ids: &["P13"], run: |plan| Box::pin(overload::run(plan)) },
     Group { ids: &["P15"], run: |plan| Box::pin(metrics::run(plan)) },
+    Group { ids: &["P8", "P9", "P10 line", "P14 line"], run: |plan| Box::pin(line::run(plan)) },
+    Group { ids: &["P10 sale"], run: |plan| Box::pin(script::run(plan)) },
+    Group { ids: &["P11"], run: |plan| Box::pin(lapse::run(plan)) },
+    Group { ids: &["P14 idle"], run: |plan| Box::pin(idle::run(plan)) },
+    Group { ids: &["P17"], run: |plan| Box::pin(start::run(plan)) },
+    Group { ids: &["growth seats", "growth concerts"], run: |plan| Box::pin(growth::run(plan)) },
 ];
 
 impl Group {
