@@ -18,6 +18,7 @@ mod machine;
 mod people;
 mod plan;
 mod plot;
+#[expect(dead_code, reason = "the tests need more of it")]
 #[path = "../../tests/it/support/process.rs"]
 mod process;
 mod report;

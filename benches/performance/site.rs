@@ -107,11 +107,6 @@ impl Site {
         self.address
     }
 
-    /// Where the server's health and metrics are.
-    pub(crate) fn operations(&self) -> SocketAddr {
-        self.operations
-    }
-
     /// The folder of the instance, on the disk that is measured.
     pub(crate) fn folder(&self) -> PathBuf {
         self.folder.path().join("data")
