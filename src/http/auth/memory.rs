@@ -1,11 +1,12 @@
 //! Identity tokens that were verified, remembered for a while: an ES256 check costs some 100 µs, HS256 2.4, a look 0.1.
 //!
-//! A token is found by its signature and then compared whole, so nothing passes but what was verified byte for byte. The
-//! map's keyed hash keeps clients from choosing what collides. Two generations, each bounded by bytes: when the younger is
+//! A token is found by a hash of its signature and then compared whole, so nothing passes but what was verified byte for
+//! byte. The hash is keyed, so that nobody can choose what collides. Two generations, each bounded by bytes: when the younger is
 //! full the elder is forgotten, and who is still asked for has moved to the younger by then. Clearing all at a number of
 //! tokens made every one of 100,000 users unknown each time he came.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::mem;
 use std::sync::Arc;
 
@@ -19,20 +20,20 @@ const ENTRY_BYTES: usize = 250;
 /// What one core remembers.
 #[derive(Default)]
 pub(super) struct Memory {
+    hasher: RandomState,
     young: Generation,
     elder: Generation,
 }
 
 #[derive(Default)]
 struct Generation {
-    /// By signature.
-    tokens: HashMap<Box<str>, Remembered>,
+    /// By the keyed hash of the signature.
+    tokens: HashMap<u64, Remembered>,
     bytes: usize,
 }
 
 struct Remembered {
-    /// What was signed: the token without its signature.
-    signed: Box<str>,
+    token: Box<str>,
     identity: Arc<Identity>,
     /// Unix seconds.
     expires: u64,
@@ -41,12 +42,12 @@ struct Remembered {
 impl Memory {
     /// Who a token names that was verified before and is good at `now` (unix seconds).
     pub(super) fn recall(&mut self, token: &str, now: u64) -> Option<Arc<Identity>> {
-        let (signed, signature) = token.rsplit_once('.')?;
-        let is_same = |found: &&Remembered| *found.signed == *signed && now < found.expires;
-        if let Some(found) = self.young.tokens.get(signature).filter(is_same) {
+        let hash = self.hash(token);
+        let is_same = |found: &&Remembered| *found.token == *token && now < found.expires;
+        if let Some(found) = self.young.tokens.get(&hash).filter(is_same) {
             return Some(Arc::clone(&found.identity));
         }
-        let found = self.elder.tokens.get(signature).filter(is_same)?;
+        let found = self.elder.tokens.get(&hash).filter(is_same)?;
         let (identity, expires) = (Arc::clone(&found.identity), found.expires);
         self.keep(token, Arc::clone(&identity), expires);
         Some(identity)
@@ -54,17 +55,22 @@ impl Memory {
 
     /// Remembers a token that was verified, until `expires` (unix seconds).
     pub(super) fn keep(&mut self, token: &str, identity: Arc<Identity>, expires: u64) {
-        let Some((signed, signature)) = token.rsplit_once('.') else {
-            return;
-        };
         let bytes = token.len() + ENTRY_BYTES;
         if self.young.bytes + bytes > GENERATION_BYTES_MAX {
-            self.elder = mem::take(&mut self.young);
+            let next = HashMap::with_capacity(self.young.tokens.len());
+            self.elder = mem::replace(&mut self.young, Generation { tokens: next, bytes: 0 });
         }
-        let remembered = Remembered { signed: signed.into(), identity, expires };
-        if self.young.tokens.insert(signature.into(), remembered).is_none() {
-            self.young.bytes += bytes;
+        let hash = self.hash(token);
+        let remembered = Remembered { token: token.into(), identity, expires };
+        self.young.bytes += bytes;
+        if let Some(forgotten) = self.young.tokens.insert(hash, remembered) {
+            self.young.bytes -= forgotten.token.len() + ENTRY_BYTES;
         }
+    }
+
+    /// Of the signature alone: that of a token which was verified looks random already.
+    fn hash(&self, token: &str) -> u64 {
+        self.hasher.hash_one(token.rsplit('.').next().unwrap_or_default())
     }
 }
 
