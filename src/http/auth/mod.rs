@@ -8,6 +8,8 @@ mod plain;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hyper::header::AUTHORIZATION;
+
 use self::keys::IdentityKeys;
 use self::memory::Memory;
 use super::context::Context;
@@ -88,7 +90,7 @@ impl Verifier {
 
 /// What stands behind `Bearer` in `Authorization`, if anything does.
 pub(crate) fn bearer(request: &Request) -> Option<&str> {
-    let value = request.header("authorization").ok()??;
+    let value = request.header(&AUTHORIZATION).ok()??;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
