@@ -19,7 +19,7 @@ pub(super) struct LaneMeters {
     script: &'static str,
     /// Requests of each batch.
     pub(super) batch: Histogram,
-    /// Requests that wait.
+    /// Requests that waited when a batch was taken.
     pub(super) waiting: Gauge,
     /// By name; as many as the script has outcomes, found by comparing.
     results: Mutex<Vec<(String, Counter)>>,
