@@ -40,7 +40,7 @@ impl<'a> Fields<'a> {
     /// The next field up to a space or line end, which is passed over too.
     pub fn word(&mut self, field: &'static str) -> Result<&'a str, Malformed> {
         let rest = self.rest();
-        let end = rest.find([' ', '\n']).unwrap_or(rest.len());
+        let end = rest.bytes().position(|byte| matches!(byte, b' ' | b'\n')).unwrap_or(rest.len());
         if end == 0 {
             return Err(self.malformed(field));
         }

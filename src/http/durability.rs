@@ -1,11 +1,13 @@
 //! The `Durability` header: how safe an answer must be, and how safe it was.
 
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderName, HeaderValue};
 
 use super::problem::{Code, Problem};
 use super::request::Request;
 use super::response::Response;
 use super::settings::Durability;
+
+const HEADER: HeaderName = HeaderName::from_static("durability");
 
 impl Durability {
     fn as_str(self) -> &'static str {
@@ -18,7 +20,7 @@ impl Durability {
 
 /// Checks that the installation gives what the request asks for; more than asked is fine.
 pub(crate) fn check(request: &Request, given: Durability) -> Result<(), Problem> {
-    let asked = request.header("durability").map_err(|_| invalid())?;
+    let asked = request.header(&HEADER).map_err(|_| invalid())?;
     asked.map_or(Ok(()), |asked| judge(asked, given))
 }
 
@@ -39,7 +41,7 @@ fn invalid() -> Problem {
 /// Says what was reached.
 pub(crate) fn mark(response: &mut Response, given: Durability) {
     let value = HeaderValue::from_static(given.as_str());
-    response.headers_mut().insert("durability", value);
+    response.headers_mut().insert(HEADER, value);
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! `Onsale-Version`: a client that sends back what it saw gets nothing older.
 
+use hyper::header::HeaderName;
+
 use super::context::Context;
 use super::problem::{Code, Problem};
 use super::request::Request;
@@ -8,7 +10,7 @@ use crate::domain::ids::Mark;
 use crate::live::ConcertView;
 use crate::store::Answer;
 
-const HEADER: &str = "onsale-version";
+const HEADER: HeaderName = HeaderName::from_static("onsale-version");
 
 /// Waits until the view has applied what the client has seen, up to the deadline (then 503). Answers the number
 /// that the client has seen of this concert's log, 0 if it names none.
@@ -45,7 +47,7 @@ async fn wait_for(request: &Request, view: &ConcertView, number: u64) -> Result<
 }
 
 fn asked(request: &Request) -> Option<(Mark, u64)> {
-    request.header(HEADER).ok().flatten().and_then(parse)
+    request.header(&HEADER).ok().flatten().and_then(parse)
 }
 
 /// `<log id>.<number>`; whatever else it may be is ignored, as another log's is.

@@ -3,6 +3,8 @@
 //! A place that memory shows ACTIVE and claimed passes without a call. Everything else is asked of the store: a
 //! refusal, and the claim itself, never come from a view that may be a second old.
 
+use hyper::header::HeaderName;
+
 use super::auth::{self, Identity};
 use super::context::Context;
 use super::problem::{Code, Problem};
@@ -14,7 +16,7 @@ use crate::domain::queue_token::{Place, TokenError};
 use crate::live::{ConcertView, PlaceView};
 use crate::store::{Failure, PlaceState};
 
-const HEADER: &str = "queue-token";
+const HEADER: HeaderName = HeaderName::from_static("queue-token");
 
 /// A token that was verified, whether or not its time is over.
 pub(crate) struct Proof {
@@ -43,7 +45,7 @@ pub(crate) fn prove(ctx: &Context, token: &str) -> Result<Proof, Problem> {
 
 /// What stands in the header `Queue-Token`, if it stands there once.
 pub(crate) fn token(request: &Request) -> Option<&str> {
-    request.header(HEADER).ok().flatten()
+    request.header(&HEADER).ok().flatten()
 }
 
 /// The caller's own queue token from the header `Queue-Token`.
@@ -71,11 +73,11 @@ pub(crate) async fn pass(
     view: &ConcertView,
     gate: Gate,
 ) -> Result<(), Problem> {
-    if !view.policy().policy.gates(gate) {
+    if !view.gates(gate) {
         return Ok(());
     }
     let identity = auth::identity(ctx, request)?;
-    let concert = view.concert().concert;
+    let concert = view.id();
     let place = own_for(ctx, request, &identity.user, concert)?.current()?;
     if is_active_in(view, &place).is_some() {
         return Ok(());

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: its form, and the fingerprint that tells another request under the same key.
 
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -9,11 +9,12 @@ use super::request::Request;
 use super::response::Response;
 use crate::domain::ids::Mark;
 
-const HEADER: &str = "idempotency-key";
+const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The key of a request, if it carries one.
 pub(crate) fn key(request: &Request) -> Result<Option<String>, Problem> {
-    let mut values = request.headers.get_all(HEADER).iter();
+    let mut values = request.headers.get_all(&HEADER).iter();
     let first = values.next();
     if values.next().is_some() {
         return Err(invalid());
@@ -39,12 +40,13 @@ fn invalid() -> Problem {
 /// The first 8 bytes of SHA-256 over method, route and the parsed form: spaces, order of fields and headers don't count.
 pub(crate) fn fingerprint(request: &Request, form: &impl Serialize) -> Result<Mark, Problem> {
     let form = serde_json::to_vec(form).map_err(|error| Problem::caused(Code::Internal, error))?;
-    Ok(digest(&request.scope(), &form))
+    Ok(digest(request.scope(), &form))
 }
 
-fn digest(scope: &str, form: &[u8]) -> Mark {
-    let hash = Sha256::new().chain_update(scope).chain_update(b"\n");
-    let hash = hash.chain_update(form).finalize();
+fn digest(scope: [&str; 3], form: &[u8]) -> Mark {
+    let [verb, space, route] = scope;
+    let scope = Sha256::new().chain_update(verb).chain_update(space).chain_update(route);
+    let hash = scope.chain_update(b"\n").chain_update(form).finalize();
     let first = hash.first_chunk().expect("SHA-256 is longer than 8 bytes");
     Mark(u64::from_be_bytes(*first))
 }
@@ -53,7 +55,7 @@ fn digest(scope: &str, form: &[u8]) -> Mark {
 pub(crate) fn mark_replayed(response: &mut Response, replayed: bool) {
     if replayed {
         let value = HeaderValue::from_static("true");
-        response.headers_mut().insert("idempotency-replayed", value);
+        response.headers_mut().insert(REPLAYED, value);
     }
 }
 
@@ -75,9 +77,10 @@ mod tests {
 
     #[test]
     fn a_fingerprint_tells_requests_apart() {
-        let one = digest("POST /v1/payments ", b"{}");
-        assert_eq!(one, digest("POST /v1/payments ", b"{}"));
-        assert_ne!(one, digest("POST /v1/payments ", b"{ }"));
-        assert_ne!(one, digest("POST /v1/reservations ", b"{}"));
+        let pay = ["POST", " ", "/v1/payments"];
+        let one = digest(pay, b"{}");
+        assert_eq!(one, digest(["POST ", "/v1/", "payments"], b"{}"));
+        assert_ne!(one, digest(pay, b"{ }"));
+        assert_ne!(one, digest(["POST", " ", "/v1/reservations"], b"{}"));
     }
 }

@@ -47,7 +47,7 @@ pub(crate) async fn with_seats(
 
 /// Waits for a catalog other than `version`, up to the deadline.
 pub(crate) async fn other_than(view: &ConcertView, version: u64, deadline: Instant) {
-    while view.concert().version == version && Instant::now() < deadline {
+    while view.catalog_version() == version && Instant::now() < deadline {
         sleep(LOOK).await;
     }
 }

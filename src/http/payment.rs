@@ -62,7 +62,7 @@ pub(crate) async fn pay(ctx: &Context, request: &mut Request) -> Result<Response
     let not_found = || Problem::from(Refusal::InvalidReservation(InvalidReason::NotFound));
     let reservation: ReservationId = form.reservation_id.parse().map_err(|_| not_found())?;
     let view = ctx.live.concert(reservation.concert).ok_or_else(not_found)?;
-    if view.policy().policy.gates(Gate::Pay) {
+    if view.gates(Gate::Pay) {
         // Its time may be over: what counts is the end of the hold.
         gate::own_for(ctx, request, &identity.user, reservation.concert)?;
     }

@@ -1,7 +1,7 @@
 //! One request as handlers see it: its route, path id, query, headers and a body that is read on demand.
 
 use hyper::body::Incoming;
-use hyper::header::HeaderMap;
+use hyper::header::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 
@@ -55,19 +55,20 @@ impl Request {
     }
 
     /// A header that stands at most once and is printable; `Err` names it.
-    pub(crate) fn header(&self, name: &'static str) -> Result<Option<&str>, Problem> {
+    pub(crate) fn header(&self, name: &HeaderName) -> Result<Option<&str>, Problem> {
         let mut values = self.headers.get_all(name).iter();
         let Some(value) = values.next() else {
             return Ok(None);
         };
+        let wrong = |detail| Problem::field(name.as_str(), detail);
         if values.next().is_some() {
-            return Err(Problem::field(name, "The header appears more than once."));
+            return Err(wrong("The header appears more than once."));
         }
-        value.to_str().map(Some).map_err(|_| Problem::field(name, "The header is not printable ASCII."))
+        value.to_str().map(Some).map_err(|_| wrong("The header is not printable ASCII."))
     }
 
     /// What fingerprints begin with: method and route. A path's id belongs to the form, in its one spelling.
-    pub(crate) fn scope(&self) -> String {
-        format!("{} {}", self.verb.as_str(), self.route)
+    pub(crate) fn scope(&self) -> [&'static str; 3] {
+        [self.verb.as_str(), " ", self.route]
     }
 }

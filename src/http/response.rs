@@ -11,9 +11,15 @@ use super::problem::{Code, Problem};
 /// An answer; bodies are whole.
 pub(crate) type Response = HyperResponse<Full<Bytes>>;
 
+/// As many as an answer has: a map that grows on the way costs as much as all that is put into it.
+const HEADERS: usize = 8;
+/// As long as most bodies are, of one reservation or one place in line.
+const BODY_BYTES: usize = 512;
+
 /// `application/json` with this status. Answers about one caller are never stored by caches.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Result<Response, Problem> {
-    let body = serde_json::to_vec(value).map_err(|error| Problem::caused(Code::Internal, error))?;
+    let mut body = Vec::with_capacity(BODY_BYTES);
+    serde_json::to_writer(&mut body, value).map_err(|error| Problem::caused(Code::Internal, error))?;
     Ok(json_bytes(status, Bytes::from(body)))
 }
 
@@ -27,6 +33,7 @@ pub(crate) fn json_bytes(status: StatusCode, body: Bytes) -> Response {
     let mut response = HyperResponse::new(Full::new(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    headers.reserve(HEADERS);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -36,6 +43,7 @@ pub(crate) fn json_bytes(status: StatusCode, body: Bytes) -> Response {
 pub(crate) fn empty(status: StatusCode) -> Response {
     let mut response = HyperResponse::new(Full::default());
     *response.status_mut() = status;
+    response.headers_mut().reserve(HEADERS);
     response
 }
 
@@ -48,8 +56,8 @@ pub(crate) fn text(body: &'static str) -> Response {
 }
 
 /// Sets a header; a value that no header can hold is left out.
-pub(crate) fn set(response: &mut Response, name: &'static str, value: impl TryInto<HeaderValue>) {
+pub(crate) fn set(response: &mut Response, name: HeaderName, value: impl TryInto<HeaderValue>) {
     if let Ok(value) = value.try_into() {
-        response.headers_mut().insert(HeaderName::from_static(name), value);
+        response.headers_mut().insert(name, value);
     }
 }

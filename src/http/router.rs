@@ -2,6 +2,7 @@
 //!
 //! What the contract names but is not built yet stands here too: it answers 501 after its earlier checks.
 
+use std::pin::Pin;
 use std::sync::LazyLock;
 
 use hyper::Method;
@@ -209,42 +210,50 @@ fn check_acceptable(request: &Request) -> Result<(), Problem> {
     Err(Problem::new(Code::NotAcceptable))
 }
 
-async fn answer(ctx: &Context, r: &mut Request) -> Result<Response, Problem> {
+type Answering<'r> = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send + 'r>>;
+
+/// Each handler in a box of its own size: one future for all of them would be as large as the largest, and a poll would
+/// carry, and move, what an organiser's call needs.
+fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> {
     match r.endpoint {
-        E::Welcome => Ok(response::text(welcome())),
-        E::Undocumented => Err(Problem::new(Code::NotImplemented)),
-        E::TicketKeys => reservation::ticket_keys(ctx),
-        E::Concerts => catalog::concerts(ctx, r).await,
-        E::Concert => catalog::concert(ctx, r).await,
-        E::ConcertShows => catalog::concert_shows(ctx, r).await,
-        E::Shows => catalog::shows(ctx, r).await,
-        E::Seats => seats::seats(ctx, r).await,
-        E::SeatsStream => seats::stream(ctx, r).await,
-        E::Ranking => catalog::ranking(ctx, r).await,
-        E::Join => queue::join(ctx, r).await,
-        E::Leave => queue::leave(ctx, r).await,
-        E::QueueStatus => queue::status(ctx, r).await,
-        E::QueueStream => queue::stream(ctx, r),
-        E::StreamTicket => queue::stream_ticket(ctx, r),
-        E::Hold => reservation::hold(ctx, r).await,
-        E::Reservations => reservation::list(ctx, r).await,
-        E::Reservation => reservation::get(ctx, r).await,
-        E::Release => reservation::release(ctx, r).await,
-        E::Pay => payment::pay(ctx, r).await,
-        E::Payment => payment::get(ctx, r).await,
-        E::Balance => wallet::balance(ctx, r).await,
-        E::Charge => wallet::charge(ctx, r).await,
-        E::Ledger => wallet::ledger(ctx, r).await,
-        E::CreateConcert => organiser::catalog::create_concert(ctx, r).await,
-        E::UpdateConcert => organiser::catalog::update_concert(ctx, r).await,
-        E::CreateShow => organiser::catalog::create_show(ctx, r).await,
-        E::PauseQueue => organiser::queue::pause(ctx, r).await,
-        E::ResumeQueue => organiser::queue::resume(ctx, r).await,
-        E::Sale => organiser::queue::sale(ctx, r).await,
-        E::BlockSeats => organiser::seats::block(ctx, r).await,
-        E::Refund => organiser::reservation::refund(ctx, r).await,
-        E::History => organiser::reservation::history(ctx, r).await,
+        E::Welcome => now(Ok(response::text(welcome()))),
+        E::Undocumented => now(Err(Problem::new(Code::NotImplemented))),
+        E::TicketKeys => now(reservation::ticket_keys(ctx)),
+        E::Concerts => Box::pin(catalog::concerts(ctx, r)),
+        E::Concert => Box::pin(catalog::concert(ctx, r)),
+        E::ConcertShows => Box::pin(catalog::concert_shows(ctx, r)),
+        E::Shows => Box::pin(catalog::shows(ctx, r)),
+        E::Seats => Box::pin(seats::seats(ctx, r)),
+        E::SeatsStream => Box::pin(seats::stream(ctx, r)),
+        E::Ranking => Box::pin(catalog::ranking(ctx, r)),
+        E::Join => Box::pin(queue::join(ctx, r)),
+        E::Leave => Box::pin(queue::leave(ctx, r)),
+        E::QueueStatus => Box::pin(queue::status(ctx, r)),
+        E::QueueStream => now(queue::stream(ctx, r)),
+        E::StreamTicket => now(queue::stream_ticket(ctx, r)),
+        E::Hold => Box::pin(reservation::hold(ctx, r)),
+        E::Reservations => Box::pin(reservation::list(ctx, r)),
+        E::Reservation => Box::pin(reservation::get(ctx, r)),
+        E::Release => Box::pin(reservation::release(ctx, r)),
+        E::Pay => Box::pin(payment::pay(ctx, r)),
+        E::Payment => Box::pin(payment::get(ctx, r)),
+        E::Balance => Box::pin(wallet::balance(ctx, r)),
+        E::Charge => Box::pin(wallet::charge(ctx, r)),
+        E::Ledger => Box::pin(wallet::ledger(ctx, r)),
+        E::CreateConcert => Box::pin(organiser::catalog::create_concert(ctx, r)),
+        E::UpdateConcert => Box::pin(organiser::catalog::update_concert(ctx, r)),
+        E::CreateShow => Box::pin(organiser::catalog::create_show(ctx, r)),
+        E::PauseQueue => Box::pin(organiser::queue::pause(ctx, r)),
+        E::ResumeQueue => Box::pin(organiser::queue::resume(ctx, r)),
+        E::Sale => Box::pin(organiser::queue::sale(ctx, r)),
+        E::BlockSeats => Box::pin(organiser::seats::block(ctx, r)),
+        E::Refund => Box::pin(organiser::reservation::refund(ctx, r)),
+        E::History => Box::pin(organiser::reservation::history(ctx, r)),
     }
+}
+
+fn now<'r>(answer: Result<Response, Problem>) -> Answering<'r> {
+    Box::pin(std::future::ready(answer))
 }
 
 /// What a person who opens the address reads: the part of the README that buys a seat by hand.

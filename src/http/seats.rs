@@ -102,7 +102,7 @@ fn status_word(byte: u8) -> Option<&'static str> {
 fn encoded(request: &Request, body: &Encoded, seen: u64) -> Response {
     let header = |name| request.headers.get(name).and_then(|value| value.to_str().ok());
     let gzip = header(ACCEPT_ENCODING).is_some_and(negotiate::takes_gzip);
-    let mut tags = [body.etag.clone(), negotiate::gzip_tag(&body.etag)];
+    let mut tags = [&body.etag, &body.gzip_etag];
     if gzip {
         tags.reverse();
     }
@@ -122,13 +122,15 @@ fn encoded(request: &Request, body: &Encoded, seen: u64) -> Response {
     if unchanged {
         headers.remove(CONTENT_TYPE);
     }
-    if let Ok(etag) = HeaderValue::try_from(&tags[had.unwrap_or(0)]) {
+    if let Ok(etag) = HeaderValue::try_from(tags[had.unwrap_or(0)]) {
         headers.insert(ETAG, etag);
     }
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     // A cache asks each time; "private" since a policy may gate seats at any moment.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    mark_version(&mut response, &body.version, seen);
+    if let Some((log_id, number)) = body.at {
+        freshness::mark(&mut response, log_id, number.max(seen));
+    }
     response
 }
 

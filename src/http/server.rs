@@ -17,7 +17,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime;
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
 
 use super::connection::{Connection, Phase};
 use super::context::Context;
@@ -28,6 +28,9 @@ use super::settings::Settings;
 const BACKLOG: i32 = 4096;
 /// Beyond a request's own deadline: for bodies under way and answers not yet written.
 const CLOSING_GRACE: Duration = Duration::from_secs(5);
+
+/// Between two looks at what a core counts for itself: scrapes come seconds apart.
+const TELL_EVERY: Duration = Duration::from_millis(250);
 
 type Source = Box<dyn Error + Send + Sync>;
 
@@ -197,9 +200,11 @@ impl Core {
             tokio::spawn(connection.serve(stream));
         };
         let mut end: Option<Instant> = None;
+        let mut telling = interval(TELL_EVERY);
         loop {
             tokio::select! {
                 accepted = next(&listener, &self.permits) => accept(accepted.0, accepted.1),
+                _ = telling.tick() => ctx.meters.tell(),
                 _ = self.stopping.wait_for(|stop| *stop), if end.is_none() => {
                     phase.send_replace(Phase::Draining);
                     end = Some(Instant::now() + self.settings.drain);

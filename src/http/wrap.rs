@@ -7,12 +7,13 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{CONNECTION, HeaderName, HeaderValue};
 use tokio::sync::mpsc;
 use tracing::{Instrument as _, Span, field::Empty};
 
@@ -26,6 +27,8 @@ use crate::telemetry::traces;
 
 /// What every task holds a clone of: when all are dropped, all work is done.
 pub(super) type Alive = mpsc::Sender<Infallible>;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Label of requests that no route fits: paths are never labels.
 const NO_ROUTE: (&str, &str) = ("_OTHER", "unmatched");
@@ -45,7 +48,7 @@ pub(super) async fn answer(
             let labels = (request.verb.as_str(), request.route);
             let span = span(&request, &id);
             let outcome = if request.endpoint.has_steps() {
-                to_the_end(Arc::clone(&ctx), alive, request).instrument(span.clone()).await
+                Box::pin(to_the_end(Arc::clone(&ctx), alive, request).instrument(span.clone())).await
             } else {
                 run(&ctx, request).instrument(span.clone()).await
             };
@@ -57,7 +60,7 @@ pub(super) async fn answer(
         report(&problem, labels, &id);
         problem.into_response(&id)
     });
-    response::set(&mut response, "x-request-id", id.as_str());
+    response::set(&mut response, REQUEST_ID, id.as_str());
     if draining {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
@@ -171,9 +174,15 @@ impl Meters {
     pub(super) fn new() -> Self {
         Self {
             durations: Mutex::default(),
-            active: Level(metrics::HTTP_ACTIVE_REQUESTS.handle()),
-            connections: Level(metrics::HTTP_OPEN_CONNECTIONS.handle()),
+            active: Level::new(metrics::HTTP_ACTIVE_REQUESTS.handle()),
+            connections: Level::new(metrics::HTTP_OPEN_CONNECTIONS.handle()),
         }
+    }
+
+    /// Tells what is there now; to be called several times a second, by the core alone.
+    pub(super) fn tell(&self) {
+        self.active.tell();
+        self.connections.tell();
     }
 
     fn record(&self, labels: Labels, status: u16, took: Duration) {
@@ -192,21 +201,35 @@ impl Meters {
     }
 }
 
-/// A number of things that are there now.
-pub(super) struct Level(Gauge);
+/// A number of things that are there now: counted by the core, told to the gauge that all cores share now and then. Moving
+/// that gauge twice a request would pass its cache line between cores each time.
+pub(super) struct Level {
+    here: Arc<AtomicI32>,
+    told: AtomicI32,
+    gauge: Gauge,
+}
 
 /// One of them. hyper drops what a client left behind: it is counted until then, however it ends.
-pub(super) struct Present(Gauge);
+pub(super) struct Present(Arc<AtomicI32>);
 
 impl Level {
+    fn new(gauge: Gauge) -> Self {
+        Self { here: Arc::default(), told: AtomicI32::new(0), gauge }
+    }
+
     pub(super) fn enter(&self) -> Present {
-        self.0.increment(1.0);
-        Present(self.0.clone())
+        self.here.fetch_add(1, Ordering::Relaxed);
+        Present(Arc::clone(&self.here))
+    }
+
+    fn tell(&self) {
+        let here = self.here.load(Ordering::Relaxed);
+        self.gauge.increment(f64::from(here) - f64::from(self.told.swap(here, Ordering::Relaxed)));
     }
 }
 
 impl Drop for Present {
     fn drop(&mut self) {
-        self.0.decrement(1.0);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::gzip::{Piece, whole};
 use super::layout::{Layout, Pieces};
+use crate::domain::ids::Mark;
 
 /// The forms in which a client can ask for a seat map (`api.md`, `GET /v1/shows/{showId}/seats`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,10 @@ pub enum SeatsForm {
 pub struct Encoded {
     /// Strong, with its quotes, as it stands in the header.
     pub etag: String,
+    /// The gzip form's: another representation than the plain one, so another tag.
+    pub gzip_etag: String,
+    /// The log and the last entry that changed the map; none of the layout.
+    pub at: Option<Version>,
     /// `<log id>.<number of the last entry that changed the map>`; of the layout its fingerprint.
     pub version: String,
     /// The body.
@@ -36,8 +41,12 @@ pub struct Encoded {
     pub gzip: Bytes,
 }
 
+/// A log and an entry of it; of the layout its fingerprint and 0.
+pub(crate) type Version = (Mark, u64);
+
 /// A seat map as it was at one moment, copied out of the live state.
 pub(crate) struct Moment {
+    pub(crate) at: Version,
     /// `<log id>.<number>`.
     pub(crate) version: String,
     /// Number of the last entry applied to the sale.
@@ -49,6 +58,7 @@ pub(crate) struct Moment {
 pub(crate) struct Latest {
     pub(crate) encoded: Arc<Encoded>,
     layout: Arc<Layout>,
+    at: Version,
     /// What the map had applied when it was encoded.
     pub(crate) applied: u64,
     made: Instant,
@@ -57,25 +67,23 @@ pub(crate) struct Latest {
 
 impl Latest {
     /// Whether this is the encoding of that version with those seats.
-    pub(crate) fn is_of(&self, version: &str, layout: &Arc<Layout>) -> bool {
-        self.encoded.version == version && Arc::ptr_eq(&self.layout, layout)
+    pub(crate) fn is_of(&self, at: Version, layout: &Arc<Layout>) -> bool {
+        self.at == at && Arc::ptr_eq(&self.layout, layout)
     }
 
     /// Whether it is served though the map has changed since: encoding again would come too soon.
-    pub(crate) fn rests(&self, version: &str, layout: &Arc<Layout>) -> bool {
-        self.made.elapsed() < self.rest && self.is_before(version, layout)
+    pub(crate) fn rests(&self, at: Version, layout: &Arc<Layout>) -> bool {
+        self.made.elapsed() < self.rest && self.is_before(at, layout)
     }
 
     /// Whether it is served while another thread makes the next one.
-    pub(crate) fn stands_in(&self, version: &str, layout: &Arc<Layout>) -> bool {
-        self.made.elapsed() < STANDS_IN_MAX && self.is_before(version, layout)
+    pub(crate) fn stands_in(&self, at: Version, layout: &Arc<Layout>) -> bool {
+        self.made.elapsed() < STANDS_IN_MAX && self.is_before(at, layout)
     }
 
     /// Whether it is an earlier version of the same map with the same seats.
-    fn is_before(&self, version: &str, layout: &Arc<Layout>) -> bool {
-        let log_id = |version: &'_ str| version.find('.').unwrap_or(0);
-        let (ours, theirs) = (self.encoded.version.as_str(), version);
-        Arc::ptr_eq(&self.layout, layout) && ours[..log_id(ours)] == theirs[..log_id(theirs)]
+    fn is_before(&self, at: Version, layout: &Arc<Layout>) -> bool {
+        Arc::ptr_eq(&self.layout, layout) && self.at.0 == at.0
     }
 }
 
@@ -115,6 +123,7 @@ impl Encoder {
         Latest {
             encoded: Arc::new(encoded),
             layout: Arc::clone(layout),
+            at: moment.at,
             applied: moment.applied,
             made: Instant::now(),
             rest: (start.elapsed() * 10).max(least).min(REST_MAX),
@@ -146,8 +155,11 @@ impl Encoder {
         let gzip = whole(std::iter::once(&head).chain(&self.blocks).chain([&tail]));
         self.fingerprint = pieces.fingerprint;
         self.statuses = statuses.to_vec();
+        let tag = format!("{}-f{}", moment.version, pieces.version());
         Encoded {
-            etag: format!("\"{}-f{}\"", moment.version, pieces.version()),
+            etag: format!("\"{tag}\""),
+            gzip_etag: format!("\"{tag}-gzip\""),
+            at: Some(moment.at),
             version: moment.version.clone(),
             json: json.into(),
             gzip: gzip.into(),
@@ -172,6 +184,8 @@ fn status(moment: &Moment) -> Encoded {
     let json = format!(r#"{{"version":"{}","status":"{statuses}"}}"#, moment.version);
     Encoded {
         etag: format!("\"{}-s\"", moment.version),
+        gzip_etag: format!("\"{}-s-gzip\"", moment.version),
+        at: Some(moment.at),
         version: moment.version.clone(),
         gzip: whole([&Piece::compress(json.as_bytes())]).into(),
         json: json.into(),
@@ -193,6 +207,8 @@ fn layout(layout: &Layout) -> Encoded {
     json.extend_from_slice(b"]}");
     Encoded {
         etag: format!("\"{version}-l\""),
+        gzip_etag: format!("\"{version}-l-gzip\""),
+        at: None,
         version,
         gzip: whole([&Piece::compress(&json)]).into(),
         json: json.into(),

@@ -19,8 +19,8 @@ use super::show::ShowView;
 use super::snapshot::Filling;
 use crate::domain::catalog::{Concert, Show};
 use crate::domain::event::Entry;
-use crate::domain::ids::{Mark, Offset};
-use crate::domain::policy::PolicyState;
+use crate::domain::ids::{ConcertId, Mark, Offset};
+use crate::domain::policy::{Gate, PolicyState};
 use crate::domain::time::Millis;
 
 /// What a concert is to a buyer; of several the first that applies, in this order.
@@ -72,6 +72,7 @@ fn write(sale: &SharedSale) -> RwLockWriteGuard<'_, Sale> {
 
 /// A concert.
 pub struct ConcertView {
+    id: ConcertId,
     concert: ArcSwap<Concert>,
     shows: ArcSwap<Vec<Arc<ShowView>>>,
     sale: SharedSale,
@@ -93,6 +94,7 @@ impl ConcertView {
         let sale = Arc::new(RwLock::new(Sale { log_id, policy: Arc::new(policy), ..Sale::default() }));
         let shows = shows.into_iter().map(|show| Arc::new(ShowView::new(show, Arc::clone(&sale))));
         Self {
+            id: concert.concert,
             shows: ArcSwap::from_pointee(shows.collect()),
             concert: ArcSwap::new(concert),
             sale,
@@ -131,6 +133,16 @@ impl ConcertView {
         self.concert.load_full()
     }
 
+    /// Its id.
+    pub fn id(&self) -> ConcertId {
+        self.id
+    }
+
+    /// The version of [`ConcertView::concert`].
+    pub fn catalog_version(&self) -> u64 {
+        self.concert.load().version
+    }
+
     /// Its shows, in the order of their ids.
     pub fn shows(&self) -> Arc<Vec<Arc<ShowView>>> {
         self.shows.load_full()
@@ -139,6 +151,11 @@ impl ConcertView {
     /// The policy as the log tells it; before the first snapshot as MySQL does.
     pub fn policy(&self) -> Arc<PolicyState> {
         Arc::clone(&read(&self.sale).policy)
+    }
+
+    /// Whether the policy lets only ACTIVE places through this gate.
+    pub fn gates(&self, gate: Gate) -> bool {
+        read(&self.sale).policy.policy.gates(gate)
     }
 
     /// Version of [`ConcertView::policy`]; 0 before the first snapshot.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
-use super::body::{Encoded, Encoder, Latest, Moment, SeatsForm};
+use super::body::{Encoded, Encoder, Latest, Moment, SeatsForm, Version};
 use super::catalog::{SharedSale, read};
 use super::layout::Layout;
 use super::seats::{SeatCounts, SeatMap};
@@ -86,12 +86,12 @@ impl ShowView {
         let now = self.version_of(form, &layout);
         let latest = bodies.latest.load_full();
         let serves = |latest: &&Arc<Latest>| {
-            latest.is_of(&now, &layout) || (latest.applied >= number && latest.rests(&now, &layout))
+            latest.is_of(now, &layout) || (latest.applied >= number && latest.rests(now, &layout))
         };
         if let Some(latest) = latest.as_ref().filter(serves) {
             return Arc::clone(&latest.encoded);
         }
-        let stands_in = |latest: &&Arc<Latest>| latest.applied >= number && latest.stands_in(&now, &layout);
+        let stands_in = |latest: &&Arc<Latest>| latest.applied >= number && latest.stands_in(now, &layout);
         let mut encoder = match bodies.encoder.try_lock() {
             Ok(encoder) => encoder,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -103,7 +103,7 @@ impl ShowView {
         let moment = self.moment(form, &layout);
         // Whoever held the encoder before may have made this very version.
         if let Some(latest) = bodies.latest.load_full()
-            && latest.is_of(&moment.version, &layout)
+            && latest.is_of(moment.at, &layout)
         {
             return Arc::clone(&latest.encoded);
         }
@@ -112,21 +112,27 @@ impl ShowView {
         Arc::clone(&latest.encoded)
     }
 
-    fn version_of(&self, form: SeatsForm, layout: &Layout) -> String {
+    fn version_of(&self, form: SeatsForm, layout: &Layout) -> Version {
         match form {
-            SeatsForm::Layout => layout.pieces().version(),
-            SeatsForm::Full | SeatsForm::Status => self.version(),
+            SeatsForm::Layout => (Mark(layout.pieces().fingerprint), 0),
+            SeatsForm::Full | SeatsForm::Status => {
+                let sale = read(&self.sale);
+                (sale.log_id, sale.maps.get(&layout.show.show).map_or(0, SeatMap::version))
+            }
         }
     }
 
     fn moment(&self, form: SeatsForm, layout: &Layout) -> Moment {
         if form == SeatsForm::Layout {
-            return Moment { version: layout.pieces().version(), applied: u64::MAX, bytes: Vec::new() };
+            let (at, version) = (self.version_of(form, layout), layout.pieces().version());
+            return Moment { at, version, applied: u64::MAX, bytes: Vec::new() };
         }
         let sale = read(&self.sale);
         let map = sale.maps.get(&layout.show.show);
+        let at = (sale.log_id, map.map_or(0, SeatMap::version));
         Moment {
-            version: version(sale.log_id, map.map_or(0, SeatMap::version)),
+            at,
+            version: version(at.0, at.1),
             applied: sale.offset.number,
             bytes: map.map(|map| map.bytes().to_vec()).unwrap_or_default(),
         }

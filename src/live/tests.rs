@@ -106,6 +106,9 @@ fn the_forms_of_a_seat_map() {
     let etags = [&full.etag, &status.etag, &layout.etag];
     assert!(etags.iter().all(|etag| etag.starts_with('"') && etag.ends_with('"')));
     assert_ne!(full.etag, status.etag);
+    for body in [&full, &status, &layout] {
+        assert_eq!(body.gzip_etag, body.etag.trim_end_matches('"').to_owned() + "-gzip\"");
+    }
 }
 
 #[test]

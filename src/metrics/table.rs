@@ -131,7 +131,7 @@ table! {
     Histogram SCRIPT_DURATION "onsale_script_duration_seconds" ["script"] Seconds CALL;
     /// Requests that left together in one call of a script.
     Histogram SCRIPT_BATCH "onsale_script_batch_requests" ["script"] Count BATCH;
-    /// Requests that wait for the call under way, over all concerts and cores.
+    /// Requests that waited when the last batch was taken, over all concerts and cores; 0 at rest.
     Gauge COALESCER_WAITING "onsale_coalescer_waiting_requests" ["script"] Count NO_BUCKETS;
 
     /// Places waiting in line.

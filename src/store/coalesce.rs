@@ -86,6 +86,15 @@ impl<V: Verb> Pending<V> {
 struct Queue<V: Verb> {
     waiting: VecDeque<Pending<V>>,
     driving: bool,
+    /// How many the gauge tells of: all cores share it, so it moves once a batch.
+    told: usize,
+}
+
+impl<V: Verb> Queue<V> {
+    fn tell(&mut self, meters: &LaneMeters) {
+        meters.moved(self.told, self.waiting.len());
+        self.told = self.waiting.len();
+    }
 }
 
 /// The requests of one verb for one concert (or for all wallets) in one process.
@@ -102,7 +111,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(100);
 
 impl<V: Verb> Lane<V> {
     pub(super) fn new(caller: Arc<Caller>, concert: Option<ConcertId>, limits: Limits) -> Arc<Self> {
-        let queue = Mutex::new(Queue { waiting: VecDeque::new(), driving: false });
+        let queue = Mutex::new(Queue { waiting: VecDeque::new(), driving: false, told: 0 });
         let meters = caller.connection().meters().lane(V::script().name);
         Arc::new(Self { caller, concert, limits, queue, meters })
     }
@@ -129,7 +138,6 @@ impl<V: Verb> Lane<V> {
                 span: Span::current(),
                 answer,
             });
-            self.meters.waiting.increment(1.0);
             if !queue.driving {
                 queue.driving = true;
                 tokio::spawn(Driver { lane: Arc::clone(self), done: false }.drive());
@@ -159,11 +167,11 @@ impl<V: Verb> Lane<V> {
             weight <= self.limits.batch_weight
         };
         let count = queue.waiting.iter().map(fits).take_while(|fits| *fits).count().max(1);
+        queue.tell(&self.meters);
         if queue.waiting.is_empty() {
             queue.driving = false;
             return None;
         }
-        self.meters.taken(count);
         self.meters.batch.record(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
         Some(queue.waiting.drain(..count).collect())
     }
@@ -216,6 +224,8 @@ impl<V: Verb> Lane<V> {
             let what = format!("{} outcomes for {} requests", decided.outcomes.len(), batch.len());
             return fail_all(batch, &Failure::from(AskError::from(MalformedReply(what))), &self.meters);
         }
+        // Most of a batch fare alike: they are counted together.
+        let mut alike: (&str, u64) = ("", 0);
         for (pending, outcome) in batch.into_iter().zip(&decided.outcomes) {
             let mut answer = match self.read(outcome, decided, &pending.span) {
                 Ok(answer) => answer,
@@ -227,10 +237,16 @@ impl<V: Verb> Lane<V> {
             if self.concert.is_none() {
                 self.place_in_wallet(&mut answer, V::partition(&pending.request), decided);
             }
-            self.meters.count(outcome.name().expect("it was read by its name"));
+            let name = outcome.name().expect("it was read by its name");
+            if name != alike.0 {
+                self.meters.count(alike.0, alike.1);
+                alike = (name, 0);
+            }
+            alike.1 += 1;
             // A caller that has gone away wants no answer.
             let _ = pending.answer.send(Ok(answer));
         }
+        self.meters.count(alike.0, alike.1);
     }
 
     /// An answer about a wallet only reflects the log of its partition.
@@ -281,9 +297,9 @@ impl<V: Verb> Drop for Driver<V> {
         }
         let mut queue = self.lane.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.driving = false;
-        self.lane.meters.taken(queue.waiting.len());
         // Their callers learn it from the closed channel.
         queue.waiting.clear();
+        queue.tell(&self.lane.meters);
     }
 }
 

@@ -111,6 +111,15 @@ impl Connection {
         if !matches!(&first, Err(CallError::Refused(error)) if error.code() == Some("NOSCRIPT")) {
             return first.map(|value| (value, generation));
         }
+        Box::pin(self.load_and_eval(script, deadline, build)).await
+    }
+
+    async fn load_and_eval(
+        &self,
+        script: &Script,
+        deadline: Instant,
+        build: impl Fn(u64) -> Cmd,
+    ) -> Result<(Value, u64), CallError> {
         let (mut connection, generation) = self.get(deadline).await?;
         self.send(&mut connection, generation, redis::cmd("SCRIPT").arg("LOAD").arg(script.text), deadline)
             .await?;
@@ -146,7 +155,8 @@ impl Connection {
             if let Some(live) = &state.live {
                 return Ok((live.connection.clone(), live.generation));
             }
-            let connection = self.connect().await?;
+            // Boxed: every call would carry the room that connecting needs.
+            let connection = Box::pin(self.connect()).await?;
             state.generations += 1;
             let generation = state.generations;
             state.live = Some(Live { connection: connection.clone(), generation });

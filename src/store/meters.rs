@@ -19,7 +19,7 @@ pub(super) struct LaneMeters {
     script: &'static str,
     /// Requests of each batch.
     pub(super) batch: Histogram,
-    /// Requests that wait.
+    /// Requests that waited when a batch was taken.
     pub(super) waiting: Gauge,
     /// By name; as many as the script has outcomes, found by comparing.
     results: Mutex<Vec<(String, Counter)>>,
@@ -62,32 +62,39 @@ impl LaneMeters {
         }
     }
 
-    /// Counts one answer. `result` is a name of the script's outcomes, or of a failure: there are few.
-    pub(super) fn count(&self, result: &str) {
+    /// Counts answers, if there are any. `result` is a name of the script's outcomes, or of a failure: there are few.
+    pub(super) fn count(&self, result: &str, times: u64) {
+        if times == 0 {
+            return;
+        }
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, counter)) = results.iter().find(|(name, _)| name == result) {
-            return counter.increment(1);
+            return counter.increment(times);
         }
         let counter = metrics::OUTCOMES.with([self.script.to_owned(), result.to_owned()]);
-        counter.increment(1);
+        counter.increment(times);
         results.push((result.to_owned(), counter));
     }
 
     /// Counts one request that failed or was refused.
     pub(super) fn count_failure(&self, failure: &Failure) {
-        self.count(match failure {
+        let result = match failure {
             Failure::Refused(refusal) => refusal.name(),
             Failure::Stopped(_) => "log_lost",
             Failure::Overloaded => "overloaded",
             Failure::Unavailable(_) => "unavailable",
             Failure::OutcomeUnknown(_) => "outcome_unknown",
             Failure::Fault(_) => "fault",
-        });
+        };
+        self.count(result, 1);
     }
 
-    /// Counts that so many requests left the queue.
-    pub(super) fn taken(&self, count: usize) {
+    /// The queue of one lane has come from so many requests to so many.
+    pub(super) fn moved(&self, from: usize, to: usize) {
         // Queues are bounded far below what a float holds exactly.
-        self.waiting.decrement(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+        let float = |count| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        if from != to {
+            self.waiting.increment(float(to) - float(from));
+        }
     }
 }

@@ -3,21 +3,20 @@
 //! A queue token is no JWT, so it never passes here; nor does an identity token where a queue token is asked for.
 
 pub(super) mod keys;
+mod memory;
+mod plain;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sha2::{Digest, Sha256};
+use hyper::header::AUTHORIZATION;
 
 use self::keys::IdentityKeys;
+use self::memory::Memory;
 use super::context::Context;
 use super::problem::{Code, Problem};
 use super::request::Request;
 use crate::domain::catalog::Concert;
 use crate::domain::ids::UserId;
-
-/// Remembered tokens of one core: 4,096 at some 200 bytes are 0.8 MB.
-const REMEMBERED_MAX: usize = 4096;
 
 /// What a caller may do beside buying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,17 +64,10 @@ impl Identity {
     }
 }
 
-/// Verifies tokens and remembers those that passed until they expire: an ES256 check costs some 100 µs, a
-/// remembered one 1 µs.
+/// Verifies tokens and remembers those that passed until they expire.
 pub(crate) struct Verifier {
     keys: Arc<IdentityKeys>,
-    remembered: Mutex<HashMap<[u8; 32], Remembered>>,
-}
-
-struct Remembered {
-    identity: Arc<Identity>,
-    /// Unix seconds.
-    expires: u64,
+    remembered: Mutex<Memory>,
 }
 
 impl Verifier {
@@ -85,31 +77,20 @@ impl Verifier {
 
     /// The identity that a token proves at `now` (unix seconds).
     pub(crate) fn verify(&self, token: &str, now: u64) -> Option<Arc<Identity>> {
-        let hash: [u8; 32] = Sha256::digest(token).into();
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = remembered.get(&hash) {
-            if now < found.expires {
-                return Some(Arc::clone(&found.identity));
-            }
-            remembered.remove(&hash);
+        if let Some(identity) = remembered.recall(token, now) {
+            return Some(identity);
         }
         let (identity, expires) = self.keys.verify(token)?;
         let identity = Arc::new(identity);
-        if remembered.len() >= REMEMBERED_MAX {
-            remembered.retain(|_, kept| now < kept.expires);
-        }
-        if remembered.len() >= REMEMBERED_MAX {
-            remembered.clear();
-        }
-        let entry = Remembered { identity: Arc::clone(&identity), expires };
-        remembered.insert(hash, entry);
+        remembered.keep(token, Arc::clone(&identity), expires);
         Some(identity)
     }
 }
 
 /// What stands behind `Bearer` in `Authorization`, if anything does.
 pub(crate) fn bearer(request: &Request) -> Option<&str> {
-    let value = request.header("authorization").ok()??;
+    let value = request.header(&AUTHORIZATION).ok()??;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

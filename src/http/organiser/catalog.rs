@@ -1,6 +1,7 @@
 //! Creating and changing concerts and shows.
 
 use hyper::StatusCode;
+use hyper::header::LOCATION;
 use serde::{Deserialize, Serialize};
 
 use super::policy::{self, PolicyForm};
@@ -86,7 +87,7 @@ pub(crate) async fn create_concert(ctx: &Context, request: &mut Request) -> Resu
     let concert = ctx.archive.create_concert(&new).await?;
     let view = opening::concert(ctx, concert, &new.policy, deadline()).await?;
     let mut response = concert_response(&view, StatusCode::CREATED)?;
-    response::set(&mut response, "location", format!("/v1/concerts/{concert}"));
+    response::set(&mut response, LOCATION, format!("/v1/concerts/{concert}"));
     Ok(response)
 }
 
@@ -138,7 +139,7 @@ pub(crate) async fn create_show(ctx: &Context, request: &mut Request) -> Result<
         seats_total: seats.len() as u64,
     };
     let mut response = response::json(StatusCode::CREATED, &body)?;
-    response::set(&mut response, "location", format!("/v1/shows/{show}/seats"));
+    response::set(&mut response, LOCATION, format!("/v1/shows/{show}/seats"));
     Ok(response)
 }
 

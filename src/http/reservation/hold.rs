@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use hyper::StatusCode;
+use hyper::header::LOCATION;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +68,7 @@ pub(crate) async fn hold(ctx: &Context, request: &mut Request) -> Result<Respons
         return Err(Problem::new(Code::NotImplemented).detail("Only named seats can be held yet."));
     }
     let wanted = Wanted {
-        concert: concert.concert().concert,
+        concert: concert.id(),
         seq,
         labels,
         request: HoldRequest {
@@ -82,8 +83,7 @@ pub(crate) async fn hold(ctx: &Context, request: &mut Request) -> Result<Respons
         },
     };
     let answer = ask(ctx, request, &concert, &show, wanted).await?;
-    let concert = concert.concert().concert;
-    answered(ctx, request, concert, answer).await
+    answered(ctx, request, concert.id(), answer).await
 }
 
 struct Wanted<'a> {
@@ -118,6 +118,9 @@ fn check_named(field: &'static str, labels: &[String]) -> Result<(), Problem> {
     if labels.is_empty() {
         return Err(Problem::field(field, "Expected at least one seat."));
     }
+    if let [_] = labels {
+        return Ok(());
+    }
     let mut seen = HashSet::with_capacity(labels.len());
     let repeated = labels.iter().find(|label| !seen.insert(label.as_str()));
     repeated.map_or(Ok(()), |label| Err(Problem::field(field, format!("{label:?} appears twice."))))
@@ -136,8 +139,8 @@ fn place(
     concert: &ConcertView,
     user: &UserId,
 ) -> Result<Option<u64>, Problem> {
-    let proof = gate::own_for(ctx, request, user, concert.concert().concert);
-    let proof = if concert.policy().policy.gates(Gate::Reserve) { Some(proof?) } else { proof.ok() };
+    let proof = gate::own_for(ctx, request, user, concert.id());
+    let proof = if concert.gates(Gate::Reserve) { Some(proof?) } else { proof.ok() };
     Ok(proof.map(|proof| if proof.expired { NO_PLACE } else { proof.place.seq }))
 }
 
@@ -151,7 +154,7 @@ async fn ask(
 ) -> Result<Answer<Held>, Problem> {
     loop {
         // The version first: a layout that is newer than it is refused as stale, never priced wrong.
-        let version = concert.concert().version;
+        let version = concert.catalog_version();
         let layout = show.layout();
         let asked = HoldRequest {
             seq: wanted.seq,
@@ -180,15 +183,18 @@ async fn ask(
 /// Indexes and prices. More seats than any policy allows are refused by the script whatever they are, so
 /// one too many is enough for it to look at: the weight of a request stays bounded.
 fn priced(layout: &Show, labels: &[String]) -> Result<Seats, Problem> {
-    check_labels(layout, labels)?;
     let bound = SEATS_PER_RESERVATION_MAX as usize + 1;
     let seat = |label: &String| {
         let index = *layout.by_label.get(label)?;
         Some((index, layout.seats.get(index as usize)?.price))
     };
     let seats: Option<Vec<_>> = labels.iter().take(bound).map(seat).collect();
-    let incomplete = || Problem::caused(Code::Internal, "a layout whose labels and seats differ");
-    seats.map(Seats).ok_or_else(incomplete)
+    if let Some(seats) = seats {
+        return Ok(Seats(seats));
+    }
+    // Looked at before, but this may be a newer layout.
+    check_labels(layout, labels)?;
+    Err(Problem::caused(Code::Internal, "a layout whose labels and seats differ"))
 }
 
 fn unavailable(layout: &Show, indexes: &[u32]) -> Problem {
@@ -221,7 +227,7 @@ async fn answered(
         tickets: None,
     };
     let mut response = response::json(StatusCode::CREATED, &body)?;
-    response::set(&mut response, "location", format!("/v1/reservations/{id}"));
+    response::set(&mut response, LOCATION, format!("/v1/reservations/{id}"));
     idempotency::mark_replayed(&mut response, answer.replayed);
     freshness::mark_answer(&mut response, &answer);
     Ok(response)
