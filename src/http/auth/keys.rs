@@ -7,7 +7,6 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 
-use super::plain::Plain;
 use super::{Identity, Role};
 use crate::domain::ids::UserId;
 
@@ -93,8 +92,6 @@ struct Key {
     kid: Option<String>,
     decoding: DecodingKey,
     validation: Validation,
-    /// Of a shared secret.
-    plain: Option<Plain>,
 }
 
 #[derive(Deserialize)]
@@ -127,10 +124,6 @@ impl IdentityKeys {
                 kid: key.kid.clone(),
                 decoding: decoding(key)?,
                 validation: validation(key.alg, issuer, audience),
-                plain: match &key.material {
-                    Material::Secret(secret) => Some(Plain::new(secret, issuer, audience)),
-                    Material::Jwk(_) => None,
-                },
             })
         };
         keys.iter().map(prepare).collect::<Result<_, _>>().map(Self)
@@ -139,11 +132,6 @@ impl IdentityKeys {
     /// Who the token names, and until when (unix seconds). `None` for whatever is wrong with it: which check
     /// failed is nobody's business.
     pub(super) fn verify(&self, token: &str) -> Option<(Identity, u64)> {
-        let now = jsonwebtoken::get_current_timestamp();
-        let mut plain = self.0.iter().filter_map(|key| key.plain.as_ref());
-        if let Some(known) = plain.find_map(|key| key.verify(token, now)) {
-            return Some(known);
-        }
         let header = decode_header(token).ok()?;
         let key = self.choose(header.kid.as_deref())?;
         let claims = decode::<Claims>(token, &key.decoding, &key.validation).ok()?.claims;
@@ -152,9 +140,6 @@ impl IdentityKeys {
             roles: claims.roles.iter().filter_map(|role| Role::named(role)).collect(),
             org: claims.org.filter(|org| !org.is_empty()),
         };
-        if let Some(plain) = &key.plain {
-            plain.learn(token);
-        }
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

@@ -4,7 +4,6 @@
 
 pub(super) mod keys;
 mod memory;
-mod plain;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
