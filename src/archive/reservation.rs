@@ -24,7 +24,8 @@ struct Changed<'a> {
     /// Amount, time of creation and end; `None`: held in an earlier transaction, so the row exists.
     held: Option<(i64, Millis, Millis)>,
     ended: Option<Millis>,
-    payment: Option<Id20>,
+    /// Its payment, the user's balance after it and its time.
+    payment: Option<(Id20, i64, Millis)>,
     /// As in the column: `12,15`.
     entries: String,
 }
@@ -72,7 +73,7 @@ impl<'a> Reservations<'a> {
     fn pay(&mut self, place: Place, paid: &Paid<'a>) {
         let changed = self.change(place, paid.reservation, paid.show, paid.user, &paid.seats);
         changed.status = Status::Confirmed;
-        changed.payment = Some(paid.payment);
+        changed.payment = Some((paid.payment, paid.balance, place.at));
     }
 
     fn change(
@@ -140,8 +141,8 @@ impl<'a> Reservations<'a> {
 }
 
 const HEAD: &str = "insert into reservations (concert, reservation, show_id, user, status, amount, seats, created_at, \
-                    end_at, ended_at, payment, entries) values";
-const VALUES: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                    end_at, ended_at, payment, balance, paid_at, entries) values";
+const VALUES: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// A reservation that has no row yet.
 struct New<'a>(Changed<'a>);
@@ -165,6 +166,8 @@ impl Row for Known<'_> {
         status = values(status), \
         ended_at = coalesce(values(ended_at), ended_at), \
         payment = coalesce(values(payment), payment), \
+        balance = coalesce(values(balance), balance), \
+        paid_at = coalesce(values(paid_at), paid_at), \
         entries = concat(entries, ',', values(entries))";
 
     fn bind<'q>(&'q self, query: Query<'q>) -> Query<'q> {
@@ -186,6 +189,8 @@ fn bind<'q>(changed: &'q Changed<'_>, query: Query<'q>) -> Query<'q> {
         .bind(created.0)
         .bind(end.0)
         .bind(changed.ended.map(|at| at.0))
-        .bind(changed.payment.as_ref().map(Id20::as_str))
+        .bind(changed.payment.as_ref().map(|(payment, _, _)| payment.as_str()))
+        .bind(changed.payment.map(|(_, balance, _)| balance))
+        .bind(changed.payment.map(|(_, _, at)| at.0))
         .bind(&changed.entries)
 }
