@@ -65,8 +65,11 @@ impl Basket {
 }
 
 impl Buyer {
-    /// Writes a hold of the next seat for the next user, if one is left.
+    /// Writes a hold of the next seat for the next user, if one of each is left.
     pub(crate) fn hold(&mut self, request: &mut Vec<u8>) -> bool {
+        if self.turn.is_over() {
+            return false;
+        }
         let Some(seat) = self.seats.take() else {
             return false;
         };

@@ -46,6 +46,8 @@ pub(crate) struct Turn {
     next: usize,
     latest: usize,
     step: usize,
+    /// Nobody has a second turn.
+    once: bool,
 }
 
 /// Signs tokens with the keys of an installation.
@@ -131,8 +133,24 @@ impl Turn {
     /// Splits the people among `connections`.
     pub(crate) fn split(people: &Arc<[Person]>, connections: usize) -> Vec<Self> {
         (0..connections)
-            .map(|first| Self { people: Arc::clone(people), next: first, latest: first, step: connections })
+            .map(|first| Self {
+                people: Arc::clone(people),
+                next: first,
+                latest: first,
+                step: connections,
+                once: false,
+            })
             .collect()
+    }
+
+    /// The same, and it is over when everybody had his turn: a place ends with what was bought in it.
+    pub(crate) fn once(self) -> Self {
+        Self { once: true, ..self }
+    }
+
+    /// Whether everybody had his only turn.
+    pub(crate) fn is_over(&self) -> bool {
+        self.once && self.next >= self.people.len()
     }
 
     /// The next one's turn.

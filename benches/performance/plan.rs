@@ -11,6 +11,8 @@ pub(crate) struct Plan {
     pub(crate) time: Duration,
     /// Distinct users, each with tokens of his own.
     pub(crate) users: usize,
+    /// Distinct users where each buys once: more than can buy in all rounds.
+    pub(crate) buyers: usize,
     /// People in the line of the polls.
     pub(crate) waiting: usize,
     /// Shows of the concert that is sold.
@@ -42,6 +44,7 @@ impl Plan {
             rounds: 5,
             time: Duration::from_secs(3),
             users: 100_000,
+            buyers: 600_000,
             waiting: 1_000_000,
             shows: 16,
             rows: 500,
@@ -62,6 +65,7 @@ impl Plan {
             rounds: 1,
             time: Duration::from_millis(300),
             users: 2_000,
+            buyers: 40_000,
             waiting: 5_000,
             shows: 4,
             rows: 100,

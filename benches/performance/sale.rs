@@ -30,6 +30,8 @@ pub(crate) struct Sale {
     pub(crate) direct: Direct,
     pub(crate) people: Arc<[Person]>,
     pub(crate) seats: Seats,
+    /// Each user buys once: he has the price of one seat, and his place ends with the purchase.
+    funded: bool,
 }
 
 impl Sale {
@@ -47,14 +49,15 @@ impl Sale {
         let people = Signer::new(&site.config()?)?.placed(CONCERT, &places)?;
         admitted(&site).await?;
         site.drained().await?;
-        Ok(Self { site, direct, people, seats: hall.seats() })
+        Ok(Self { site, direct, people, seats: hall.seats(), funded: false })
     }
 
-    /// The same, and each user has the price of one seat.
-    pub(crate) async fn open_funded(plan: &Plan, count: usize) -> Result<Self> {
-        let mut sale = Self::open_for(plan, count, &[]).await?;
+    /// With the buyers of the plan, each of whom has the price of one seat.
+    pub(crate) async fn open_funded(plan: &Plan) -> Result<Self> {
+        let mut sale = Self::open_for(plan, plan.buyers, &[]).await?;
+        sale.funded = true;
         let partitions = u8::try_from(sale.site.config()?.wallet.partitions)?;
-        sale.direct.charge(&users(count), PRICE, partitions).await?;
+        sale.direct.charge(&users(plan.buyers), PRICE, partitions).await?;
         sale.site.drained().await?;
         Ok(sale)
     }
@@ -63,6 +66,7 @@ impl Sale {
     pub(crate) fn buyers(&self, connections: usize, first: usize) -> Vec<Buyer> {
         let turns = Turn::split(&self.people, connections).into_iter().enumerate();
         turns
+            .map(|(number, turn)| (number, if self.funded { turn.once() } else { turn }))
             .map(|(number, turn)| Buyer { turn, seats: self.seats.clone(), number: first + number, sent: 0 })
             .collect()
     }

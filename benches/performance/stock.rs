@@ -54,6 +54,9 @@ impl Stock {
             let holding = self.lend();
             let (holding, report) = closed::run(sale.site.address(), holding, STEP).await?;
             self.give_back(holding);
+            if report.count_f64() < 1.0 {
+                return Err("the stock can't be filled: buyers or seats have run out".into());
+            }
             if let Some(trouble) = report.trouble() {
                 return Err(format!("the stock can't be filled: {trouble}").into());
             }

@@ -11,7 +11,7 @@ use sqlx::mysql::MySqlConnection;
 use super::Error;
 use super::concert::apply_policy;
 use super::log::{self, EventRow, LogBatch};
-use super::payment::Payments;
+use super::payment::Bookings;
 use super::queue::Places;
 use super::reservation::{self, Reservations};
 use super::rows;
@@ -28,7 +28,7 @@ pub(super) struct Changes<'a> {
     events: Vec<EventRow<'a>>,
     places: Places<'a>,
     reservations: Reservations<'a>,
-    payments: Payments<'a>,
+    bookings: Bookings,
     ledger: Ledger<'a>,
     /// The last policy of each concert: version and JSON.
     policies: BTreeMap<ConcertId, (u64, &'a str)>,
@@ -84,7 +84,7 @@ impl<'a> Changes<'a> {
             Event::Policy { version, json } => {
                 self.policies.insert(place.concert, (*version, json));
             }
-            Event::Paid(paid) => self.payments.take(place, paid)?,
+            Event::Paid(paid) => self.bookings.take(place, paid)?,
             _ => {}
         }
         self.places.take(place.concert, place.at, event);
@@ -102,7 +102,7 @@ impl<'a> Changes<'a> {
         rows::write(connection, &self.events).await?;
         self.places.write(connection).await?;
         self.reservations.write(connection).await?;
-        self.payments.write(connection).await?;
+        self.bookings.write(connection).await?;
         self.ledger.write(connection).await?;
         for (concert, (version, json)) in self.policies {
             apply_policy(connection, concert, version, json).await?;

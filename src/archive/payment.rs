@@ -34,22 +34,11 @@ pub struct StoredPayment {
     pub paid_at: Millis,
 }
 
-/// The payments of one transaction.
+/// The seats that the payments of one transaction book.
 #[derive(Debug, Default)]
-pub(super) struct Payments<'a> {
-    paid: Vec<PaymentRow<'a>>,
+pub(super) struct Bookings {
     booked: Vec<BookedRow>,
     by_seat: HashMap<(ShowId, u32), Id20>,
-}
-
-#[derive(Debug)]
-struct PaymentRow<'a> {
-    place: Place,
-    reservation: Id20,
-    payment: Id20,
-    user: &'a str,
-    amount: i64,
-    balance: i64,
 }
 
 #[derive(Debug)]
@@ -72,17 +61,9 @@ impl BookedRow {
     }
 }
 
-impl<'a> Payments<'a> {
+impl Bookings {
     /// Takes a payment in; an error if one of its seats is booked by another of this transaction.
-    pub(super) fn take(&mut self, place: Place, paid: &Paid<'a>) -> Result<(), Error> {
-        self.paid.push(PaymentRow {
-            place,
-            reservation: paid.reservation,
-            payment: paid.payment,
-            user: paid.user,
-            amount: paid.amount,
-            balance: paid.balance,
-        });
+    pub(super) fn take(&mut self, place: Place, paid: &Paid<'_>) -> Result<(), Error> {
         for seat in paid.seats.indexes() {
             let row =
                 BookedRow { show: paid.show, seat, concert: place.concert, reservation: paid.reservation };
@@ -97,7 +78,6 @@ impl<'a> Payments<'a> {
 
     /// Writes them; an error that names the seat if one is booked already.
     pub(super) async fn write(self, connection: &mut MySqlConnection) -> Result<(), Error> {
-        rows::write(connection, &self.paid).await?;
         match rows::write(connection, &self.booked).await {
             Ok(_) => Ok(()),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
@@ -128,23 +108,6 @@ async fn first_refused(
     Ok(None)
 }
 
-impl Row for PaymentRow<'_> {
-    const HEAD: &'static str =
-        "insert into payments (concert, reservation, payment, user, amount, balance, paid_at) values";
-    const VALUES: &'static str = "(?, ?, ?, ?, ?, ?, ?)";
-
-    fn bind<'q>(&'q self, query: Query<'q>) -> Query<'q> {
-        query
-            .bind(self.place.concert.0)
-            .bind(self.reservation.as_str())
-            .bind(self.payment.as_str())
-            .bind(self.user.as_bytes())
-            .bind(self.amount)
-            .bind(self.balance)
-            .bind(self.place.at.0)
-    }
-}
-
 impl Row for BookedRow {
     const HEAD: &'static str = "insert into booked_seats (show_id, seat_index, concert, reservation) values";
     const VALUES: &'static str = "(?, ?, ?, ?)";
@@ -157,9 +120,8 @@ impl Row for BookedRow {
 impl Archive {
     /// A payment, as fresh as the archive. The caller compares its owner.
     pub async fn payment(&self, id: PaymentId) -> Result<Option<StoredPayment>, Error> {
-        let select = "select p.user, p.amount, p.balance, p.paid_at, r.show_id, r.seats \
-                      from payments p join reservations r using (concert, reservation) \
-                      where p.concert = ? and p.reservation = ? and p.payment = ? and r.show_id = ?";
+        let select = "select user, amount, balance, paid_at, show_id, seats from reservations \
+                      where concert = ? and reservation = ? and payment = ? and show_id = ?";
         let query = sqlx::query(select)
             .bind(id.reservation.concert.0)
             .bind(id.reservation.id.as_str())

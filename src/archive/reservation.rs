@@ -1,7 +1,6 @@
 //! Reservations: a row each; one that is held and paid within one transaction is written once.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 
 use sqlx::mysql::MySqlConnection;
 
@@ -24,9 +23,12 @@ struct Changed<'a> {
     /// Amount, time of creation and end; `None`: held in an earlier transaction, so the row exists.
     held: Option<(i64, Millis, Millis)>,
     ended: Option<Millis>,
-    payment: Option<Id20>,
-    /// As in the column: `12,15`.
+    /// Its payment, the user's balance after it and its time.
+    payment: Option<(Id20, i64, Millis)>,
+    /// Number of the entry that made it; empty if `held` is `None`.
     entries: String,
+    /// Number of the entry that paid or ended it.
+    ended_in: Option<u64>,
 }
 
 /// The reservations that one transaction changes.
@@ -61,18 +63,21 @@ impl<'a> Reservations<'a> {
     fn hold(&mut self, place: Place, held: &Held<'a>) {
         let changed = self.change(place, held.reservation, held.show, held.user, &held.seats);
         changed.held = Some((held.amount, place.at, held.end));
+        changed.entries = place.number.to_string();
     }
 
     fn free(&mut self, place: Place, freed: &Freed<'a>, status: Status) {
         let changed = self.change(place, freed.reservation, freed.show, freed.user, &freed.seats);
         changed.status = status;
         changed.ended = Some(place.at);
+        changed.ended_in = Some(place.number);
     }
 
     fn pay(&mut self, place: Place, paid: &Paid<'a>) {
         let changed = self.change(place, paid.reservation, paid.show, paid.user, &paid.seats);
         changed.status = Status::Confirmed;
-        changed.payment = Some(paid.payment);
+        changed.payment = Some((paid.payment, paid.balance, place.at));
+        changed.ended_in = Some(place.number);
     }
 
     fn change(
@@ -96,13 +101,11 @@ impl<'a> Reservations<'a> {
                 ended: None,
                 payment: None,
                 entries: String::new(),
+                ended_in: None,
             });
             all.len() - 1
         });
-        let changed = &mut self.changed[index];
-        let separator = if changed.entries.is_empty() { "" } else { "," };
-        write!(changed.entries, "{separator}{}", place.number).expect("a string takes what is written");
-        changed
+        &mut self.changed[index]
     }
 
     /// Writes them: rows for the new ones, changes to the others, all of which must have a row.
@@ -113,7 +116,7 @@ impl<'a> Reservations<'a> {
         let known: Vec<_> = known.into_iter().map(Known).collect();
         rows::write(connection, &new).await?;
         let affected = rows::write(connection, &known).await?;
-        // Every change makes `entries` longer, so MySQL counts each row that was there as two.
+        // Every change sets `ended_in`, so MySQL counts each row that was there as two.
         if affected == 2 * known.len() as u64 {
             return Ok(());
         }
@@ -140,8 +143,8 @@ impl<'a> Reservations<'a> {
 }
 
 const HEAD: &str = "insert into reservations (concert, reservation, show_id, user, status, amount, seats, created_at, \
-                    end_at, ended_at, payment, entries) values";
-const VALUES: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                    end_at, ended_at, payment, balance, paid_at, entries, ended_in) values";
+const VALUES: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// A reservation that has no row yet.
 struct New<'a>(Changed<'a>);
@@ -165,7 +168,9 @@ impl Row for Known<'_> {
         status = values(status), \
         ended_at = coalesce(values(ended_at), ended_at), \
         payment = coalesce(values(payment), payment), \
-        entries = concat(entries, ',', values(entries))";
+        balance = coalesce(values(balance), balance), \
+        paid_at = coalesce(values(paid_at), paid_at), \
+        ended_in = coalesce(values(ended_in), ended_in)";
 
     fn bind<'q>(&'q self, query: Query<'q>) -> Query<'q> {
         bind(&self.0, query)
@@ -186,6 +191,9 @@ fn bind<'q>(changed: &'q Changed<'_>, query: Query<'q>) -> Query<'q> {
         .bind(created.0)
         .bind(end.0)
         .bind(changed.ended.map(|at| at.0))
-        .bind(changed.payment.as_ref().map(Id20::as_str))
+        .bind(changed.payment.as_ref().map(|(payment, _, _)| payment.as_str()))
+        .bind(changed.payment.map(|(_, balance, _)| balance))
+        .bind(changed.payment.map(|(_, _, at)| at.0))
         .bind(&changed.entries)
+        .bind(changed.ended_in)
 }

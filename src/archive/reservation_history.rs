@@ -114,7 +114,7 @@ impl Archive {
     /// Every change of a reservation, oldest first; empty if the archive has none of that name.
     pub async fn history_of(&self, id: ReservationId) -> Result<Vec<HistoryItem>, Error> {
         let query = sqlx::query_scalar(
-            "select entries from reservations where concert = ? and reservation = ? and show_id = ?",
+            "select concat_ws(',', entries, ended_in) from reservations where concert = ? and reservation = ? and show_id = ?",
         )
         .bind(id.concert.0)
         .bind(id.id.as_str())

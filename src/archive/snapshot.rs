@@ -96,21 +96,18 @@ impl Snapshot {
     /// Reservations of a concert behind this one: key reservation; show, user, status, amount, seats, created, end, ended,
     /// payment, entries.
     pub async fn reservations(&mut self, concert: ConcertId, after: &str) -> Result<Vec<TableRow>, Error> {
-        let columns = "show_id, user, status, amount, seats, created_at, end_at, ended_at, payment, entries";
+        let columns = "show_id, user, status, amount, seats, created_at, end_at, ended_at, payment, \
+                       concat_ws(',',entries,ended_in)";
         let rest = "from reservations where concert = ? and reservation > ? order by reservation";
         self.page("reservation", columns, rest, |query| query.bind(concert.0).bind(after.to_owned())).await
     }
 
     /// Payments of a concert behind this key: key reservation and payment; user, amount, balance, time.
     pub async fn payments(&mut self, concert: ConcertId, after: &str) -> Result<Vec<TableRow>, Error> {
-        let (reservation, payment) = after.split_once('|').unwrap_or_default();
-        let (reservation, payment) = (reservation.to_owned(), payment.to_owned());
-        let rest = "from payments where concert = ? and (reservation > ? or (reservation = ? and payment > ?)) \
-                    order by reservation, payment";
-        self.page("reservation, payment", "user, amount, balance, paid_at", rest, |query| {
-            query.bind(concert.0).bind(reservation.clone()).bind(reservation).bind(payment)
-        })
-        .await
+        let (reservation, _) = after.split_once('|').unwrap_or_default();
+        let rest = "from payments where concert = ? and reservation > ? order by reservation";
+        let bind = |query: Rows| query.bind(concert.0).bind(reservation.to_owned());
+        self.page("reservation, payment", "user, amount, balance, paid_at", rest, bind).await
     }
 
     /// Booked seats of a show behind this index, -1 for all: key index; concert, reservation.
@@ -129,7 +126,7 @@ impl Snapshot {
     }
 
     /// Ledger transactions of these entries, all of them: key number and ordinal; time, kind, reference, concert, show,
-    /// reservation.
+    /// reservation, user, amount, balance.
     pub async fn ledger_transactions(
         &mut self,
         log: LogName,
@@ -137,28 +134,16 @@ impl Snapshot {
     ) -> Result<Vec<TableRow>, Error> {
         let rest =
             "from ledger_transactions where log = ? and number between ? and ? order by number, ordinal";
-        let columns = "at, kind, reference, concert, show_id, reservation";
+        let columns = "at, kind, reference, concert, show_id, reservation, user, amount, balance";
         let bind = |query: Rows| query.bind(log.to_string()).bind(*entries.start()).bind(*entries.end());
         self.read("number, ordinal", columns, rest, bind).await
-    }
-
-    /// Their legs: key number, ordinal and leg; account, owner, amount, balance.
-    pub async fn ledger_entries(
-        &mut self,
-        log: LogName,
-        entries: std::ops::RangeInclusive<u64>,
-    ) -> Result<Vec<TableRow>, Error> {
-        let rest =
-            "from ledger_entries where log = ? and number between ? and ? order by number, ordinal, leg";
-        let bind = |query: Rows| query.bind(log.to_string()).bind(*entries.start()).bind(*entries.end());
-        self.read("number, ordinal, leg", "account, owner, amount, balance", rest, bind).await
     }
 
     /// Rows in all for each log or concert that has any: key table and log; number of rows. Those that the audit has not come
     /// across belong to nobody.
     pub async fn totals(&mut self) -> Result<Vec<TableRow>, Error> {
         let concerts = ["reservations", "payments", "queue_tokens"];
-        let logs = ["events", "ledger_transactions", "ledger_entries"];
+        let logs = ["events", "ledger_transactions"];
         let shows =
             "select 'booked_seats', concat('s', show_id), count(*) from booked_seats group by show_id";
         let counts = concerts

@@ -59,18 +59,17 @@ impl Archive {
     ) -> Result<Page<LedgerItem, LedgerCursor>, Error> {
         let limit = bounded(limit);
         let mut query = QueryBuilder::<MySql>::new(
-            "select e.log, e.number, e.ordinal, e.leg, e.amount, e.balance, t.kind, t.at, t.concert, t.show_id, t.reservation \
-             from ledger_entries e join ledger_transactions t using (log, number, ordinal) \
-             where e.account = 'user' and e.owner = ",
+            "select log, number, ordinal, amount, balance, kind, at, concert, show_id, reservation \
+             from ledger_transactions where user = ",
         );
         query.push_bind(user.as_bytes().to_vec());
         if let Some(cursor) = after {
             // Said twice, since MySQL makes a range of the index only of the first form.
-            query.push(" and e.log <= ").push_bind(cursor.log.to_string());
-            query.push(" and (e.log, e.number, e.ordinal) < (").push_bind(cursor.log.to_string());
+            query.push(" and log <= ").push_bind(cursor.log.to_string());
+            query.push(" and (log, number, ordinal) < (").push_bind(cursor.log.to_string());
             query.push(", ").push_bind(cursor.number).push(", ").push_bind(cursor.ordinal).push(")");
         }
-        query.push(" order by e.log desc, e.number desc, e.ordinal desc limit ").push_bind(limit + 1);
+        query.push(" order by log desc, number desc, ordinal desc limit ").push_bind(limit + 1);
         let rows = query.build().fetch_all(&self.pool).await?;
         let items = rows.iter().map(read_item).collect::<Result<_, _>>()?;
         Ok(Page::of(items, limit, |item: &LedgerItem| item.entry))
@@ -87,18 +86,20 @@ fn read_item(row: &MySqlRow) -> Result<LedgerItem, Error> {
         Ok(id) => Ok(ReservationId { concert: ConcertId(concert), show: ShowId(show), id }),
         Err(_) => Err(stored("ledger_transactions", id)),
     };
+    // The user's leg is the one that the amount went to, or was taken from.
+    let (kind, leg) = match kind.as_str() {
+        "charged" => (LedgerKind::Charge, 1),
+        "paid" => (LedgerKind::Payment, 0),
+        _ => return Err(stored("ledger_transactions", kind)),
+    };
     Ok(LedgerItem {
         entry: LedgerCursor {
-            log: log.parse().map_err(|_| stored("ledger_entries", log))?,
+            log: log.parse().map_err(|_| stored("ledger_transactions", log))?,
             number: row.try_get("number")?,
             ordinal: row.try_get("ordinal")?,
-            leg: row.try_get("leg")?,
+            leg,
         },
-        kind: match kind.as_str() {
-            "charged" => LedgerKind::Charge,
-            "paid" => LedgerKind::Payment,
-            _ => return Err(stored("ledger_transactions", kind)),
-        },
+        kind,
         amount: row.try_get("amount")?,
         balance_after: row.try_get("balance")?,
         reservation: concert.zip(show).zip(reservation).map(paid).transpose()?,

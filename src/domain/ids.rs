@@ -286,6 +286,14 @@ mod tests {
     }
 
     #[test]
+    fn an_id_has_letters_of_the_alphabet_only() {
+        for byte in 0..=127_u8 {
+            let text = "0".repeat(19) + &char::from(byte).to_string();
+            assert_eq!(text.parse::<Id20>().is_ok(), ALPHABET.contains(&byte), "{text}");
+        }
+    }
+
+    #[test]
     fn a_reservation_tells_how_many_seats_it_has() {
         let id = Id20::from_bits(u128::MAX);
         for (seats, told) in [(1, 1), (4, 4), (30, 30), (31, 50), (50, 50)] {

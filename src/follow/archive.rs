@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::pack::{Checked, Transaction, pack};
+use super::track::Left;
 use super::{Backoff, Break, follows};
 use crate::archive::{Archive, Error, LogState};
 use crate::domain::ids::{LogName, Offset};
@@ -28,12 +29,16 @@ const LOOK: Duration = Duration::from_secs(1);
 /// all, and the offsets are read again.
 const ROUND_MAX: Duration = Duration::from_mins(1);
 
+/// Between the beginnings of two rounds, while rounds take all that is there: what comes meanwhile shares a transaction. The
+/// first entry after a pause waits for nothing, a log that has filled its share neither. Small beside a lag of a second.
+const GATHER: Duration = Duration::from_millis(100);
+
 /// Entries of one round over all logs, shared out evenly. An entry has the events of up to some 64 requests, so
 /// this bounds memory (some 40 MB at the worst).
 const ENTRIES_OF_ROUND: usize = 2048;
 
 /// Bounds of one log's share of a round.
-const SHARE: std::ops::RangeInclusive<usize> = 8..=64;
+const SHARE: std::ops::RangeInclusive<usize> = 8..=512;
 
 /// Carries the logs to the archive until told to stop.
 pub struct ArchiveFollower {
@@ -42,6 +47,8 @@ pub struct ArchiveFollower {
     logs: BTreeMap<LogName, Offset>,
     /// When the offsets have to be read again.
     due: Instant,
+    /// When the next round may read.
+    gathered: Instant,
     /// Logs that have to stop and of which MySQL does not know it yet.
     unmarked: BTreeSet<LogName>,
     /// Whether each log has a transaction of its own, to find the one whose values MySQL refuses.
@@ -77,6 +84,7 @@ impl ArchiveFollower {
             tail,
             logs: BTreeMap::new(),
             due: Instant::now(),
+            gathered: Instant::now(),
             unmarked: BTreeSet::new(),
             alone: false,
             applied,
@@ -124,12 +132,15 @@ impl ArchiveFollower {
             self.read_offsets().await?;
         }
         if self.logs.is_empty() {
-            tokio::time::sleep_until(self.due).await;
+            sleep_until(self.due).await;
             return Ok(());
         }
         let from: Vec<_> = self.logs.iter().map(|(log, offset)| (*log, offset.number)).collect();
         let share = (ENTRIES_OF_ROUND / from.len()).clamp(*SHARE.start(), *SHARE.end());
+        sleep_until(self.gathered).await;
         let read = self.tail.read(&from, share, LOOK).await?;
+        let left = Left::of(read.iter().map(|(_, entries)| entries.len()), share);
+        self.gathered = Instant::now() + if left == Left::Nothing { GATHER } else { Duration::ZERO };
         let mut checked = Vec::with_capacity(read.len());
         let mut broken = Vec::new();
         for (log, entries) in read {

@@ -20,8 +20,6 @@ use crate::{
 
 /// Connections.
 const MANY: usize = 512;
-/// Each user buys once and is gone: so many are needed for each user of the plan.
-const JOURNEYS: usize = 6;
 /// Payments a second, before there is a figure.
 const GUESS: f64 = 15_000.0;
 /// Of the peak of payments.
@@ -53,7 +51,7 @@ struct Lags {
 }
 
 pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
-    let sale = Sale::open_funded(plan, plan.users * JOURNEYS).await?;
+    let sale = Sale::open_funded(plan).await?;
     let (mut drains, buyers) = drains(plan, &sale).await?;
     // Whoever had his turn is gone: the others go on behind him.
     let mut lags = lags(plan, &sale, &mut Stock::new(buyers)).await?;

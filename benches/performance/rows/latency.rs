@@ -17,8 +17,6 @@ use crate::{
 
 /// Connections.
 const MANY: usize = 512;
-/// Each user buys once and is gone: so many are needed for each user of the plan.
-const JOURNEYS: usize = 6;
 /// Payments a second, before there is a figure.
 const GUESS: f64 = 15_000.0;
 /// Of the disk.
@@ -49,7 +47,7 @@ struct Level {
 }
 
 pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
-    let sale = Sale::open_funded(plan, plan.users * JOURNEYS).await?;
+    let sale = Sale::open_funded(plan).await?;
     let disk: Vec<_> = sync_times(&sale.site.folder(), WRITES)?.iter().map(|time| ms(*time)).collect();
     let mut stock = Stock::new(sale.buyers(MANY, 0));
     let mut holds = Verb::new();

@@ -2,13 +2,11 @@
 
 use crate::{
     Result,
-    catalog::PRICE,
     efficiency::Efficiency,
     goal::{Goal, Outcome, Row},
     hello::Hello,
     journey::{Basket, Cycling, Holding, Paying},
     load::closed,
-    people::users,
     plan::Plan,
     rounds::Series,
     sale::Sale,
@@ -17,16 +15,9 @@ use crate::{
 /// Connections.
 const FEW: usize = 64;
 
-/// Each user buys once and is gone, as `endTokenOn: payment` has it: so many are needed for each user of the plan.
-const JOURNEYS: usize = 5;
-
 pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
     let hello = Hello::start()?;
-    let count = plan.users * JOURNEYS;
-    let mut sale = Sale::open_for(plan, count, &[]).await?;
-    let partitions = u8::try_from(sale.site.config()?.wallet.partitions)?;
-    sale.direct.charge(&users(count), PRICE, partitions).await?;
-    sale.site.drained().await?;
+    let sale = Sale::open_funded(plan).await?;
 
     let basket = Basket::default();
     let buyers = sale.buyers(FEW, 0);

@@ -51,7 +51,7 @@ const TABLES: [&str; 9] = [
 ];
 
 impl Fresh {
-    /// The rows of a table in the order of its key, columns separated by a bar, null as `~`.
+    /// The rows of a table in the order of its key (a view: of its first columns), columns separated by a bar, null as `~`.
     pub(crate) async fn rows(&self, table: &str) -> Vec<String> {
         let select = "select column_name, column_key from information_schema.columns \
                       where table_schema = database() and table_name = ? order by ordinal_position";
@@ -60,9 +60,10 @@ impl Fresh {
             .iter()
             .map(|row| format!("ifnull(cast({} as binary), '~')", row.get::<String, _>(0)))
             .collect();
+        let is_view = columns.iter().all(|row| row.get::<String, _>(1).is_empty());
         let keys: Vec<_> = columns
             .iter()
-            .filter(|row| row.get::<String, _>(1) == "PRI")
+            .filter(|row| is_view || row.get::<String, _>(1) == "PRI")
             .map(|row| row.get::<String, _>(0))
             .collect();
         let query =
