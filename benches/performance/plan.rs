@@ -44,7 +44,7 @@ impl Plan {
             rounds: 5,
             time: Duration::from_secs(3),
             users: 100_000,
-            buyers: 600_000,
+            buyers: 800_000,
             waiting: 1_000_000,
             shows: 16,
             rows: 500,
