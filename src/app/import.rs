@@ -1,15 +1,17 @@
-//! Bringing the catalog up to a catalog file: MySQL first, then the logs.
+//! Bringing the catalog up to a file, or a show up to a seating plan: MySQL first, then the logs.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use tokio::time::Instant;
 
 use super::installation::Installation;
 use super::{Error, START};
-use crate::archive::{Archive, CatalogFile, ImportedConcert};
+use crate::archive::{self, Archive, CatalogFile, ImportedConcert, Seated};
 use crate::config::Config;
-use crate::domain::ids::ConcertId;
+use crate::domain::ids::{ConcertId, ShowId};
 use crate::domain::policy::PolicyState;
+use crate::domain::seating::{PretixPlan, SeatNames};
 use crate::opening::Opening;
 use crate::store::ShowOpening;
 
@@ -24,6 +26,44 @@ pub async fn import(config: &Config, file: &Path) -> Result<(), Error> {
         announce(&installation, concert).await?;
     }
     Ok(())
+}
+
+/// A seating plan of pretix for a show that there is.
+#[derive(Clone, Debug)]
+pub struct PlanImport {
+    /// The plan, in JSON.
+    pub file: PathBuf,
+    /// The show.
+    pub show: ShowId,
+    /// A price for each category that has seats, minor units.
+    pub prices: BTreeMap<String, i64>,
+    /// What seats are called.
+    pub names: SeatNames,
+}
+
+/// Gives a show the seats of a plan; the same plan again changes nothing. Finishes what an earlier import broke off.
+pub async fn import_plan(config: &Config, import: &PlanImport) -> Result<Seated, Error> {
+    let refused = |source: Box<dyn std::error::Error + Send + Sync>| Error::Plan {
+        file: import.file.display().to_string(),
+        source,
+    };
+    let text = tokio::fs::read_to_string(&import.file).await.map_err(|error| refused(error.into()))?;
+    let plan: PretixPlan = serde_json::from_str(&text).map_err(|error| refused(error.into()))?;
+    let sections = plan.sections(&import.prices, import.names).map_err(|error| refused(error.into()))?;
+
+    let installation = Installation::connect(config).await?;
+    let (archive, show) = (&installation.archive, import.show);
+    let concert = archive.concert_of(show).await?.ok_or(Error::NoShow(show))?;
+    let seated = archive.change_seating(concert, show, &sections).await;
+    let seated = seated.map_err(|error| match error {
+        archive::Error::SeatsDropped(_) | archive::Error::Layout(_) => refused(error.into()),
+        error => error.into(),
+    })?;
+    let seated = seated.ok_or(Error::NoShow(show))?;
+    open(archive, &installation.opening()?, concert, None).await?;
+    let deadline = Instant::now() + START;
+    installation.store()?.catalog_changed(concert, seated.version, deadline).await?;
+    Ok(seated)
 }
 
 async fn read(file: &Path) -> Result<CatalogFile, Error> {

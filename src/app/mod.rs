@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::archive::{self, Archive};
 use crate::config::{self, Config, Mysql};
+use crate::domain::ids::ShowId;
 use crate::follow::LiveFollower;
 use crate::http::{InvalidKey, ServeError};
 use crate::live::Live;
@@ -29,7 +30,7 @@ use crate::store::log::ReadError;
 use crate::store::{EngineError, Failure, SeenLogs};
 
 pub use self::audit::audit;
-pub use self::import::import;
+pub use self::import::{PlanImport, import, import_plan};
 use self::installation::Installation;
 
 /// Which parts run in this process.
@@ -74,6 +75,18 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A seating plan.
+    #[error("{file} can't be the seating plan of that show")]
+    Plan {
+        /// The file.
+        file: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A show that does not exist.
+    #[error("there is no show {0}")]
+    NoShow(ShowId),
     /// A secret.
     #[error("a key can't be read")]
     Key(#[from] config::Error),

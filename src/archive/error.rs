@@ -11,6 +11,9 @@ use crate::domain::catalog::LayoutError;
 use crate::domain::fields::Malformed;
 use crate::domain::ids::{Id20, LogName, Offset, ShowId};
 
+/// Seats that a message names.
+const NAMED_MAX: usize = 20;
+
 /// A fault of the archive, or of what it was given.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -66,6 +69,9 @@ pub enum Error {
     /// Sections that make no seat map.
     #[error("not a seat map: {0}")]
     Layout(#[from] LayoutError),
+    /// A seating plan that lacks seats of its show: index and label of each.
+    #[error("the plan lacks {} seats that the show has; a seat can't be dropped: {}", .0.len(), listed(.0))]
+    SeatsDropped(Vec<(u32, String)>),
     /// A catalog file that can't be imported over what is there.
     #[error("refused: {0}")]
     Refused(#[from] ImportRefused),
@@ -101,6 +107,13 @@ impl Error {
         let class = error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"));
         class || !matches!(error.kind(), ErrorKind::Other)
     }
+}
+
+/// The first of these labels.
+fn listed(seats: &[(u32, String)]) -> String {
+    let named: Vec<&str> = seats.iter().take(NAMED_MAX).map(|(_, label)| label.as_str()).collect();
+    let more = if seats.len() > NAMED_MAX { ", …" } else { "" };
+    named.join(", ") + more
 }
 
 /// The error for a value that can't be what it should.

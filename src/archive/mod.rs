@@ -4,21 +4,25 @@
 //! are committed together, so every log entry counts exactly once whatever crashes. Reads here are histories, as
 //! fresh as the archive; only organisers' calls and history reads come here while a sale runs.
 
+mod action;
 mod apply;
 mod catalog;
 mod changes;
 mod concert;
 mod engine;
 mod error;
+mod export;
 mod import;
 mod import_show;
 mod log;
 mod page;
 mod payment;
 mod queue;
+mod report;
 mod reservation;
 mod reservation_history;
 mod rows;
+mod seating;
 mod show;
 pub mod snapshot;
 mod wallet;
@@ -32,14 +36,18 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 
 use crate::config::Mysql;
 
+pub use action::{ActionCursor, ActionEnd, NewAction, StoredAction};
 pub use catalog::{CatalogConcert, CatalogFile, CatalogShow, IMPORTED_IDS_MAX, InvalidCatalog};
 pub use concert::{ConcertUpdate, NewConcert};
 pub use error::Error;
+pub use export::{EXPORT_MAX, ExportedReservation, Movement, MovementCursor};
 pub use import::{Change, ImportRefused, ImportReport, ImportedConcert, ImportedShow};
 pub use log::{LogBatch, LogOffset, LogState};
 pub use page::{InvalidCursor, LIMIT_MAX, Page};
 pub use payment::StoredPayment;
+pub use report::{MoneyOfDay, Sales, TakenSeat};
 pub use reservation_history::{Action, HistoryItem, ReservationCursor, StoredReservation};
+pub use seating::Seated;
 pub use wallet_history::{LedgerCursor, LedgerItem, LedgerKind};
 
 /// The archive. Cheap to clone: one pool of connections for all its clones.

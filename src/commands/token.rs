@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     #[arg(long, value_parser = user_id)]
     user: String,
     /// A role of the user; may be given more than once.
-    #[arg(long = "role", value_name = "ROLE", value_parser = ["organiser", "cashier", "admin"])]
+    #[arg(long = "role", value_name = "ROLE", value_parser = ["organiser", "operator", "viewer", "cashier", "admin"])]
     roles: Vec<String>,
     /// The organiser the user belongs to.
     #[arg(long, default_value = "demo")]

@@ -12,6 +12,7 @@ pub mod policy;
 pub mod queue;
 pub mod queue_token;
 pub mod reservation;
+pub mod seating;
 pub mod ticket;
 pub mod time;
 pub mod wallet;

@@ -32,6 +32,7 @@ mod router;
 mod seats;
 mod server;
 mod settings;
+mod sheet;
 mod wallet;
 mod wrap;
 

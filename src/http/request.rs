@@ -3,6 +3,7 @@
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::problem::{Code, Problem};
@@ -40,6 +41,10 @@ pub(crate) struct Request {
     pub(crate) body: Option<Incoming>,
     /// The answer is due by then.
     pub(crate) deadline: Instant,
+    /// As the answer will name it.
+    pub(crate) request_id: RequestId,
+    /// What an organiser's call tells the audit trail about itself.
+    pub(crate) noted: Option<Box<Value>>,
 }
 
 impl Request {

@@ -19,6 +19,7 @@ use super::{catalog, durability, negotiate, organiser, payment, queue, reservati
 pub(crate) enum Verb {
     Get,
     Post,
+    Put,
     Patch,
     Delete,
 }
@@ -29,6 +30,7 @@ impl Verb {
         match *method {
             Method::GET | Method::HEAD => Some(Self::Get),
             Method::POST => Some(Self::Post),
+            Method::PUT => Some(Self::Put),
             Method::PATCH => Some(Self::Patch),
             Method::DELETE => Some(Self::Delete),
             _ => None,
@@ -39,6 +41,7 @@ impl Verb {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }
@@ -88,6 +91,11 @@ pub(crate) enum Endpoint {
     BlockSeats,
     Refund,
     History,
+    Actions,
+    Report,
+    ReservationsSheet,
+    LedgerSheet,
+    SeatingPlan,
 }
 
 impl Endpoint {
@@ -98,6 +106,7 @@ impl Endpoint {
             E::CreateConcert
                 | E::UpdateConcert
                 | E::CreateShow
+                | E::SeatingPlan
                 | E::PauseQueue
                 | E::ResumeQueue
                 | E::BlockSeats
@@ -109,13 +118,20 @@ impl Endpoint {
     fn answers_json(self) -> bool {
         !matches!(
             self,
-            E::Welcome | E::Undocumented | E::SeatsStream | E::QueueStream | E::Leave | E::Release
+            E::Welcome
+                | E::Undocumented
+                | E::SeatsStream
+                | E::QueueStream
+                | E::Leave
+                | E::Release
+                | E::ReservationsSheet
+                | E::LedgerSheet
         )
     }
 }
 
 use Endpoint as E;
-use Verb::{Delete, Get, Patch, Post};
+use Verb::{Delete, Get, Patch, Post, Put};
 
 type Row = (&'static str, &'static [(Verb, Endpoint)]);
 
@@ -148,10 +164,15 @@ const ROUTES: &[Row] = &[
     ("/v1/admin/concerts/{id}/queue/pause", &[(Post, E::PauseQueue)]),
     ("/v1/admin/concerts/{id}/queue/resume", &[(Post, E::ResumeQueue)]),
     ("/v1/admin/concerts/{id}/live", &[(Get, E::Sale)]),
+    ("/v1/admin/concerts/{id}/report", &[(Get, E::Report)]),
+    ("/v1/admin/concerts/{id}/reservations.csv", &[(Get, E::ReservationsSheet)]),
+    ("/v1/admin/concerts/{id}/ledger.csv", &[(Get, E::LedgerSheet)]),
     ("/v1/admin/shows/{id}/seats/block", &[(Post, E::BlockSeats)]),
     ("/v1/admin/shows/{id}/seats/unblock", &[(Post, E::BlockSeats)]),
+    ("/v1/admin/shows/{id}/seating-plan", &[(Put, E::SeatingPlan)]),
     ("/v1/admin/reservations/{id}/refund", &[(Post, E::Refund)]),
     ("/v1/admin/reservations/{id}/history", &[(Get, E::History)]),
+    ("/v1/admin/actions", &[(Get, E::Actions)]),
 ];
 
 static ROUTER: LazyLock<matchit::Router<&'static Row>> = LazyLock::new(|| {
@@ -189,7 +210,12 @@ pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Result<Found<'p>, Prob
 /// Hands a request to the one who answers it.
 pub(crate) async fn dispatch(ctx: &Context, mut request: Request) -> Result<Response, Problem> {
     check_acceptable(&request)?;
-    let mut response = answer(ctx, &mut request).await?;
+    let answering: Answering<'_> = if organiser::trail::is_kept(&request) {
+        Box::pin(organiser::trail::kept(ctx, &mut request))
+    } else {
+        answer(ctx, &mut request)
+    };
+    let mut response = answering.await?;
     if request.verb == Post {
         durability::mark(&mut response, ctx.settings.durability);
     }
@@ -214,7 +240,7 @@ type Answering<'r> = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Se
 
 /// Each handler in a box of its own size: one future for all of them would be as large as the largest, and a poll would
 /// carry, and move, what an organiser's call needs.
-fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> {
+pub(super) fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> {
     match r.endpoint {
         E::Welcome => now(Ok(response::text(welcome()))),
         E::Undocumented => now(Err(Problem::new(Code::NotImplemented))),
@@ -249,6 +275,11 @@ fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> {
         E::BlockSeats => Box::pin(organiser::seats::block(ctx, r)),
         E::Refund => Box::pin(organiser::reservation::refund(ctx, r)),
         E::History => Box::pin(organiser::reservation::history(ctx, r)),
+        E::Actions => Box::pin(organiser::actions::list(ctx, r)),
+        E::SeatingPlan => Box::pin(organiser::seating::put(ctx, r)),
+        E::Report => Box::pin(organiser::report::report(ctx, r)),
+        E::ReservationsSheet => Box::pin(organiser::export::reservations(ctx, r)),
+        E::LedgerSheet => Box::pin(organiser::export::ledger(ctx, r)),
     }
 }
 

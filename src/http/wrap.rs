@@ -43,7 +43,7 @@ pub(super) async fn answer(
     let started = Instant::now();
     let id = RequestId::new(rand::random());
     let _active = ctx.meters.active.enter();
-    let (labels, span, outcome) = match routed(&ctx, request, started) {
+    let (labels, span, outcome) = match routed(&ctx, request, started, &id) {
         Ok(request) => {
             let labels = (request.verb.as_str(), request.route);
             let span = span(&request, &id);
@@ -81,7 +81,12 @@ pub(super) async fn answer(
     response
 }
 
-fn routed(ctx: &Context, request: hyper::Request<Incoming>, arrived: Instant) -> Result<Request, Problem> {
+fn routed(
+    ctx: &Context,
+    request: hyper::Request<Incoming>,
+    arrived: Instant,
+    id: &RequestId,
+) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
     let found = router::find(&parts.method, parts.uri.path())?;
     Ok(Request {
@@ -93,6 +98,8 @@ fn routed(ctx: &Context, request: hyper::Request<Incoming>, arrived: Instant) ->
         headers: parts.headers,
         body: Some(body),
         deadline: tokio::time::Instant::from_std(arrived) + ctx.settings.request_deadline,
+        request_id: id.clone(),
+        noted: None,
     })
 }
 

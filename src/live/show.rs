@@ -62,6 +62,15 @@ impl ShowView {
         sale.maps.get(&show).map(SeatMap::counts).unwrap_or_default()
     }
 
+    /// Those of these seats that are held or booked.
+    pub fn taken_of(&self, seats: &[u32]) -> Vec<u32> {
+        let show = self.layout.load().show.show;
+        let sale = read(&self.sale);
+        let bytes = sale.maps.get(&show).map(SeatMap::bytes).unwrap_or_default();
+        let is_taken = |seat: &u32| matches!(bytes.get(*seat as usize), Some(b'1' | b'2'));
+        seats.iter().copied().filter(is_taken).collect()
+    }
+
     /// `<log id>.<number of the last entry that changed the map>`.
     pub fn version(&self) -> String {
         let show = self.layout.load().show.show;

@@ -4,6 +4,7 @@
 
 pub(super) mod keys;
 mod memory;
+pub(super) mod rights;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +12,7 @@ use hyper::header::AUTHORIZATION;
 
 use self::keys::IdentityKeys;
 use self::memory::Memory;
+use self::rights::Right;
 use super::context::Context;
 use super::problem::{Code, Problem};
 use super::request::Request;
@@ -22,6 +24,10 @@ use crate::domain::ids::UserId;
 pub enum Role {
     /// Runs the concerts of his organiser.
     Organiser,
+    /// Steers their sales.
+    Operator,
+    /// Looks at them.
+    Viewer,
     /// Charges any balance.
     Cashier,
     /// Sees all organisers' concerts.
@@ -33,6 +39,8 @@ impl Role {
     fn named(name: &str) -> Option<Self> {
         match name {
             "organiser" => Some(Self::Organiser),
+            "operator" => Some(Self::Operator),
+            "viewer" => Some(Self::Viewer),
             "cashier" => Some(Self::Cashier),
             "admin" => Some(Self::Admin),
             _ => None,
@@ -57,9 +65,9 @@ impl Identity {
         self.roles.contains(&role)
     }
 
-    /// Whether he may run this concert. To anybody else it does not exist.
+    /// Whether this concert is his organiser's. To anybody else it does not exist.
     pub(crate) fn runs(&self, concert: &Concert) -> bool {
-        self.is(Role::Admin) || (self.is(Role::Organiser) && self.org.as_ref() == Some(&concert.org))
+        self.is(Role::Admin) || (self.has(Right::Read) && self.org.as_ref() == Some(&concert.org))
     }
 }
 
@@ -102,14 +110,11 @@ pub(crate) fn identity(ctx: &Context, request: &Request) -> Result<Arc<Identity>
         .ok_or_else(|| Problem::new(Code::Unauthenticated))
 }
 
-/// The caller, who must have one of the roles that run concerts, else 403.
+/// The caller, who must have a role that may make this call ([`rights`]), else 403.
 pub(crate) fn organiser(ctx: &Context, request: &Request) -> Result<Arc<Identity>, Problem> {
     let identity = identity(ctx, request)?;
-    if identity.is(Role::Organiser) || identity.is(Role::Admin) {
-        Ok(identity)
-    } else {
-        Err(Problem::new(Code::Forbidden).detail("This needs the role organiser."))
-    }
+    let right = rights::needed(request.endpoint);
+    if identity.has(right) { Ok(identity) } else { Err(Problem::new(Code::Forbidden).detail(right.who())) }
 }
 
 #[cfg(test)]

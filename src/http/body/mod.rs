@@ -33,7 +33,16 @@ thread_local! {
 
 /// Reads a body that must be there.
 pub(crate) async fn read<T: DeserializeOwned>(ctx: &Context, request: &mut Request) -> Result<T, Problem> {
-    let bytes = receive(ctx, request).await?;
+    read_large(ctx, request, ctx.settings.max_body_bytes).await
+}
+
+/// Reads a body that must be there and may be larger than others, in bytes.
+pub(crate) async fn read_large<T: DeserializeOwned>(
+    ctx: &Context,
+    request: &mut Request,
+    limit: usize,
+) -> Result<T, Problem> {
+    let bytes = receive(ctx, request, limit).await?;
     check_type(request)?;
     parse(&bytes)
 }
@@ -43,7 +52,7 @@ pub(crate) async fn read_optional<T: DeserializeOwned + Default>(
     ctx: &Context,
     request: &mut Request,
 ) -> Result<T, Problem> {
-    let bytes = receive(ctx, request).await?;
+    let bytes = receive(ctx, request, ctx.settings.max_body_bytes).await?;
     if bytes.is_empty() {
         return Ok(T::default());
     }
@@ -51,11 +60,10 @@ pub(crate) async fn read_optional<T: DeserializeOwned + Default>(
     parse(&bytes)
 }
 
-async fn receive(ctx: &Context, request: &mut Request) -> Result<Bytes, Problem> {
+async fn receive(ctx: &Context, request: &mut Request, limit: usize) -> Result<Bytes, Problem> {
     let Some(body) = request.body.take() else {
         return Ok(Bytes::new());
     };
-    let limit = ctx.settings.max_body_bytes;
     let mut collecting = pin!(collect(body, limit));
     // Most bodies came with their heads: they need no timer.
     let received = match collecting.as_mut().now_or_never() {

@@ -3,9 +3,10 @@
 use hyper::StatusCode;
 use hyper::header::LOCATION;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::policy::{self, PolicyForm};
-use super::{caller, deadline, opening, owned_by_path};
+use super::{caller, deadline, opening, owned_by_path, trail};
 use crate::archive::{ConcertUpdate, NewConcert};
 use crate::domain::catalog::{Section, Show};
 use crate::domain::ids::{ConcertId, ShowId};
@@ -84,6 +85,9 @@ pub(crate) async fn create_concert(ctx: &Context, request: &mut Request) -> Resu
     policy::check_times(&state)?;
 
     let new = NewConcert { org, title: form.title, artist: form.artist, venue: form.venue, policy: state };
+    let described =
+        json!({ "title": new.title, "artist": new.artist, "venue": new.venue, "policy": new.policy });
+    trail::note(request, described);
     let concert = ctx.archive.create_concert(&new).await?;
     let view = opening::concert(ctx, concert, &new.policy, deadline()).await?;
     let mut response = concert_response(&view, StatusCode::CREATED)?;
@@ -102,10 +106,14 @@ pub(crate) async fn update_concert(ctx: &Context, request: &mut Request) -> Resu
     ])?;
     let view = owned_by_path(ctx, request, &identity)?;
     let deadline = deadline();
+    let mut details = json!({ "title": form.title, "artist": form.artist, "venue": form.venue });
+    trail::note(request, details.clone());
 
     if form.opens_at.is_given() || form.closes_at.is_given() || form.policy.is_some() {
         let apply = |stands: &PolicyState| changed_state(&form, stands);
         policy::change(ctx, &view, deadline, apply).await?;
+        details["policy"] = json!(*view.policy());
+        trail::note(request, details);
     }
     if form.title.is_some() || form.artist.is_some() || form.venue.is_some() {
         let update = ConcertUpdate { title: form.title, artist: form.artist, venue: form.venue };
@@ -128,6 +136,8 @@ pub(crate) async fn create_show(ctx: &Context, request: &mut Request) -> Result<
     let view = owned_by_path(ctx, request, &identity)?;
 
     let concert = view.concert().concert;
+    let described = json!({ "startsAt": form.starts_at, "currency": form.currency, "seats": seats.len() });
+    trail::note(request, described);
     let created = ctx.archive.create_show(concert, form.starts_at, &form.currency, &form.sections);
     let (show, catalog) = created.await?.ok_or_else(|| Problem::new(Code::NotFound))?;
     opening::show(ctx, &view, show, catalog, deadline()).await?;

@@ -3,12 +3,17 @@
 //! These may touch MySQL and take longer than a buyer's. A concert of another organiser does not exist for
 //! them (404).
 
+pub(super) mod actions;
 pub(super) mod catalog;
+pub(super) mod export;
 mod opening;
 mod policy;
 pub(super) mod queue;
+pub(super) mod report;
 pub(super) mod reservation;
+pub(super) mod seating;
 pub(super) mod seats;
+pub(super) mod trail;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +32,7 @@ use crate::live::ConcertView;
 /// For calls that write seats to MySQL: 200,000 of them take seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The caller, who must run concerts; what he changes is as safe as the installation makes it.
+/// The caller, who must have the right to this call; what he changes is as safe as the installation makes it.
 fn caller(ctx: &Context, request: &Request) -> Result<Arc<Identity>, Problem> {
     let identity = auth::organiser(ctx, request)?;
     if request.verb == Verb::Post {

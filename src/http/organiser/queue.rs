@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::timeout_at;
 
-use super::{caller, deadline, owned_by_path, policy};
+use super::{caller, deadline, owned_by_path, policy, trail};
 use crate::domain::ids::{ConcertId, LogName};
 use crate::domain::policy::PolicyState;
 use crate::http::body;
@@ -50,6 +50,7 @@ pub(crate) async fn pause(ctx: &Context, request: &mut Request) -> Result<Respon
         return Err(Problem::field("reason", "Expected at most 200 bytes."));
     }
     let view = owned_by_path(ctx, request, &identity)?;
+    trail::note(request, json!({ "reason": form.reason }));
     let paused = |stands: &PolicyState| {
         Ok(PolicyState { paused: true, pause_reason: form.reason.clone(), ..stands.clone() })
     };
@@ -99,7 +100,8 @@ fn answer(view: &ConcertView) -> Result<Response, Problem> {
     }))
 }
 
-async fn lag(ctx: &Context, request: &Request, view: &ConcertView) -> Option<u64> {
+/// How many entries of the log MySQL lacks; `None` when it does not say.
+pub(super) async fn lag(ctx: &Context, request: &Request, view: &ConcertView) -> Option<u64> {
     let log = LogName::Concert(view.concert().concert);
     let offsets = timeout_at(request.deadline, ctx.archive.offsets()).await;
     let stored = offsets.ok()?.ok()?.into_iter().find(|row| row.log == log)?;

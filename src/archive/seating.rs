@@ -1,0 +1,97 @@
+//! Another seating plan for a show that is there: seats are added at the end, sections and prices change, none is dropped.
+
+use sqlx::Row as _;
+use sqlx::mysql::MySqlConnection;
+
+use super::concert::next_version;
+use super::show::{count, insert_seats, names_json, rows_of, seats};
+use super::{Archive, Error};
+use crate::domain::catalog::Section;
+use crate::domain::ids::{ConcertId, ShowId};
+use crate::domain::seating::{SeatingChange, SeatingError};
+
+/// What a plan did to a show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seated {
+    /// The concert's catalog version now.
+    pub version: u64,
+    /// Seats of the show now.
+    pub seats_total: u32,
+    /// Seats that are new.
+    pub added: u32,
+    /// Seats that have another section or price.
+    pub changed: u32,
+}
+
+impl Archive {
+    /// The concert of a show.
+    pub async fn concert_of(&self, show: ShowId) -> Result<Option<ConcertId>, Error> {
+        let query = sqlx::query_scalar("select concert from shows where show_id = ?").bind(show.0);
+        Ok(query.fetch_optional(&self.pool).await?.map(ConcertId))
+    }
+
+    /// Gives a show this plan; the same again changes nothing. `None`: no such show of this concert.
+    /// [`Error::Seating`] if the plan makes no seat map or lacks a seat.
+    pub async fn change_seating(
+        &self,
+        concert: ConcertId,
+        show: ShowId,
+        sections: &[Section],
+    ) -> Result<Option<Seated>, Error> {
+        let mut transaction = self.pool.begin().await?;
+        // Changes of one concert come one after the other.
+        let lock = sqlx::query("select version from concerts where concert = ? for update").bind(concert.0);
+        let Some(stands) = lock.fetch_optional(&mut *transaction).await? else {
+            return Ok(None);
+        };
+        let mut version = stands.try_get("version")?;
+        let rows = rows_of(&mut transaction, concert).await?;
+        let Some(row) = rows.into_iter().find(|row| row.show == show) else {
+            return Ok(None);
+        };
+        let known = seats(&mut transaction, &row).await?;
+        let change = SeatingChange::of(&row.sections, &known, sections).map_err(|error| match error {
+            SeatingError::Layout(error) => Error::Layout(error),
+            SeatingError::Dropped(seats) => {
+                let label = |index: u32| (index, known[index as usize].label.clone());
+                Error::SeatsDropped(seats.into_iter().map(label).collect())
+            }
+        })?;
+        let seats_total = count(&known) + count(&change.added);
+        if !change.is_none() {
+            move_seats(&mut transaction, show, &change.changed).await?;
+            insert_seats(&mut transaction, show, count(&known), &change.added).await?;
+            sqlx::query("update shows set sections = ?, seats_total = ? where show_id = ?")
+                .bind(names_json(&change.sections))
+                .bind(seats_total)
+                .bind(show.0)
+                .execute(&mut *transaction)
+                .await?;
+            version = next_version(&mut transaction, concert).await?.unwrap_or(version);
+            transaction.commit().await?;
+        }
+        let changed = u32::try_from(change.changed.len()).expect("a show has at most SEATS_MAX seats");
+        Ok(Some(Seated { version, seats_total, added: count(&change.added), changed }))
+    }
+}
+
+/// Gives seats (index, section, price; by index) their section and price: one statement for each run of neighbours.
+async fn move_seats(
+    connection: &mut MySqlConnection,
+    show: ShowId,
+    seats: &[(u32, u16, i64)],
+) -> Result<(), Error> {
+    let update = "update seats set section = ?, price = ? where show_id = ? and seat_index between ? and ?";
+    for run in seats.chunk_by(|one, next| one.0 + 1 == next.0 && (one.1, one.2) == (next.1, next.2)) {
+        let [(first, section, price), (last, ..)] = [run[0], run[run.len() - 1]];
+        sqlx::query(update)
+            .bind(section)
+            .bind(price)
+            .bind(show.0)
+            .bind(first)
+            .bind(last)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}

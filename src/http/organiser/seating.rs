@@ -1,0 +1,107 @@
+//! Seating plans over HTTP: our sections, or a plan of pretix with a price for each of its categories.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{caller, deadline, opening, owned, trail};
+use crate::archive;
+use crate::domain::catalog::{Section, Show};
+use crate::domain::ids::ShowId;
+use crate::domain::seating::{PretixPlan, SeatNames};
+use crate::http::body;
+use crate::http::context::Context;
+use crate::http::problem::{Code, Problem};
+use crate::http::request::Request;
+use crate::http::response::{self, Response};
+use crate::live::ShowView;
+
+/// Bytes of a body with a plan: a seat takes some 200 in pretix's form.
+const BODY_BYTES_MAX: usize = 16 << 20;
+
+/// The seats of a show, in one of two forms.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SeatingForm {
+    sections: Option<Vec<Section>>,
+    pretix: Option<PretixPlan>,
+    prices: Option<BTreeMap<String, i64>>,
+    seat_names: Option<SeatNames>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SeatingBody {
+    show_id: ShowId,
+    seats_total: u32,
+    added: u32,
+    changed: u32,
+}
+
+impl SeatingForm {
+    /// The sections that it describes.
+    fn sections(self) -> Result<Vec<Section>, Problem> {
+        match (self.sections, self.pretix) {
+            (Some(sections), None) if self.prices.is_none() && self.seat_names.is_none() => Ok(sections),
+            (None, Some(plan)) => {
+                let sections =
+                    plan.sections(&self.prices.unwrap_or_default(), self.seat_names.unwrap_or_default());
+                sections.map_err(|error| Problem::field("pretix", format!("{error}.")))
+            }
+            _ => Err(Problem::field(
+                "sections",
+                "Expected sections, or pretix with prices and perhaps seatNames.",
+            )),
+        }
+    }
+}
+
+/// `PUT /v1/admin/shows/{showId}/seating-plan`: the same again changes nothing, but finishes what broke off.
+pub(crate) async fn put(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
+    let identity = caller(ctx, request)?;
+    let form: SeatingForm = body::read_large(ctx, request, BODY_BYTES_MAX).await?;
+    let sections = form.sections()?;
+    Show::layout(&sections).map_err(|error| Problem::field("sections", format!("{error}.")))?;
+    let not_found = || Problem::new(Code::NotFound);
+    let show = ShowId(request.path_id()?);
+    let (view, seats) = ctx.live.show(show).ok_or_else(not_found)?;
+    owned(ctx, view.id(), &identity)?;
+
+    let planned: usize = sections.iter().map(places).sum();
+    let prices: BTreeMap<_, _> = sections.iter().map(|section| (&section.name, section.price)).collect();
+    trail::note(request, json!({ "seats": planned, "prices": prices }));
+    let seated = ctx.archive.change_seating(view.id(), show, &sections).await;
+    let seated = seated.map_err(|error| refused(&seats, error))?.ok_or_else(not_found)?;
+    opening::show(ctx, &view, show, seated.version, deadline()).await?;
+    response::ok(&SeatingBody {
+        show_id: show,
+        seats_total: seated.seats_total,
+        added: seated.added,
+        changed: seated.changed,
+    })
+}
+
+/// Seats that a section describes; its form was checked.
+fn places(section: &Section) -> usize {
+    let listed = section.seats.as_ref().map(Vec::len);
+    let counted = || (section.rows.unwrap_or(0) * section.seats_per_row.unwrap_or(0)) as usize;
+    listed.unwrap_or_else(counted)
+}
+
+/// 409 with the seats that somebody has; if none of the dropped is taken, 400 all the same: a seat is never dropped.
+fn refused(view: &ShowView, error: archive::Error) -> Problem {
+    let archive::Error::SeatsDropped(dropped) = &error else {
+        return error.into();
+    };
+    let indexes: Vec<u32> = dropped.iter().map(|(index, _)| *index).collect();
+    let taken = view.taken_of(&indexes);
+    if taken.is_empty() {
+        return Problem::field("sections", format!("Refused: {error}."));
+    }
+    let labels = dropped.iter().filter(|(index, _)| taken.binary_search(index).is_ok());
+    let labels: Vec<&str> = labels.map(|(_, label)| label.as_str()).collect();
+    Problem::new(Code::SeatUnavailable)
+        .detail("The plan lacks seats that are held or booked.")
+        .with("seats", labels)
+}

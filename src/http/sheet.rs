@@ -1,0 +1,127 @@
+//! Tables as CSV (RFC 4180): one page of rows, safe to be opened in a spreadsheet.
+//!
+//! A cell that begins like a formula is run by spreadsheets, whoever wrote it: text of others gets an apostrophe before it.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use csv::{Terminator, Writer, WriterBuilder};
+use hyper::StatusCode;
+use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
+
+use super::page::Asked;
+use super::problem::{Code, Problem};
+use super::query;
+use super::request::Request;
+use super::response::{self, Response};
+use crate::archive::EXPORT_MAX;
+use crate::domain::time::Millis;
+
+/// What a spreadsheet takes for the beginning of a formula, or skips before one; the last four are full-width forms.
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+
+/// One value.
+pub(crate) enum Cell<'a> {
+    /// Whatever somebody chose.
+    Text(Cow<'a, str>),
+    /// A word or id of ours.
+    Word(Cow<'a, str>),
+    Number(i64),
+    Time(Millis),
+    Empty,
+}
+
+/// The rows of one page.
+pub(crate) struct Sheet(Writer<Vec<u8>>);
+
+impl Sheet {
+    /// A sheet that begins with the names of its columns, or one that goes on where the last page ended.
+    pub(crate) fn new(asked: &Asked, columns: &[&'static str]) -> Result<Self, Problem> {
+        let mut sheet = Self(WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new()));
+        if asked.cursor.is_none() {
+            sheet.row(columns.iter().map(|name| Cell::Word(Cow::Borrowed(*name))))?;
+        }
+        Ok(sheet)
+    }
+
+    pub(crate) fn row<'a>(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) -> Result<(), Problem> {
+        self.0.write_record(cells.into_iter().map(|cell| cell.shown().into_owned())).map_err(fault)
+    }
+
+    /// The page; `next` is the cursor of the one after it.
+    pub(crate) fn answer(
+        self,
+        request: &Request,
+        asked: &Asked,
+        next: Option<String>,
+    ) -> Result<Response, Problem> {
+        let body = self.0.into_inner().map_err(|error| fault(error.into_error()))?;
+        let mut answer = response::json_bytes(StatusCode::OK, Bytes::from(body));
+        let header = if asked.cursor.is_none() { "present" } else { "absent" };
+        response::set(&mut answer, CONTENT_TYPE, format!("text/csv; charset=utf-8; header={header}"));
+        let (path, file) = request.route.rsplit_once('/').unwrap_or_default();
+        let name = format!("attachment; filename=\"{}-{file}\"", request.id);
+        response::set(&mut answer, CONTENT_DISPOSITION, name);
+        if let Some(next) = next {
+            let path = path.replace("{id}", &request.id);
+            let link = format!("<{path}/{file}?limit={}&cursor={next}>; rel=\"next\"", asked.limit);
+            response::set(&mut answer, LINK, link);
+        }
+        Ok(answer)
+    }
+}
+
+/// Reads `limit` (1 to 10,000, which is the default too) and `cursor`.
+pub(crate) fn asked(request: &Request) -> Result<Asked, Problem> {
+    let limit = query::parameter(request, "limit")?.map_or(Some(EXPORT_MAX), |text| text.parse().ok());
+    let limit = limit.filter(|limit| (1..=EXPORT_MAX).contains(limit));
+    let limit = limit.ok_or_else(|| Problem::field("limit", "Expected an integer from 1 to 10000."))?;
+    Ok(Asked { limit, cursor: query::parameter(request, "cursor")? })
+}
+
+impl<'a> Cell<'a> {
+    /// A word or id of ours.
+    pub(crate) fn word(value: impl ToString) -> Self {
+        Self::Word(Cow::Owned(value.to_string()))
+    }
+
+    fn shown(self) -> Cow<'a, str> {
+        match self {
+            Self::Text(text) if text.starts_with(FORMULA) => Cow::Owned(format!("'{text}")),
+            Self::Text(text) | Self::Word(text) => text,
+            Self::Number(number) => Cow::Owned(number.to_string()),
+            Self::Time(time) => Cow::Owned(time.to_rfc3339()),
+            Self::Empty => Cow::Borrowed(""),
+        }
+    }
+}
+
+fn fault(error: impl std::error::Error + Send + Sync + 'static) -> Problem {
+    Problem::caused(Code::Internal, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_quoted_as_they_must_be_and_run_nothing() {
+        let asked = Asked { limit: 1, cursor: None };
+        let mut sheet = Sheet::new(&asked, &["a", "b"]).unwrap();
+        for text in ["=1+1", "+1", "-1", "@x", "＝x", "a\"b", "a,b", "가", "x=1"] {
+            sheet.row([Cell::Text(text.into()), Cell::Number(-5)]).unwrap();
+        }
+        sheet.row([Cell::Empty, Cell::Time(Millis(0))]).unwrap();
+        let text = String::from_utf8(sheet.0.into_inner().unwrap()).unwrap();
+        let expected = "a,b\r\n'=1+1,-5\r\n'+1,-5\r\n'-1,-5\r\n'@x,-5\r\n'＝x,-5\r\n\"a\"\"b\",-5\r\n\"a,b\",-5\r\n\
+                        가,-5\r\nx=1,-5\r\n,1970-01-01T00:00:00.000Z\r\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_later_page_has_no_head() {
+        let asked = Asked { limit: 1, cursor: Some("x".into()) };
+        let sheet = Sheet::new(&asked, &["a", "b"]).unwrap();
+        assert!(sheet.0.into_inner().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,141 @@
+//! Seating plans over HTTP and the command line: what they add and change, and what they may not drop.
+
+use std::fs;
+
+use onsale::domain::catalog::Section;
+use serde_json::{Value, json};
+use sqlx::ConnectOptions as _;
+
+use super::app::App;
+use super::client::{Answered, Caller};
+use super::organiser::of;
+use crate::support::process::Process;
+
+/// A plan in the form that pretix publishes: seats are `[guid, number, category]` of one row.
+fn plan(seats: &[[&str; 3]]) -> Value {
+    let seat = |[guid, number, category]: &[&str; 3]| json!({"seat_guid": guid, "seat_number": number, "position": {"x": 1, "y": 2}, "category": category});
+    let seats: Vec<_> = seats.iter().map(seat).collect();
+    let row = json!({"row_number": "1", "row_number_position": "both", "position": {"x": 0, "y": 0}, "seats": seats});
+    let zone = json!({"name": "A", "position": {"x": 0, "y": 0}, "rows": [row], "areas": []});
+    let category = |name: &str| json!({"name": name, "color": "red"});
+    let categories = [category("Stalls"), category("Balcony")];
+    let size = json!({"width": 10, "height": 10});
+    json!({"name": "Hall", "size": size, "categories": categories, "zones": [zone]})
+}
+
+async fn put(caller: &mut Caller, show: u64, body: &Value) -> Answered {
+    let path = format!("/v1/admin/shows/{show}/seating-plan");
+    caller.send("PUT", &path, &[], Some(&body.to_string())).await
+}
+
+async fn seats(app: &App, show: u64) -> Vec<[String; 4]> {
+    let mut anyone = app.caller("anyone", &[]).await;
+    let map = anyone.get(&format!("/v1/shows/{show}/seats")).await.json();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let seat = |seat: &Value| ["seat", "section", "price", "status"].map(|name| text(&seat[name]));
+    map["seats"].as_array().unwrap().iter().map(seat).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_adds_seats_and_moves_them_and_sells_at_once() {
+    let app = App::start().await;
+    // Seats A-1-1 to A-1-3 in section A, for 50,000.
+    let (concert, show) = app.seats_on_sale(json!({}), 3).await;
+    let mut boss = app.boss().await;
+    let known = [["g1", "1", "Balcony"], ["g2", "2", "Stalls"], ["g3", "3", "Stalls"], ["g4", "4", "Stalls"]];
+    let body = json!({"pretix": plan(&known), "prices": {"Stalls": 70_000, "Balcony": 30_000}});
+    let done = put(&mut boss, show, &body).await;
+    assert_eq!(done.status, 200, "{done:?}");
+    assert_eq!(done.json(), json!({"showId": show, "seatsTotal": 4, "added": 1, "changed": 3}));
+    let row = |[seat, section, price]: [&str; 3]| [seat, section, price, "AVAILABLE"].map(str::to_owned);
+    let expected = [
+        ["A-1-1", "Balcony", "30000"],
+        ["A-1-2", "Stalls", "70000"],
+        ["A-1-3", "Stalls", "70000"],
+        ["A-1-4", "Stalls", "70000"],
+    ];
+    assert_eq!(seats(&app, show).await, expected.map(row));
+    let again = put(&mut boss, show, &body).await;
+    assert_eq!(again.json(), json!({"showId": show, "seatsTotal": 4, "added": 0, "changed": 0}));
+
+    let mut buyer = app.in_line("ann", concert).await;
+    let held = buyer.post("/v1/reservations", &json!({"showId": show, "seats": ["A-1-4", "A-1-1"]})).await;
+    assert_eq!((held.status, held.number("amount")), (201, 100_000), "{held:?}");
+
+    // Held seats are named, in the order of the map; what lacks only free ones is refused as well.
+    let lacks = json!({"sections": [{"name": "A", "price": 1, "seats": ["A-1-2"]}]});
+    let refused = put(&mut boss, show, &lacks).await;
+    assert!(refused.is(409, "seat_unavailable"), "{refused:?}");
+    assert_eq!(refused.json()["seats"], json!(["A-1-1", "A-1-4"]));
+    let lacks = json!({"sections": [{"name": "A", "price": 1, "seats": ["A-1-1", "A-1-3", "A-1-4"]}]});
+    let refused = put(&mut boss, show, &lacks).await;
+    assert!(refused.is(400, "invalid_request") && refused.text("detail").contains("A-1-2"), "{refused:?}");
+    assert_eq!(seats(&app, show).await.len(), 4);
+    // The hold keeps its price, whatever the plan says now.
+    let dearer = json!({"pretix": plan(&known), "prices": {"Stalls": 90_000, "Balcony": 90_000}});
+    assert_eq!(put(&mut boss, show, &dearer).await.number("changed"), 4);
+    let kept = buyer.get(&format!("/v1/reservations/{}", held.text("reservationId"))).await;
+    assert_eq!(kept.number("amount"), 100_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_makes_no_seat_map_is_refused_and_large_ones_are_taken() {
+    let app = App::start().await;
+    let (_, show) = app.seats_on_sale(json!({}), 1).await;
+    let mut boss = app.boss().await;
+    let twice = plan(&[["g1", "1", "Stalls"], ["g2", "1", "Stalls"]]);
+    let prices = json!({"Stalls": 5});
+    for (body, field) in [
+        (json!({}), "sections"),
+        (json!({"sections": [], "prices": prices}), "sections"),
+        (json!({"pretix": plan(&[["g1", "1", "Stalls"]])}), "pretix"),
+        (json!({"pretix": plan(&[["g1", "1", "Box"]]), "prices": prices}), "pretix"),
+        (json!({"pretix": twice, "prices": prices}), "sections"),
+        (json!({"pretix": {"zones": []}, "prices": prices}), "pretix.categories"),
+        (json!({"sections": [{"name": "A", "price": 1, "rows": 1}]}), "sections"),
+    ] {
+        let refused = put(&mut boss, show, &body).await;
+        assert_eq!((refused.status, refused.text("field")), (400, field.to_owned()), "{body}: {refused:?}");
+    }
+    assert!(put(&mut of(&app, "demo", "operator").await, show, &json!({})).await.is(403, "forbidden"));
+    let whole = json!({"sections": [{"name": "A", "price": 1, "rows": 1, "seatsPerRow": 1}]});
+    assert!(put(&mut of(&app, "rival", "organiser").await, show, &whole).await.is(404, "not_found"));
+
+    let labels: Vec<_> = (1..=20_000).map(|number| format!("A-1-{number}")).collect();
+    let section =
+        Section { name: "A".into(), price: 7, rows: None, seats_per_row: None, seats: Some(labels) };
+    let large = json!({"sections": [section]});
+    assert!(large.to_string().len() > 200_000);
+    assert_eq!(put(&mut boss, show, &large).await.number("added"), 19_999);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_takes_a_plan_too() {
+    let app = App::start().await;
+    let (_, show) = app.seats_on_sale(json!({}), 2).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mysql = app.mysql.connect_options().to_url_lossy();
+    let config = format!("redis.url = '{}'\nmysql.url = '{mysql}'\nwallet.partitions = 4\n", app.redis.url());
+    fs::write(folder.path().join("site.toml"), config).unwrap();
+    let import = |plan: Value, names: &'static str| {
+        let (path, show) = (folder.path().to_owned(), show.to_string());
+        fs::write(path.join("plan.json"), plan.to_string()).unwrap();
+        let prices = ["--price", "Stalls=9", "--price", "Balcony=3", "--seat-names", names];
+        let head = ["import", "--config", "site.toml", "plan.json", "--pretix", "--show", &show];
+        let arguments: Vec<String> = head.iter().chain(&prices).map(|word| (*word).to_owned()).collect();
+        tokio::task::spawn_blocking(move || Process::run(&path, &arguments))
+    };
+    let whole = plan(&[["A-1-2", "2", "Balcony"], ["A-1-1", "1", "Stalls"], ["A-1-3", "3", "Stalls"]]);
+    for (names, said) in [
+        ("place", "3 seats, 1 new, 2 with another section or price"),
+        ("guid", "3 seats, 0 new, 0 with another section or price"),
+    ] {
+        let done = import(whole.clone(), names).await.unwrap();
+        let answer = String::from_utf8_lossy(&done.stdout);
+        assert!(done.status.success() && answer.trim() == format!("show {show}: {said}"), "{done:?}");
+    }
+    let refused = import(plan(&[["A-1-2", "2", "Balcony"]]), "place").await.unwrap();
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && error.contains("A-1-1, A-1-3"), "{refused:?}");
+    assert_eq!(app.count("select count(*) from seats").await, 3);
+}
