@@ -41,8 +41,8 @@ pub(crate) struct Request {
     pub(crate) body: Option<Incoming>,
     /// The answer is due by then.
     pub(crate) deadline: Instant,
-    /// As the answer will name it.
-    pub(crate) request_id: RequestId,
+    /// The id of the request, as problems call it.
+    pub(crate) instance: RequestId,
     /// What an organiser's call tells the audit trail about itself.
     pub(crate) noted: Option<Box<Value>>,
 }

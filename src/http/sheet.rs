@@ -81,7 +81,7 @@ pub(crate) fn asked(request: &Request) -> Result<Asked, Problem> {
 
 impl<'a> Cell<'a> {
     /// A word or id of ours.
-    pub(crate) fn word(value: impl ToString) -> Self {
+    pub(crate) fn word(value: &impl ToString) -> Self {
         Self::Word(Cow::Owned(value.to_string()))
     }
 

@@ -98,7 +98,7 @@ fn routed(
         headers: parts.headers,
         body: Some(body),
         deadline: tokio::time::Instant::from_std(arrived) + ctx.settings.request_deadline,
-        request_id: id.clone(),
+        instance: id.clone(),
         noted: None,
     })
 }

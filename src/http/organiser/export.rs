@@ -57,14 +57,14 @@ fn reservation<'a>(
     let is_over = row.status == Status::Pending && now >= row.end;
     let status = if is_over { Status::Expired } else { row.status };
     let (payment, paid_at) = match row.paid {
-        Some((payment, at)) => (Cell::word(payment), Cell::Time(at)),
+        Some((payment, at)) => (Cell::word(&payment), Cell::Time(at)),
         None => (Cell::Empty, Cell::Empty),
     };
     [
-        Cell::word(row.reservation),
-        Cell::word(row.reservation.show),
+        Cell::word(&row.reservation),
+        Cell::word(&row.reservation.show),
         Cell::Text(Cow::Borrowed(&row.user)),
-        Cell::word(status.as_str().to_uppercase()),
+        Cell::word(&status.as_str().to_uppercase()),
         Cell::Text(Cow::Owned(labels.join("; "))),
         Cell::Number(row.amount),
         Cell::Word(Cow::Borrowed(currency)),
@@ -84,12 +84,13 @@ pub(crate) async fn ledger(ctx: &Context, request: &Request) -> Result<Response,
     let page = history::read(request, ctx.archive.movements_in(concert, after, asked.limit)).await?;
     let mut rows = Sheet::new(&asked, LEDGER)?;
     for row in &page.items {
-        rows.row(movement(row, currency(ctx, request, row.reservation.show).await?))?;
+        let currency = currency(ctx, request, row.reservation.show).await?;
+        rows.row(movement(row, &currency))?;
     }
     rows.answer(request, &asked, page.next.map(|cursor| cursor.to_string()))
 }
 
-fn movement(row: &Movement, currency: String) -> [Cell<'_>; 9] {
+fn movement<'a>(row: &'a Movement, currency: &'a str) -> [Cell<'a>; 9] {
     // The words of api.md's ledger; a kind that came later is its own word.
     let kind = match row.kind.as_str() {
         "paid" => "PAYMENT".to_owned(),
@@ -97,14 +98,14 @@ fn movement(row: &Movement, currency: String) -> [Cell<'_>; 9] {
         other => other.to_uppercase(),
     };
     [
-        Cell::word(row.entry),
+        Cell::word(&row.entry),
         Cell::Time(row.at),
-        Cell::word(kind),
+        Cell::word(&kind),
         Cell::Number(row.amount),
-        Cell::word(currency),
+        Cell::Word(Cow::Borrowed(currency)),
         Cell::Text(Cow::Borrowed(&row.user)),
-        Cell::word(row.reservation.show),
-        Cell::word(row.reservation),
+        Cell::word(&row.reservation.show),
+        Cell::word(&row.reservation),
         Cell::Word(Cow::Borrowed(&row.reference)),
     ]
 }

@@ -48,7 +48,7 @@ pub(crate) async fn kept(ctx: &Context, request: &mut Request) -> Result<Respons
         org: org.chars().take(ORG_CHARS).collect(),
         action: format!("{} {}", request.verb.as_str(), request.route),
         target,
-        request: request.request_id.as_str().to_owned(),
+        request: request.instance.as_str().to_owned(),
     };
     let row = begin(ctx, request, &action).await?;
     let outcome = router::answer(ctx, request).await;
