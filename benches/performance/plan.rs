@@ -41,7 +41,7 @@ impl Plan {
     /// For the document.
     pub(crate) fn full() -> Self {
         Self {
-            rounds: 5,
+            rounds: 3,
             time: Duration::from_secs(3),
             users: 100_000,
             buyers: 800_000,
