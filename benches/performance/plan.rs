@@ -42,7 +42,7 @@ impl Plan {
     pub(crate) fn full() -> Self {
         Self {
             rounds: 3,
-            time: Duration::from_secs(3),
+            time: Duration::from_secs(2),
             users: 100_000,
             buyers: 800_000,
             waiting: 1_000_000,
