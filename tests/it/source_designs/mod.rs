@@ -2,11 +2,14 @@
 //! imported the policy file of `docs/source-designs`. `docs/source-designs.md` maps their words to ours.
 
 mod design_000;
+mod design_001;
 
+use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jsonwebtoken::{EncodingKey, Header, encode};
 use onsale::config::Config;
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlPool;
@@ -43,24 +46,25 @@ impl Sale {
         Self { folder, process, client }
     }
 
-    /// Somebody with an identity token of the command's making.
+    /// Somebody with an identity token of the development kind.
     fn person(&self, user: &str) -> Person {
         self.person_who_is(user, &[])
     }
 
     /// Who may change the policy while the sale runs: the lengths of the sources are minutes.
     fn organiser(&self) -> Person {
-        self.person_who_is("boss", &["--role", "organiser"])
+        self.person_who_is("boss", &["organiser"])
     }
 
-    fn person_who_is(&self, user: &str, options: &[&str]) -> Person {
-        let arguments = [&["token", "--data-dir", "data", "--user", user], options].concat();
-        let output = Process::run(self.folder.path(), &arguments);
-        assert!(output.status.success(), "{output:?}");
-        let token = String::from_utf8(output.stdout).unwrap();
+    fn person_who_is(&self, user: &str, roles: &[&str]) -> Person {
+        let secret = fs::read_to_string(self.folder.path().join("data/keys/identity.key")).unwrap();
+        let header = Header { kid: Some("development".to_owned()), ..Header::default() };
+        let exp = jsonwebtoken::get_current_timestamp() + 3600;
+        let claims = json!({"sub": user, "roles": roles, "org": "demo", "exp": exp});
+        let token = encode(&header, &claims, &EncodingKey::from_secret(secret.trim().as_bytes())).unwrap();
         Person {
             client: self.client.clone(),
-            identity: format!("Bearer {}", token.trim()),
+            identity: format!("Bearer {token}"),
             queue: String::new(),
             seen: Mutex::default(),
             sent: AtomicU64::new(0),
