@@ -3,6 +3,9 @@
 
 mod design_000;
 mod design_001;
+mod design_002;
+mod design_003;
+mod design_004;
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
