@@ -6,6 +6,7 @@ mod design_001;
 mod design_002;
 mod design_003;
 mod design_004;
+mod mapping;
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
