@@ -29,7 +29,7 @@ async fn source_design_001() {
     pay(&sale, &mut buyer, &reservation).await;
 
     let boss = sale.organiser();
-    let lapsed = release_by_itself(&sale, &boss, &rival).await;
+    let lapsed = release_by_itself(&boss, &rival).await;
     collide(&sale, &boss).await;
 
     assert_eq!(boss.history(&reservation, 2).await, changes(&[("HELD", ""), ("CONFIRMED", "")]));
@@ -158,7 +158,7 @@ async fn pay(sale: &Sale, buyer: &mut Person, reservation: &str) {
 }
 
 /// Diagrams 7 and 8: without the money, then out of time: the seat comes back, and the history says why.
-async fn release_by_itself(sale: &Sale, boss: &Person, rival: &Person) -> String {
+async fn release_by_itself(boss: &Person, rival: &Person) -> String {
     boss.set_policy(1, json!({"holdSeconds": 2})).await;
     let reservation = rival.held(1, "16").await;
     let poor = rival.pay(&reservation).await;
@@ -167,7 +167,7 @@ async fn release_by_itself(sale: &Sale, boss: &Person, rival: &Person) -> String
     rival.reservation_until(&reservation, "EXPIRED").await;
     let late = rival.pay(&reservation).await;
     assert_eq!((late.outcome(), late.text("reason")), ((400, "invalid_reservation"), "expired"));
-    wait_until(SOON, "the seat is free", async || sale.seat(1, "16").await == "AVAILABLE").await;
+    rival.seat_until(1, "16", "AVAILABLE").await;
     boss.set_policy(1, json!({"holdSeconds": 300})).await;
     reservation
 }

@@ -78,7 +78,7 @@ async fn reserve(first: &Person) -> String {
 
 /// ACTIVE to EXPIRE, told by the reservation itself; asking again is a new place at the end.
 async fn expire_with_the_reservation(sale: &Sale, first: &mut Person, second: &Person) {
-    assert_eq!(seat_of(&second.get("/v1/shows/1/seats").await, "A-1-1")["status"], "HELD");
+    second.seat_until(1, "A-1-1", "HELD").await;
     first.poll_until_expired().await;
     for path in ["/v1/concerts/1/shows", "/v1/shows/1/seats"] {
         assert_eq!(first.get(path).await.outcome(), (401, "queue_token_expired"), "{path}");
@@ -110,8 +110,7 @@ async fn pay(sale: &Sale, first: &Person, second: &Person, reservation: &str) {
     assert_eq!(outcomes, [(200, ""), (400, "invalid_reservation")]);
     assert_eq!(first.balance().await, 10_000);
     assert_eq!(first.reservation(reservation).await.text("status"), "CONFIRMED");
-    let booked = || async { seat_of(&second.get("/v1/shows/1/seats").await, "A-1-1")["status"] == "BOOKED" };
-    wait_until(SOON, "the seat is booked", booked).await;
+    second.seat_until(1, "A-1-1", "BOOKED").await;
     // The command to the user's service: points and their history, in the same step.
     let kinds = async || {
         let entries = items(&first.get("/v1/users/me/ledger").await);

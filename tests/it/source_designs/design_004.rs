@@ -53,7 +53,7 @@ async fn take_over(boss: &Person, holder: &Person, buyer: &mut Person, lapsed: &
     buyer.poll_until("ACTIVE").await;
     holder.reservation_until(lapsed, "EXPIRED").await;
     // Nobody has swept it: the map still shows it held.
-    assert_eq!(seat_of(&buyer.get("/v1/shows/1/seats").await, "A-1-1")["status"], "HELD");
+    buyer.seat_until(1, "A-1-1", "HELD").await;
     boss.set_policy(1, json!({"holdSeconds": 300})).await;
     let held = buyer.hold(1, "A-1-1").await;
     assert_eq!(held.status, 201, "{held:?}");

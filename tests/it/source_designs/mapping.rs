@@ -28,7 +28,8 @@ fn told(design: &str) -> Policy {
     assert!(head.contains(&format!("(source-designs/{design}.yaml)")), "{head}");
     let fields: Vec<_> =
         quoted(head).into_iter().map(|(_, field)| field).filter(|field| field.contains(": ")).collect();
-    let concert = format!("{{concertId: 1, title: T, artist: A, venue: V, policy: {{{}}}}}", fields.join(", "));
+    let concert =
+        format!("{{concertId: 1, title: T, artist: A, venue: V, policy: {{{}}}}}", fields.join(", "));
     CatalogFile::parse(&format!("concerts: [{concert}]")).unwrap().concerts.remove(0).policy
 }
 
@@ -50,7 +51,8 @@ fn every_call_is_a_route() {
         let path = path.split('?').next().unwrap_or_default();
         let parts = path.split('/').map(|part| if part.starts_with('{') { "{id}" } else { part });
         let path = format!("\"/v1/{}\"", parts.collect::<Vec<_>>().join("/"));
-        let row = ROUTER.lines().find(|line| line.contains(&path)).unwrap_or_else(|| panic!("no route {path}"));
+        let row =
+            ROUTER.lines().find(|line| line.contains(&path)).unwrap_or_else(|| panic!("no route {path}"));
         let verb = method[..1].to_owned() + &method[1..].to_lowercase();
         assert!(row.contains(&format!("({verb}, ")), "{method} {path}");
         count += 1;
@@ -63,7 +65,7 @@ fn every_refusal_is_a_code_with_its_status() {
     let mut count = 0;
     for (before, code) in quoted(MAPPING) {
         let status = before.trim_end().rsplit(' ').next().unwrap_or_default();
-        if !before.ends_with(' ') || !matches!(status.parse(), Ok(400_u16..=599)) {
+        if !before.ends_with(' ') || !matches!(status.parse::<u16>(), Ok(400..=599)) {
             continue;
         }
         assert!(PROBLEMS.contains(&format!("\"{code}\" {status} ")), "{status} {code}");
@@ -76,6 +78,9 @@ fn every_refusal_is_a_code_with_its_status() {
 fn every_row_says_what_answers_for_it() {
     for row in MAPPING.lines().filter(|line| line.starts_with('|')) {
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
-        assert!(matches!(cells[..], ["", theirs, ours, _, ""] if !theirs.is_empty() && !ours.is_empty()), "{row}");
+        assert!(
+            matches!(cells[..], ["", theirs, ours, _, ""] if !theirs.is_empty() && !ours.is_empty()),
+            "{row}"
+        );
     }
 }

@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 use crate::support::http::{Answer, Client};
 use crate::support::process::Process;
+use crate::support::wait_until;
 
 const READY: Duration = Duration::from_mins(1);
 
@@ -84,11 +85,6 @@ impl Sale {
     /// GET without any token.
     async fn get(&self, path: &str) -> Answer {
         self.client.get(path).await.unwrap()
-    }
-
-    /// The status of a seat, without any token.
-    async fn seat(&self, show: u32, seat: &str) -> String {
-        seat_of(&self.get(&format!("/v1/shows/{show}/seats")).await, seat)["status"].as_str().unwrap().into()
     }
 
     /// `audit` finds nothing wrong, and the sale stops cleanly.
@@ -193,6 +189,13 @@ impl Person {
         }
     }
 
+    /// Looks until the seat has this status: what another did may be told a moment later.
+    async fn seat_until(&self, show: u32, seat: &str, status: &str) {
+        let path = format!("/v1/shows/{show}/seats");
+        let look = async || seat_of(&self.get(&path).await, seat)["status"] == status;
+        wait_until(SOON, "the seat has the status", look).await;
+    }
+
     async fn hold(&self, show: u32, seat: &str) -> Answer {
         self.post("/v1/reservations", json!({"showId": show, "seats": [seat]})).await
     }
@@ -285,5 +288,5 @@ fn changes(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 /// Looks until a count in MySQL is this.
 async fn archived(mysql: &MySqlPool, select: &'static str, count: i64) {
     let look = async || sqlx::query_scalar::<_, i64>(select).fetch_one(mysql).await.unwrap() == count;
-    crate::support::wait_until(SOON, select, look).await;
+    wait_until(SOON, select, look).await;
 }
