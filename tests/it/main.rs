@@ -21,6 +21,7 @@ mod lua;
 mod model;
 mod observability;
 mod readme;
+mod source_designs;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;
