@@ -12,11 +12,11 @@ async fn source_design_003() {
     generate_tokens(&mut line).await;
     check_status(&line).await;
 
-    let [head, next, ..] = &line[..] else { unreachable!("four of them") };
-    enter(&sale, head, next).await;
-    let reservation = reserve(head).await;
-    charge(head).await;
-    pay(head, &reservation).await;
+    let [first, next, ..] = &line[..] else { unreachable!("four of them") };
+    enter(&sale, first, next).await;
+    let reservation = reserve(first).await;
+    charge(first).await;
+    pay(first, &reservation).await;
     move_up(&line).await;
 
     let mysql = sale.mysql();
@@ -46,8 +46,8 @@ async fn check_status(line: &[Person]) {
 }
 
 /// 3: the dates, verified against the token.
-async fn enter(sale: &Sale, head: &Person, next: &Person) {
-    let dates = items(&head.get("/v1/concerts/1/shows").await);
+async fn enter(sale: &Sale, first: &Person, next: &Person) {
+    let dates = items(&first.get("/v1/concerts/1/shows").await);
     let starts: Vec<_> = dates.iter().map(|date| date["startsAt"].as_str().unwrap()).collect();
     assert_eq!(starts, ["2027-08-07T10:00:00.000Z", "2027-08-08T10:00:00.000Z"]);
     let early = next.get("/v1/concerts/1/shows").await;
@@ -56,33 +56,33 @@ async fn enter(sale: &Sale, head: &Person, next: &Person) {
     assert_eq!(sale.get("/v1/concerts/1/shows").await.outcome(), (401, "unauthenticated"));
 }
 
-/// 4: AVAILABLE to TEMP_RESERVED, PENDING, five minutes to pay.
-async fn reserve(head: &Person) -> String {
-    let held = head.hold(2, "A-3-7").await;
+/// 4: AVAILABLE to `TEMP_RESERVED`, PENDING, five minutes to pay.
+async fn reserve(first: &Person) -> String {
+    let held = first.hold(2, "A-3-7").await;
     assert_eq!((held.status, held.text("status")), (201, "PENDING"), "{held:?}");
     assert!((seconds_between(&held, "createdAt", "expiresAt") - 300.0).abs() < 1e-9, "{held:?}");
-    assert_eq!(seat_of(&head.get("/v1/shows/2/seats").await, "A-3-7")["status"], "HELD");
-    let again = head.hold(2, "A-3-7").await;
+    assert_eq!(seat_of(&first.get("/v1/shows/2/seats").await, "A-3-7")["status"], "HELD");
+    let again = first.hold(2, "A-3-7").await;
     assert_eq!(again.outcome(), (409, "seat_unavailable"), "{again:?}");
     held.text("reservationId").to_owned()
 }
 
 /// 5: points.
-async fn charge(head: &Person) {
-    let charged = head.charge(50_000).await;
+async fn charge(first: &Person) {
+    let charged = first.charge(50_000).await;
     assert_eq!(charged.body, json!({"chargedAmount": 50_000, "currentBalance": 50_000}));
 }
 
 /// 6: point, reservation, seat and token in one step.
-async fn pay(head: &Person, reservation: &str) {
-    let paid = head.pay(reservation).await;
+async fn pay(first: &Person, reservation: &str) {
+    let paid = first.pay(reservation).await;
     assert_eq!((paid.status, paid.text("status")), (200, "CONFIRMED"), "{paid:?}");
     assert_eq!(paid.body["balance"], 0);
-    assert_eq!(head.reservation(reservation).await.text("status"), "CONFIRMED");
-    assert_eq!(seat_of(&head.get("/v1/shows/2/seats").await, "A-3-7")["status"], "BOOKED");
-    head.poll_until_expired().await;
-    assert_eq!(head.get("/v1/concerts/1/shows").await.outcome(), (401, "queue_token_expired"));
-    let more = head.hold(2, "A-3-8").await;
+    assert_eq!(first.reservation(reservation).await.text("status"), "CONFIRMED");
+    assert_eq!(seat_of(&first.get("/v1/shows/2/seats").await, "A-3-7")["status"], "BOOKED");
+    first.poll_until_expired().await;
+    assert_eq!(first.get("/v1/concerts/1/shows").await.outcome(), (401, "queue_token_expired"));
+    let more = first.hold(2, "A-3-8").await;
     assert_eq!(more.outcome(), (401, "queue_token_expired"), "{more:?}");
 }
 
