@@ -20,6 +20,7 @@ mod live;
 mod lua;
 mod model;
 mod observability;
+mod openapi;
 mod readme;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
