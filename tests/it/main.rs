@@ -20,6 +20,7 @@ mod live;
 mod lua;
 mod model;
 mod observability;
+mod openapi;
 mod readme;
 mod source_designs;
 mod store;

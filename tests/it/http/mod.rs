@@ -3,6 +3,7 @@
 mod app;
 mod client;
 mod connection;
+mod documents;
 mod errors;
 mod idempotency;
 mod queue;
