@@ -85,6 +85,7 @@ impl<'a> Changes<'a> {
                 self.policies.insert(place.concert, (*version, json));
             }
             Event::Paid(paid) => self.bookings.take(place, paid)?,
+            Event::Refunded(refunded) => self.bookings.give_back(place, refunded)?,
             _ => {}
         }
         self.places.take(place.concert, place.at, event);

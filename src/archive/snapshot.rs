@@ -94,10 +94,10 @@ impl Snapshot {
     }
 
     /// Reservations of a concert behind this one: key reservation; show, user, status, amount, seats, created, end, ended,
-    /// payment, entries.
+    /// payment, what of it was refunded, the seats refunded, entries.
     pub async fn reservations(&mut self, concert: ConcertId, after: &str) -> Result<Vec<TableRow>, Error> {
         let columns = "show_id, user, status, amount, seats, created_at, end_at, ended_at, payment, \
-                       concat_ws(',',entries,ended_in)";
+                       refunded_amount, refunded_seats, concat_ws(',',entries,ended_in,refunded_in)";
         let rest = "from reservations where concert = ? and reservation > ? order by reservation";
         self.page("reservation", columns, rest, |query| query.bind(concert.0).bind(after.to_owned())).await
     }

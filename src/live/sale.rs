@@ -160,8 +160,12 @@ impl Sale {
                 self.set_seats(number, paid.show, &paid.seats, BOOKED)?;
                 self.revenue += paid.amount;
             }
+            Event::Refunded(refunded) => {
+                self.set_seats(number, refunded.show, &refunded.seats, AVAILABLE)?;
+                self.revenue -= refunded.amount;
+            }
             // Wallet words are refused by `Entry::decode` for a concert's log.
-            Event::Catalog { .. } | Event::Charged { .. } | Event::Spent { .. } => {}
+            Event::Catalog { .. } | Event::Charged { .. } | Event::Spent { .. } | Event::Returned(_) => {}
         }
         Ok(())
     }

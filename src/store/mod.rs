@@ -40,7 +40,7 @@ pub use self::coalesce::Limits;
 pub use self::connection::Settings;
 pub use self::engine::{Engine, EngineError};
 pub use self::memory::{MemoryBound, MemoryUsage};
-pub use self::payment::{Paid, PayRequest};
+pub use self::payment::{Paid, PayRequest, RefundRequest, Refunded};
 pub use self::queue::{Admitted, Joined, PlaceState};
 pub use self::reservation::{Held, HoldRequest};
 pub use self::seen::{SeenLog, SeenLogs};
@@ -116,6 +116,7 @@ struct ConcertLanes {
     release: Arc<Lane<reservation::Release>>,
     read: Arc<Lane<reservation::Read>>,
     pay: Arc<Lane<payment::Pay>>,
+    refund: Arc<Lane<payment::Refund>>,
 }
 
 /// Redis as one process, or one of its loops, sees it. Cheap to clone; connects at the first call.
@@ -181,6 +182,7 @@ impl Store {
                 release: Lane::new(Arc::clone(caller), Some(concert), limits),
                 read: Lane::new(Arc::clone(caller), Some(concert), limits),
                 pay: Lane::new(Arc::clone(caller), Some(concert), limits),
+                refund: Lane::new(Arc::clone(caller), Some(concert), limits),
             })
         });
         Arc::clone(lanes)

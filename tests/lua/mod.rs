@@ -27,6 +27,8 @@ mod pay;
 mod pay_place;
 mod policy;
 mod rebuild;
+mod refund;
+mod refund_requests;
 mod release;
 mod requests;
 mod sale;

@@ -81,6 +81,36 @@ impl<'a> Pay<'a> {
     }
 }
 
+/// A request of `refund`; the default is all that is left of a reservation of show 12 whose owner is in `w00`, asked for by `boss`
+/// without a key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refund<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) show: u32,
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) wallet: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) fingerprint: &'a str,
+    pub(crate) by: &'a str,
+    /// `index,…`; empty: all.
+    pub(crate) seats: &'a str,
+}
+
+impl<'a> Refund<'a> {
+    pub(crate) fn new(user: &'a str, id: &'a str, name: &'a str, seats: &'a str) -> Self {
+        Self { user, show: 12, id, name, wallet: "w00", key: "", fingerprint: "f4", by: "boss", seats }
+    }
+
+    fn fields(&self) -> Vec<String> {
+        let key = request(self.by, "refund", self.key);
+        let [reservation, refund] = [id(self.id), id(self.name)];
+        let (user, show, wallet) = (self.user.into(), self.show.to_string(), self.wallet.into());
+        let (fingerprint, by, seats) = (self.fingerprint.into(), self.by.into(), self.seats.into());
+        vec![user, show, reservation, refund, wallet, key, fingerprint, by, seats]
+    }
+}
+
 /// A request of `charge`; the default is a user's own in partition `w00`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Charge<'a> {
@@ -143,6 +173,13 @@ pub(crate) fn pay(requests: &[Pay<'_>]) -> Call {
     batch("pay", requests.iter().map(Pay::fields))
         .shows(&without_repeats(requests.iter().map(|pay| pay.show)))
         .wallets(&partitions(requests.iter().map(|pay| pay.wallet)))
+}
+
+/// A batch of refunds with the keys of their shows and partitions.
+pub(crate) fn refund(requests: &[Refund<'_>]) -> Call {
+    batch("refund", requests.iter().map(Refund::fields))
+        .shows(&without_repeats(requests.iter().map(|refund| refund.show)))
+        .wallets(&partitions(requests.iter().map(|refund| refund.wallet)))
 }
 
 /// A batch of charges with the keys of their partitions.

@@ -148,6 +148,13 @@ pub(crate) fn offset(number: u64) -> Offset {
     Offset { number, mark: mark(number) }
 }
 
+/// `refunded` of the same.
+pub(crate) fn refunded(reservation: u32, user: &str, seat: u32) -> String {
+    let (refund, seat) = (id(reservation + 2000), format!("{seat}:500"));
+    let user = prefixed(user);
+    format!("refunded {} 12 {user} {refund} 500 10000 {seat} {seat} refunded 0: -", id(reservation))
+}
+
 /// A reservation, payment or charge id.
 pub(crate) fn id(number: u32) -> String {
     format!("{number:020}")

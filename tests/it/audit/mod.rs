@@ -10,7 +10,9 @@ use onsale::domain::policy::{Policy, PolicyState};
 use onsale::domain::reservation::Seats;
 use onsale::follow::{Applied, ArchiveFollower};
 use onsale::store::log::Tail;
-use onsale::store::{ChargeRequest, HoldRequest, PayRequest, PlaceState, SeenLogs, Settings, Store};
+use onsale::store::{
+    ChargeRequest, HoldRequest, PayRequest, PlaceState, RefundRequest, SeenLogs, Settings, Store,
+};
 use redis::aio::MultiplexedConnection;
 use sqlx::AssertSqlSafe;
 use tokio::sync::watch;
@@ -128,6 +130,18 @@ async fn charge(store: &Store, name: &str, key: &str) {
     store.charge(request, soon()).await.unwrap();
 }
 
+async fn refund(store: &Store, name: &str, reservation: ReservationId, seats: &[u32]) {
+    let request = RefundRequest {
+        reservation,
+        user: user(name),
+        refund: store.new_id(),
+        seats: seats.to_vec(),
+        by: Some((user("boss"), format!("refund {}", reservation.id))),
+        fingerprint: Mark(4),
+    };
+    store.refund(request, soon()).await.unwrap();
+}
+
 async fn pay(store: &Store, name: &str, reservation: ReservationId) {
     let request = PayRequest {
         reservation,
@@ -146,6 +160,9 @@ async fn some_sales(store: &Store) {
         charge(store, &name, "c").await;
         let reservation = hold(store, &name, seat).await.unwrap();
         pay(store, &name, reservation).await;
+        if seat == 7 {
+            refund(store, &name, reservation, &[]).await;
+        }
     }
     for seat in 8..11 {
         hold(store, &format!("holder|{seat}"), seat).await.unwrap();
@@ -173,7 +190,12 @@ async fn buy(store: Store, lane: u32, stop: watch::Receiver<bool>) {
         let (name, seat) = (format!("buyer {number}"), number % SEATS);
         charge(&store, &name, "c").await;
         match hold(&store, &name, seat).await {
-            Some(reservation) if number % 3 == 0 => pay(&store, &name, reservation).await,
+            Some(reservation) if number % 3 == 0 => {
+                pay(&store, &name, reservation).await;
+                if number % 2 == 0 {
+                    refund(&store, &name, reservation, &[seat]).await;
+                }
+            }
             Some(reservation) if number % 3 == 1 => {
                 store.release(reservation, &user(&name), soon()).await.unwrap();
             }

@@ -222,6 +222,14 @@ impl Table {
             ("paid", all.0),
             &things,
         );
+        let refund = batch("refund", all.0, |i| {
+            let mut fields = pay(&format!("holder{}", 3501 + 2 * i), 3501 + 2 * i);
+            fields[5] = format!("4:bossrefund:new{i}");
+            fields.extend(["boss".to_owned(), String::new()]);
+            fields
+        });
+        let things = [("request", all.1), ("seat", 4 * all.1), ("partition", 4)];
+        self.run("four seats each", &refund.shows(&[12]).wallets(&partitions), ("refunded", all.0), &things);
         let over = batch("pay", all.0, |i| pay(&format!("holder{}", 4002 + 2 * i), 4002 + 2 * i));
         let things = [("request", all.1), ("seat", 4 * all.1), ("partition", 4)];
         self.run(

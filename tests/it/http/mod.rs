@@ -7,6 +7,7 @@ mod errors;
 mod idempotency;
 mod queue;
 mod reads;
+mod refund;
 mod reservation;
 mod rush;
 mod sale;

@@ -51,6 +51,21 @@ pub(super) struct Pay {
     pub(super) fingerprint: String,
 }
 
+/// Seats to be given back, and their price.
+#[derive(Clone, Debug)]
+pub(super) struct Refund {
+    /// The owner.
+    pub(super) user: String,
+    pub(super) show: u32,
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) request: String,
+    pub(super) fingerprint: String,
+    pub(super) by: String,
+    /// Indexes; none: all that are left.
+    pub(super) seats: Vec<u32>,
+}
+
 /// Money that comes in.
 #[derive(Clone, Debug)]
 pub(super) struct Charge {
@@ -76,6 +91,7 @@ pub(super) enum Batch {
     Due(usize),
     Expire(Vec<String>),
     Pay(Vec<Pay>),
+    Refund(Vec<Refund>),
     Charge(Vec<Charge>),
     /// The version that it was made from, and the policy.
     Policy(u64, Policy),
@@ -130,6 +146,17 @@ impl Pay {
     }
 }
 
+impl Refund {
+    fn fields(&self) -> Vec<String> {
+        let wallet = format!("w{:02}", partition(&self.user));
+        let (user, show, id) = (self.user.clone(), self.show.to_string(), self.id.clone());
+        let (refund, request, fingerprint) =
+            (self.name.clone(), self.request.clone(), self.fingerprint.clone());
+        let seats: Vec<_> = self.seats.iter().map(u32::to_string).collect();
+        vec![user, show, id, refund, wallet, request, fingerprint, self.by.clone(), seats.join(",")]
+    }
+}
+
 impl Charge {
     fn fields(&self) -> Vec<String> {
         let wallet = format!("w{:02}", partition(&self.user));
@@ -156,6 +183,7 @@ impl Batch {
             Self::Due(limit) => one("due", &[limit.to_string()]),
             Self::Expire(ids) => batch("expire", ids, |id| vec![id.clone()]).shows(&SHOWS),
             Self::Pay(pays) => batch("pay", pays, Pay::fields).shows(&SHOWS).wallets(&wallets),
+            Self::Refund(refunds) => batch("refund", refunds, Refund::fields).shows(&SHOWS).wallets(&wallets),
             Self::Charge(charges) => {
                 batch("charge", charges, Charge::fields).without_concert().wallets(&wallets)
             }

@@ -49,7 +49,7 @@ impl Model {
     }
 
     fn meta_lines(&self, lines: &mut Lines) {
-        let revenue: i64 = self.confirmed().map(Reservation::amount).sum();
+        let revenue: i64 = self.confirmed().flat_map(Reservation::left).map(|(_, price)| price).sum();
         let mut meta = vec![
             ("catalog", self.catalog.to_string()),
             ("policy", self.policy_version.to_string()),
@@ -85,7 +85,7 @@ impl Model {
             let byte = match r.status {
                 Status::Pending => b'1',
                 Status::Confirmed => b'2',
-                Status::Expired(at) | Status::Cancelled(at) => {
+                Status::Expired(at) | Status::Cancelled(at) | Status::Refunded(at) => {
                     lines.insert(format!("ended/{id}"), at.to_string());
                     continue;
                 }
@@ -94,8 +94,8 @@ impl Model {
                 lines.insert(format!("expiry/{id}"), r.stop.to_string());
                 pending.entry(&r.user).or_default().push(id);
             }
-            *owned.entry(format!("owned:{}/{}", r.show, r.user)).or_default() += r.seats.len();
-            for (index, _) in &r.seats {
+            *owned.entry(format!("owned:{}/{}", r.show, r.user)).or_default() += r.left().count();
+            for (index, _) in r.left() {
                 let place = &mut bytes.get_mut(&r.show).unwrap()[usize::try_from(*index).unwrap()];
                 assert_eq!(*place, b'0', "seat {index} of show {} has two owners", r.show);
                 *place = byte;
@@ -116,8 +116,15 @@ fn record(r: &Reservation) -> String {
         Status::Confirmed => "confirmed",
         Status::Expired(_) => "expired",
         Status::Cancelled(_) => "cancelled",
+        Status::Refunded(_) => "refunded",
     };
-    let ext = if r.status == Status::Confirmed { format!("balance={}", r.balance) } else { "-".to_owned() };
+    let paid = matches!(r.status, Status::Confirmed | Status::Refunded(_));
+    let mut ext = if paid { format!("balance={}", r.balance) } else { "-".to_owned() };
+    let gone = r.seats.iter().filter(|(index, _)| r.refunded.contains(index));
+    let gone: Vec<_> = gone.map(|(index, _)| index.to_string()).collect();
+    if !gone.is_empty() {
+        ext = format!("{ext},refunded={}", gone.join(";"));
+    }
     let seats = seats_text(&r.seats);
     let Reservation { show, created, stop, catalog, payment, user, .. } = r;
     format!("{status} {show} {} {created} {stop} {catalog} {payment} {seats} {ext} {user}", r.amount())

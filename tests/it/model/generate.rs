@@ -1,6 +1,6 @@
 //! Random batches, seeded: users, seats, keys and bounds of time collide as often as not.
 
-use super::batch::{Batch, Charge, Hold, Pay, PlaceOf, Release, SHOWS};
+use super::batch::{Batch, Charge, Hold, Pay, PlaceOf, Refund, Release, SHOWS};
 use super::rules::{Model, Policy, Reservation, Status};
 
 /// Ids hold what formats split on elsewhere.
@@ -49,12 +49,20 @@ pub(super) struct Generator {
     ids: u64,
     holds: Vec<Hold>,
     pays: Vec<Pay>,
+    refunds: Vec<Refund>,
     charges: Vec<Charge>,
 }
 
 impl Generator {
     pub(super) fn new(seed: u64) -> Self {
-        Self { random: Random::new(seed), ids: 0, holds: Vec::new(), pays: Vec::new(), charges: Vec::new() }
+        Self {
+            random: Random::new(seed),
+            ids: 0,
+            holds: Vec::new(),
+            pays: Vec::new(),
+            refunds: Vec::new(),
+            charges: Vec::new(),
+        }
     }
 
     pub(super) fn policy(&mut self, now: i64) -> Policy {
@@ -105,7 +113,8 @@ impl Generator {
             60..65 => Batch::Release(self.some(Self::release, model)),
             65..68 => Batch::Due(self.random.pick(&[1, 5, 100])),
             68..71 => Batch::Expire(self.some(Self::reservation_of_any, model)),
-            71..83 => Batch::Pay(self.some(Self::pay, model)),
+            71..80 => Batch::Pay(self.some(Self::pay, model)),
+            80..83 => Batch::Refund(self.some(Self::refund, model)),
             83..90 => Batch::Charge(self.some(|it, _| it.charge(), model)),
             90..94 => {
                 let base = model.policy_version - u64::from(self.random.percent(20));
@@ -242,6 +251,29 @@ impl Generator {
         let pay = Pay { user, show, id, payment: self.id(), request, fingerprint: self.fingerprint() };
         self.pays.push(pay.clone());
         pay
+    }
+
+    fn refund(&mut self, model: &Model) -> Refund {
+        if !self.refunds.is_empty() && self.random.percent(15) {
+            let again = self.random.pick(&self.refunds);
+            return Refund { fingerprint: self.fingerprint(), ..again };
+        }
+        let paid: Vec<_> = model.reservations.iter().filter(|(_, r)| r.status == Status::Confirmed).collect();
+        let (id, show, owner) = if paid.is_empty() || self.random.percent(15) {
+            self.reservation(model)
+        } else {
+            let (id, r) = self.random.pick(&paid);
+            (id.clone(), r.show, r.user.clone())
+        };
+        let known = model.reservations.get(&id);
+        let mut seats: Vec<_> = known.into_iter().flat_map(|r| &r.seats).map(|(index, _)| *index).collect();
+        seats.retain(|_| self.random.percent(40));
+        let (user, by) = (self.owner_or_other(owner), self.user());
+        let request = if self.random.percent(60) { self.request(&by, "refund:") } else { String::new() };
+        let refund =
+            Refund { user, show, id, name: self.id(), request, fingerprint: self.fingerprint(), by, seats };
+        self.refunds.push(refund.clone());
+        refund
     }
 
     fn charge(&mut self) -> Charge {

@@ -32,7 +32,7 @@ const STEPS: u64 = 10_000;
 const EPISODE_STEPS: u64 = 200;
 
 /// Outcomes that a run must have met to have tried anything: all that the scripts have but faults and a user's thousandth key.
-const MET: [(&str, &[&str]); 10] = [
+const MET: [(&str, &[&str]); 11] = [
     ("join", &["active", "waiting", "sale_not_open", "sales_stopped", "sold_out"]),
     ("claim", &["active", "waiting", "queue_token_expired"]),
     ("expire", &["expired", "kept"]),
@@ -54,6 +54,7 @@ const MET: [(&str, &[&str]); 10] = [
             "insufficient_balance",
         ],
     ),
+    ("refund", &["refunded", "replayed", "idempotency_key_reused", "sales_stopped", "invalid_reservation"]),
     ("charge", &["charged", "replayed", "idempotency_key_reused", "amount_out_of_range"]),
     ("policy", &["changed", "stale_policy"]),
 ];

@@ -71,6 +71,8 @@ pub(super) enum Status {
     Expired(i64),
     /// Since, ms.
     Cancelled(i64),
+    /// Since, ms.
+    Refunded(i64),
 }
 
 #[derive(Clone, Debug)]
@@ -85,6 +87,8 @@ pub(super) struct Reservation {
     pub(super) payment: String,
     /// The owner's balance after it was paid.
     pub(super) balance: i64,
+    /// Seats that went back after it was paid.
+    pub(super) refunded: Vec<u32>,
 }
 
 /// Requests that have an answer: fingerprint, result, ms from which they may be forgotten, whose they are.
@@ -150,6 +154,7 @@ impl Model {
             Batch::Release(releases) => releases.iter().map(|release| self.release(release)).collect(),
             Batch::Due(limit) => self.due(*limit),
             Batch::Expire(ids) => ids.iter().map(|id| self.expire(id)).collect(),
+            Batch::Refund(refunds) => refunds.iter().map(|refund| self.refund(refund)).collect(),
             Batch::Pay(pays) => pays.iter().map(|pay| self.pay(pay)).collect(),
             Batch::Charge(charges) => charges.iter().map(|charge| self.charge(charge)).collect(),
             Batch::Policy(base, policy) => vec![self.set_policy(*base, policy)],
@@ -206,7 +211,7 @@ impl Model {
         }
         let before = archived.min(self.now) - DAY_MS;
         let ended = |r: &Reservation| match r.status {
-            Status::Expired(at) | Status::Cancelled(at) => Some(at),
+            Status::Expired(at) | Status::Cancelled(at) | Status::Refunded(at) => Some(at),
             Status::Pending | Status::Confirmed => None,
         };
         let over = |r: &Reservation| ended(r).is_some_and(|at| at <= before);
@@ -218,7 +223,7 @@ impl Model {
 
     /// Seats that are neither booked nor blocked, of all shows.
     pub(super) fn sellable(&self) -> i64 {
-        let booked = self.confirmed().map(|r| r.seats.len()).sum::<usize>();
+        let booked = self.confirmed().map(|r| r.left().count()).sum::<usize>();
         i64::from(SHOWS.iter().filter_map(|show| self.shows.get(show)).sum::<u32>())
             - i64::try_from(booked).unwrap()
     }

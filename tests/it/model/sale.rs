@@ -1,6 +1,6 @@
 //! The sale of the model: hold, release, expire, pay, charge.
 
-use super::batch::{Charge, Hold, Pay, Release, partition};
+use super::batch::{Charge, Hold, Pay, Refund, Release, partition};
 use super::rules::{DAY_MS, Model, Requests, Reservation, Status};
 
 /// Balances stay below, so that Lua counts them exactly.
@@ -36,6 +36,11 @@ impl Reservation {
     /// Whether it holds its seats and can be paid.
     pub(super) fn is_live(&self, now: i64) -> bool {
         self.status == Status::Pending && now < self.stop
+    }
+
+    /// Its seats that were not refunded.
+    pub(super) fn left(&self) -> impl Iterator<Item = &(u32, i64)> {
+        self.seats.iter().filter(|(index, _)| !self.refunded.contains(index))
     }
 
     fn counts(&self, now: i64) -> bool {
@@ -76,6 +81,7 @@ impl Model {
             catalog: request.catalog,
             payment: "-".to_owned(),
             balance: 0,
+            refunded: Vec::new(),
         };
         let stop = reservation.stop;
         let told = reservation.told_held("held", &request.id, &stop.to_string());
@@ -115,12 +121,12 @@ impl Model {
             return Some(format!("too_many_seats {limit}"));
         }
         let of_show = || self.reservations.values().filter(|r| r.show == request.show && r.counts(self.now));
-        let owned: usize = of_show().filter(|r| r.user == request.user).map(|r| r.seats.len()).sum();
+        let owned: usize = of_show().filter(|r| r.user == request.user).map(|r| r.left().count()).sum();
         let limit = self.policy.max_seats_per_user;
         if owned + wanted > limit {
             return Some(format!("purchase_limit {limit} {owned}"));
         }
-        let taken = |seat: u32| of_show().any(|r| r.seats.iter().any(|(other, _)| *other == seat));
+        let taken = |seat: u32| of_show().any(|r| r.left().any(|(other, _)| *other == seat));
         let taken: Vec<_> =
             request.seats.iter().filter(|(seat, _)| taken(*seat)).map(|(seat, _)| seat.to_string()).collect();
         (!taken.is_empty()).then(|| format!("seat_unavailable {}", taken.join(" ")))
@@ -220,10 +226,60 @@ impl Model {
         };
         match r.status {
             Status::Confirmed => Some("already_paid"),
+            Status::Refunded(_) => Some("refunded"),
             Status::Cancelled(_) => Some("cancelled"),
             Status::Expired(_) => Some("expired"),
             Status::Pending => (!r.is_live(self.now)).then_some("expired"),
         }
+    }
+
+    pub(super) fn refund(&mut self, request: &Refund) -> String {
+        match recall(&self.requests, &request.request, &request.fingerprint) {
+            Some(Err(refused)) => return refused,
+            Some(Ok(result)) => return format!("replayed {result}"),
+            None => {}
+        }
+        if self.stopped {
+            return "sales_stopped".to_owned();
+        }
+        let of_user = |r: &&Reservation| r.user == request.user && r.show == request.show;
+        let Some(r) = self.reservations.get(&request.id).filter(of_user) else {
+            return "invalid_reservation not_found".to_owned();
+        };
+        let reason = match r.status {
+            Status::Confirmed => None,
+            Status::Refunded(_) => Some("refunded"),
+            Status::Cancelled(_) => Some("cancelled"),
+            Status::Pending if r.is_live(self.now) => Some("not_found"),
+            Status::Pending | Status::Expired(_) => Some("expired"),
+        };
+        if let Some(reason) = reason {
+            return format!("invalid_reservation {reason}");
+        }
+        let wanted = |index: u32| request.seats.is_empty() || request.seats.contains(&index);
+        let back: Vec<_> = r.left().copied().filter(|(index, _)| wanted(*index)).collect();
+        if !request.seats.is_empty() && back.len() != request.seats.len() {
+            return "invalid_reservation refunded".to_owned();
+        }
+        let amount: i64 = back.iter().map(|(_, price)| price).sum();
+        let wallet = &mut self.wallets[usize::from(partition(&request.user))];
+        let balance = wallet.balances.get(&request.user).map_or(0, |(balance, _)| *balance) + amount;
+        if balance >= AMOUNT_END {
+            return "amount_out_of_range".to_owned();
+        }
+        wallet.balances.insert(request.user.clone(), (balance, wallet.now));
+        let now = self.now;
+        let r = self.reservations.get_mut(&request.id).unwrap();
+        r.refunded.extend(back.iter().map(|(index, _)| index));
+        let all = r.left().next().is_none();
+        if all {
+            r.status = Status::Refunded(now);
+        }
+        let status = if all { "refunded" } else { "confirmed" };
+        let told =
+            format!("{} {} {} {} {amount} {status}", request.name, request.id, r.show, seats_text(&back));
+        self.remember(&request.request, &request.fingerprint, told.clone(), &request.by);
+        format!("refunded {told}")
     }
 
     fn settle_pay(&mut self, user: &str) {

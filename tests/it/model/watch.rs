@@ -105,6 +105,14 @@ impl Watch {
                     assert_eq!(before, Some((paid.reservation.to_string(), false)), "seat {index}");
                 }
             }
+            Event::Refunded(back) => {
+                self.cash += back.amount;
+                for (index, _) in &back.seats.0 {
+                    let before = self.seats.remove(&(back.show, *index));
+                    assert_eq!(before, Some((back.reservation.to_string(), true)), "seat {index}");
+                }
+            }
+            Event::Returned(back) => self.moves(back.user, back.amount, back.balance),
             Event::Charged { user, amount, balance, .. } => {
                 self.cash += amount;
                 self.moves(user, *amount, *balance);
