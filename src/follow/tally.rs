@@ -82,6 +82,9 @@ impl Tally {
             | Event::Stretched { .. }
             | Event::Charged { .. }
             | Event::Spent { .. }
+            | Event::Blocked(_)
+            | Event::Cancelled { .. }
+            | Event::Unblocked(_)
             | Event::Returned(_) => return,
         };
         counter.increment(1);

@@ -2,7 +2,7 @@
 
 use super::call::{Call, Seen};
 use super::promise::stops_when_the_log_was_lost;
-use super::sale::{Charge, Hold, Pay, Refund, Sale, charge, hold, pay, refund, release};
+use super::sale::{Block, Charge, Hold, Pay, Refund, Sale, block, charge, hold, pay, refund, release};
 
 /// `a` and `b` hold a seat each by r1 and r2, and have 1,000 each in `w00` and `w01`, by two charges.
 async fn two_partitions() -> Sale {
@@ -40,6 +40,9 @@ async fn of_the_concert() {
         release(&[("a", 12, "r1")]),
         pay_both(),
         refund_both(),
+        Call::one("cancel", &["12", "rain"]).shows(&[12]),
+        Call::batch("clear", &[&["12", "0"]]).shows(&[12]),
+        block(&[Block::new("k", "7"), Block::back("k2", "8")]),
     ];
     for call in calls {
         stops_when_the_log_was_lost(&mut sale.world, &call);

@@ -9,7 +9,9 @@ mod step;
 mod world;
 
 mod admit;
+mod block;
 mod buyers;
+mod cancel;
 mod catalog;
 mod charge;
 mod claim;

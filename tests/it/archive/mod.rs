@@ -38,12 +38,13 @@ pub(crate) async fn connect(url: &str) -> Archive {
     Archive::connect(&config.mysql).await.expect("MariaDB does as told")
 }
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "log_offsets",
     "events",
     "queue_tokens",
     "reservations",
     "booked_seats",
+    "blocked_seats",
     "payments",
     "ledger_transactions",
     "ledger_entries",
