@@ -22,6 +22,8 @@ pub enum LedgerKind {
     Charge,
     /// A reservation was paid.
     Payment,
+    /// Money of a reservation came back.
+    Refund,
 }
 
 /// One change of a user's balance.
@@ -35,7 +37,7 @@ pub struct LedgerItem {
     pub amount: i64,
     /// The balance after it, minor units.
     pub balance_after: i64,
-    /// What was paid; `None` for a charge.
+    /// What was paid, or paid back; `None` for a charge.
     pub reservation: Option<ReservationId>,
     /// When.
     pub created: Millis,
@@ -91,6 +93,7 @@ fn read_item(row: &MySqlRow) -> Result<LedgerItem, Error> {
     let (kind, leg) = match kind.as_str() {
         "charged" => (LedgerKind::Charge, 1),
         "paid" => (LedgerKind::Payment, 0),
+        "refunded" => (LedgerKind::Refund, 1),
         _ => return Err(stored("ledger_transactions", kind)),
     };
     Ok(LedgerItem {

@@ -53,7 +53,7 @@ impl Config {
         .collect()
     }
 
-    fn positive(&self) -> [(&'static str, u64); 14] {
+    fn positive(&self) -> [(&'static str, u64); 16] {
         let server = &self.server;
         // Sizes only ever grow on the way from usize to u64.
         let size = |value: usize| value as u64;
@@ -72,6 +72,8 @@ impl Config {
             ("worker.admit_interval_ms", self.worker.admit_interval_ms),
             ("worker.expire_interval_ms", self.worker.expire_interval_ms),
             ("worker.trim_interval_ms", self.worker.trim_interval_ms),
+            ("worker.refund_interval_ms", self.worker.refund_interval_ms),
+            ("worker.refund_batch", size(self.worker.refund_batch)),
         ]
     }
 

@@ -51,8 +51,11 @@ struct PaymentBody<'a> {
     amount: i64,
     currency: &'a str,
     #[schema(value_type = PaymentStatus)]
-    status: &'static str,
+    status: Status,
     balance: i64,
+    /// What of the amount went back, if anything has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunded_amount: Option<i64>,
 }
 
 refusals!(PayRefusals: JSON, IDENTITY, KEY, DURABILITY, BODY, STORE, NOT_BUILT; QueueTokenInvalid,
@@ -109,6 +112,7 @@ pub(crate) async fn pay(ctx: &Context, request: &mut Request) -> Result<Response
     let layout = layout::with_seats(ctx, paid.show, &paid.seats, request.deadline).await;
     let layout = layout.map_err(|_| Problem::new(Code::OutcomeUnknown))?;
     let id = PaymentId { reservation, id: paid.payment };
+    // What it was when it was made, whatever was refunded since.
     let body = payment_body(id, &layout, &paid.seats, (paid.amount, paid.balance));
     let mut response = response::ok(&body)?;
     idempotency::mark_replayed(&mut response, answer.replayed);
@@ -145,16 +149,15 @@ async fn current(
 ) -> Result<Response, Problem> {
     let record = &answer.value;
     let own = record.user == user.as_str() && record.payment == Some(id.id);
-    let status = match record.status {
-        Status::Confirmed if own => "CONFIRMED",
-        Status::Refunded if own => "REFUNDED",
-        _ => return Err(Problem::new(Code::NotFound)),
-    };
+    if !own || !matches!(record.status, Status::Confirmed | Status::Refunded) {
+        return Err(Problem::new(Code::NotFound));
+    }
     let no_balance = || Problem::caused(Code::Internal, "a paid reservation without the balance after it");
     let balance = record.balance_after.ok_or_else(no_balance)?;
     let layout = layout::with_seats(ctx, record.show, &record.seats, request.deadline).await?;
     let mut body = payment_body(id, &layout, &record.seats, (record.amount, balance));
-    body.status = status;
+    body.status = record.status;
+    body.refunded_amount = refunded_amount(&record.refunded);
     let mut response = response::ok(&body)?;
     freshness::mark_answer(&mut response, &answer);
     Ok(response)
@@ -171,7 +174,14 @@ async fn archived(
     let found = found.filter(|payment| payment.user == user.as_str());
     let payment = found.ok_or_else(|| Problem::new(Code::NotFound))?;
     let layout = layout::with_seats(ctx, payment.show, &payment.seats, request.deadline).await?;
-    response::ok(&payment_body(id, &layout, &payment.seats, (payment.amount, payment.balance)))
+    let mut body = payment_body(id, &layout, &payment.seats, (payment.amount, payment.balance));
+    body.status = payment.status;
+    body.refunded_amount = refunded_amount(&payment.refunded);
+    response::ok(&body)
+}
+
+fn refunded_amount(refunded: &Seats) -> Option<i64> {
+    (!refunded.0.is_empty()).then(|| refunded.total())
 }
 
 /// A balance pays for shows in its own currency only.
@@ -197,7 +207,8 @@ fn payment_body<'a>(
         seats: layout::labels(layout, seats).unwrap_or_default(),
         amount,
         currency: &layout.currency,
-        status: "CONFIRMED",
+        status: Status::Confirmed,
         balance,
+        refunded_amount: None,
     }
 }

@@ -124,7 +124,7 @@ async fn archived(
 ) -> Result<Shown, Problem> {
     let found = history::read(request, ctx.archive.reservation(id, user.as_str())).await?;
     let row = found.ok_or_else(|| Problem::new(Code::NotFound))?;
-    Ok(Shown::stored(row, Context::now()))
+    Ok(Shown::stored(&row, Context::now()))
 }
 
 refusals!(ReservationsRefusals: JSON, IDENTITY, FORM, FRESH);
@@ -148,7 +148,7 @@ pub(crate) async fn list(ctx: &Context, request: &Request) -> Result<Response, P
     let mut rows: Vec<(Shown, Arc<Show>)> = Vec::with_capacity(page.items.len());
     for row in page.items {
         let layout = layout::with_seats(ctx, row.reservation.show, &row.seats, request.deadline).await?;
-        rows.push((Shown::stored(row, now), layout));
+        rows.push((Shown::stored(&row, now), layout));
     }
     let items = rows.iter().map(|(shown, layout)| shown.body(ctx, layout)).collect();
     response::ok(&List { items, next_cursor: page.next.map(|cursor| cursor.to_string()) })
@@ -223,29 +223,38 @@ struct Shown {
     payment: Option<Id20>,
 }
 
+/// The seats of a reservation and their price: of a CONFIRMED one those that are left, of any other all that it had.
+fn left(status: Status, seats: &Seats, refunded: &Seats) -> (Seats, i64) {
+    let left = if status == Status::Confirmed { seats.without(refunded) } else { seats.clone() };
+    let amount = left.total();
+    (left, amount)
+}
+
 impl Shown {
     fn current(id: ReservationId, record: &Reservation, now: Millis) -> Self {
+        let (seats, amount) = left(record.status, &record.seats, &record.refunded);
         Self {
             id,
             status: record.status_at(now),
-            seats: record.seats.clone(),
-            amount: record.amount,
+            seats,
+            amount,
             created: record.created,
             end: record.end,
             payment: record.payment,
         }
     }
 
-    fn stored(row: StoredReservation, now: Millis) -> Self {
+    fn stored(row: &StoredReservation, now: Millis) -> Self {
         let lapsed = row.status == Status::Pending && now >= row.end;
+        let (seats, amount) = left(row.status, &row.seats, &row.refunded);
         Self {
             id: row.reservation,
             status: if lapsed { Status::Expired } else { row.status },
-            seats: row.seats,
-            amount: row.amount,
+            seats,
+            amount,
             created: row.created,
             end: row.end,
-            payment: row.payment.map(|payment| payment.id),
+            payment: row.payment.as_ref().map(|payment| payment.id),
         }
     }
 

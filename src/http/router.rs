@@ -90,6 +90,8 @@ pub(crate) enum Endpoint {
     Sale,
     BlockSeats,
     UnblockSeats,
+    CancelShow,
+    Cancellation,
     Refund,
     History,
 }
@@ -106,6 +108,7 @@ impl Endpoint {
                 | E::ResumeQueue
                 | E::BlockSeats
                 | E::UnblockSeats
+                | E::CancelShow
                 | E::Refund
         )
     }
@@ -156,6 +159,8 @@ pub(super) const ROUTES: &[Row] = &[
     ("/v1/admin/concerts/{id}/live", &[(Get, E::Sale)]),
     ("/v1/admin/shows/{id}/seats/block", &[(Post, E::BlockSeats)]),
     ("/v1/admin/shows/{id}/seats/unblock", &[(Post, E::UnblockSeats)]),
+    ("/v1/admin/shows/{id}/cancel", &[(Post, E::CancelShow)]),
+    ("/v1/admin/shows/{id}/cancellation", &[(Get, E::Cancellation)]),
     ("/v1/admin/reservations/{id}/refund", &[(Post, E::Refund)]),
     ("/v1/admin/reservations/{id}/history", &[(Get, E::History)]),
 ];
@@ -256,6 +261,8 @@ fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> {
         E::Sale => Box::pin(organiser::queue::sale(ctx, r)),
         E::BlockSeats => Box::pin(organiser::seats::block(ctx, r)),
         E::UnblockSeats => Box::pin(organiser::seats::unblock(ctx, r)),
+        E::CancelShow => Box::pin(organiser::cancellation::cancel(ctx, r)),
+        E::Cancellation => Box::pin(organiser::cancellation::progress(ctx, r)),
         E::Refund => Box::pin(organiser::reservation::refund(ctx, r)),
         E::History => Box::pin(organiser::reservation::history(ctx, r)),
     }

@@ -6,7 +6,7 @@ pub const FAILURES: [&str; 7] =
     ["log_lost", "overloaded", "unavailable", "outcome_unknown", "fault", "internal", "stale_catalog"];
 
 /// What happens to reservations, of `event`.
-pub const RESERVATION_EVENTS: [&str; 4] = ["held", "released", "expired", "paid"];
+pub const RESERVATION_EVENTS: [&str; 5] = ["held", "released", "expired", "paid", "refunded"];
 
 /// What seats are, of `status`.
 pub const SEAT_STATUSES: [&str; 4] = ["available", "held", "booked", "blocked"];

@@ -45,6 +45,7 @@ use super::{catalog, organiser, payment, queue, reservation, router, seats, wall
         organiser::catalog::create_concert, organiser::catalog::update_concert,
         organiser::catalog::create_show, organiser::queue::pause, organiser::queue::resume,
         organiser::queue::sale, organiser::seats::block, organiser::seats::unblock,
+        organiser::cancellation::cancel, organiser::cancellation::progress,
         organiser::reservation::refund, organiser::reservation::history,
     ),
     components(schemas(ProblemSchema, Code)),

@@ -1,6 +1,8 @@
 //! The HTTP contract against a whole server.
 
 mod app;
+mod block;
+mod cancellation;
 mod client;
 mod connection;
 mod documents;
@@ -8,6 +10,7 @@ mod errors;
 mod idempotency;
 mod queue;
 mod reads;
+mod refund;
 mod reservation;
 mod rush;
 mod sale;
