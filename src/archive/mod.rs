@@ -10,6 +10,7 @@ mod changes;
 mod concert;
 mod engine;
 mod error;
+mod follower;
 mod import;
 mod import_show;
 mod log;

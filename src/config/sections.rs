@@ -166,6 +166,16 @@ pub struct Log {
     pub memory_max_bytes: u64,
 }
 
+/// `[kafka]`: where events go, beside what is sold.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kafka {
+    /// `host:port`, more behind commas; empty: no events go to Kafka.
+    pub brokers: String,
+    /// The topic of all events.
+    pub topic: String,
+}
+
 /// `[coalesce]`: bounds of one batch and of the queue before it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

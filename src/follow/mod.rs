@@ -4,9 +4,12 @@
 //! follower never skips an entry and never guesses: a log that does not go on where it was left is stopped, alone.
 
 mod archive;
+mod kafka;
+mod lease;
 mod live;
 mod pack;
 mod snapshot;
+mod supply;
 mod tally;
 mod track;
 
@@ -17,6 +20,7 @@ use crate::domain::fields::{Fields, Malformed};
 use crate::domain::ids::{Mark, Offset};
 
 pub use archive::{Applied, ArchiveFollower};
+pub use kafka::{KafkaFollower, KafkaParts};
 pub use live::LiveFollower;
 
 /// Why an entry can't be the next one of its log.

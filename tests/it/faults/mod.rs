@@ -5,10 +5,10 @@
 pub(crate) mod buyer;
 mod crash;
 mod engines;
-mod ledger;
+pub(crate) mod ledger;
 mod loss;
 mod network;
 pub(crate) mod site;
 mod torn;
 mod trouble;
-mod worker;
+pub(crate) mod worker;
