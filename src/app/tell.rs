@@ -1,4 +1,4 @@
-//! The followers that tell the world outside: each runs in a worker if it is configured.
+//! The followers that tell the world outside: Kafka, if it is configured, and webhooks.
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use super::Error;
 use super::installation::Installation;
 use crate::config::Config;
-use crate::follow::{Applied, KafkaFollower, KafkaParts};
+use crate::follow::{Applied, KafkaFollower, KafkaParts, WebhookFollower, WebhookParts};
 use crate::live::Live;
 use crate::metrics;
 
@@ -40,6 +40,17 @@ impl Telling<'_> {
             });
             tasks.spawn(follower.run(stopping.clone()));
             told.push((metrics::KAFKA, progress));
+        }
+        let webhooks = WebhookParts {
+            archive: installation.archive.clone(),
+            live: live.clone(),
+            applied: archived.clone(),
+            settings: config.webhook.clone(),
+        };
+        match WebhookFollower::new(webhooks) {
+            Ok(follower) => drop(tasks.spawn(follower.run(stopping.clone()))),
+            // A system without certificates; what is sold does not depend on it.
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "webhooks are not told"),
         }
         Ok(told)
     }

@@ -50,12 +50,7 @@ impl Archive {
                     on duplicate key update \
                     holder = if(until < now(3), values(holder), holder), \
                     until = if(holder = values(holder), values(until), until)";
-        sqlx::query(take)
-            .bind(follower)
-            .bind(holder.to_string())
-            .bind(micros)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(take).bind(follower).bind(holder.to_string()).bind(micros).execute(&self.pool).await?;
         let query = sqlx::query_scalar("select holder from follower_leases where follower = ?");
         let stands: String = query.bind(follower).fetch_one(&self.pool).await?;
         Ok(stands == holder.to_string())

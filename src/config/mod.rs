@@ -22,7 +22,7 @@ pub use keys::{IdentityKey, KeyMaterial};
 pub use secret::{ConnectionUrl, Secret};
 pub use sections::{
     Algorithm, Coalesce, Identity, IdentityKeyFile, Kafka, Log, LogFormat, Mysql, QueueToken, Redis, Server,
-    Telemetry, Ticket, TopUp, Wallet, Worker,
+    Telemetry, Ticket, TopUp, Wallet, Webhook, Worker,
 };
 pub use validate::Problem;
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub log: Log,
     /// Where events go.
     pub kafka: Kafka,
+    /// How organisers' endpoints are told.
+    pub webhook: Webhook,
     /// Bounds of the coalescers.
     pub coalesce: Coalesce,
     /// What this process says about itself.

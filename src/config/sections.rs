@@ -176,6 +176,18 @@ pub struct Kafka {
     pub topic: String,
 }
 
+/// `[webhook]`: how organisers' endpoints are told.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Seconds that an endpoint may take.
+    pub timeout_seconds: u64,
+    /// Seconds that an event is tried again.
+    pub retry_seconds: u64,
+    /// Whether http and private addresses are allowed: development only.
+    pub insecure: bool,
+}
+
 /// `[coalesce]`: bounds of one batch and of the queue before it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -48,12 +48,17 @@ impl Config {
             (self.queue_token.key_file.is_some(), "queue_token.key_file", "is required"),
             (self.ticket.signing_key_file.is_some(), "ticket.signing_key_file", "is required"),
             (made_up, "identity.development", "needs --dev: the keys are made up"),
+            (
+                development || !self.webhook.insecure,
+                "webhook.insecure",
+                "needs --dev: anybody's network is open to it",
+            ),
             (free_money, "wallet.top_up", "\"self\" needs --dev: it is money for everybody"),
         ])
         .collect()
     }
 
-    fn positive(&self) -> [(&'static str, u64); 14] {
+    fn positive(&self) -> [(&'static str, u64); 15] {
         let server = &self.server;
         // Sizes only ever grow on the way from usize to u64.
         let size = |value: usize| value as u64;
@@ -69,6 +74,7 @@ impl Config {
             ("mysql.connect_timeout_seconds", self.mysql.connect_timeout_seconds),
             ("coalesce.batch_weight", size(self.coalesce.batch_weight)),
             ("coalesce.queue_requests", size(self.coalesce.queue_requests)),
+            ("webhook.timeout_seconds", self.webhook.timeout_seconds),
             ("worker.admit_interval_ms", self.worker.admit_interval_ms),
             ("worker.expire_interval_ms", self.worker.expire_interval_ms),
             ("worker.trim_interval_ms", self.worker.trim_interval_ms),

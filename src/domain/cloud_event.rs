@@ -1,4 +1,4 @@
-//! Log events as the world outside is told of them: CloudEvents 1.0 in JSON (`docs/events/` has a schema for each type).
+//! Log events as the world outside is told of them: `CloudEvents` 1.0 in JSON (`docs/events/` has a schema for each type).
 //!
 //! An event keeps its id whoever tells it, however often: log id, entry number and place in the entry. Where it is told
 //! follows from the log alone and from what never changes of a seat, so that a repetition is the same text.
@@ -11,7 +11,7 @@ use super::ids::{ConcertId, LogName, Mark, PaymentId, ReservationId, ShowId};
 use super::reservation::Seats;
 use super::time::Millis;
 
-/// One event in CloudEvents' JSON form. Numbers of money are minor units.
+/// One event in `CloudEvents`' JSON form. Numbers of money are minor units.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CloudEvent {
     /// Always `1.0`.
@@ -109,7 +109,12 @@ struct About {
 
 /// What one event says outside. There is no catch-all: a new word of the log (refunds, blocked seats) is named here, and in
 /// [`TYPES`] and `docs/events/`, or it does not compile.
-fn about(log: LogName, at: Millis, event: &Event<'_>, label: Label<'_>) -> Result<Option<About>, UnknownSeat> {
+fn about(
+    log: LogName,
+    at: Millis,
+    event: &Event<'_>,
+    label: Label<'_>,
+) -> Result<Option<About>, UnknownSeat> {
     match log {
         LogName::Concert(concert) => about_concert(concert, at, event, label),
         LogName::Wallet(_) => Ok(about_wallet(event)),
@@ -148,7 +153,9 @@ fn about_concert(
             ("queue.ended", seq.to_string(), data)
         }
         Event::Held(held) => return about_held(concert, at, held, label).map(Some),
-        Event::Released(freed) => return about_freed(concert, "reservation.released", freed, label).map(Some),
+        Event::Released(freed) => {
+            return about_freed(concert, "reservation.released", freed, label).map(Some);
+        }
         Event::Expired(freed) => return about_freed(concert, "reservation.expired", freed, label).map(Some),
         Event::Paid(paid) => return about_paid(concert, paid, label).map(Some),
         // The birth of a log is nobody's business; the others stand in wallets' logs only.
@@ -158,7 +165,12 @@ fn about_concert(
     Ok(Some(About { kind, subject, data, concert: Some(concert) }))
 }
 
-fn about_held(concert: ConcertId, at: Millis, held: &Held<'_>, label: Label<'_>) -> Result<About, UnknownSeat> {
+fn about_held(
+    concert: ConcertId,
+    at: Millis,
+    held: &Held<'_>,
+    label: Label<'_>,
+) -> Result<About, UnknownSeat> {
     let reservation = ReservationId { concert, show: held.show, id: held.reservation }.to_string();
     let data = json!({
         "concertId": concert,

@@ -11,7 +11,9 @@ mod pack;
 mod snapshot;
 mod supply;
 mod tally;
+mod telling;
 mod track;
+mod webhook;
 
 use std::time::Duration;
 
@@ -22,6 +24,8 @@ use crate::domain::ids::{Mark, Offset};
 pub use archive::{Applied, ArchiveFollower};
 pub use kafka::{KafkaFollower, KafkaParts};
 pub use live::LiveFollower;
+pub use telling::{TellError, cloud_events};
+pub use webhook::{InvalidUrl, NoClient, WebhookFollower, WebhookParts, check_url};
 
 /// Why an entry can't be the next one of its log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -88,6 +88,11 @@ pub(crate) enum Endpoint {
     BlockSeats,
     Refund,
     History,
+    Events,
+    CreateWebhook,
+    Webhooks,
+    DeleteWebhook,
+    ResendWebhook,
 }
 
 impl Endpoint {
@@ -109,7 +114,13 @@ impl Endpoint {
     fn answers_json(self) -> bool {
         !matches!(
             self,
-            E::Welcome | E::Undocumented | E::SeatsStream | E::QueueStream | E::Leave | E::Release
+            E::Welcome
+                | E::Undocumented
+                | E::SeatsStream
+                | E::QueueStream
+                | E::Leave
+                | E::Release
+                | E::DeleteWebhook
         )
     }
 }
@@ -152,6 +163,10 @@ const ROUTES: &[Row] = &[
     ("/v1/admin/shows/{id}/seats/unblock", &[(Post, E::BlockSeats)]),
     ("/v1/admin/reservations/{id}/refund", &[(Post, E::Refund)]),
     ("/v1/admin/reservations/{id}/history", &[(Get, E::History)]),
+    ("/v1/admin/events", &[(Get, E::Events)]),
+    ("/v1/admin/webhooks", &[(Get, E::Webhooks), (Post, E::CreateWebhook)]),
+    ("/v1/admin/webhooks/{id}", &[(Delete, E::DeleteWebhook)]),
+    ("/v1/admin/webhooks/{id}/resend", &[(Post, E::ResendWebhook)]),
 ];
 
 static ROUTER: LazyLock<matchit::Router<&'static Row>> = LazyLock::new(|| {
@@ -249,6 +264,11 @@ fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> {
         E::BlockSeats => Box::pin(organiser::seats::block(ctx, r)),
         E::Refund => Box::pin(organiser::reservation::refund(ctx, r)),
         E::History => Box::pin(organiser::reservation::history(ctx, r)),
+        E::Events => Box::pin(organiser::events::events(ctx, r)),
+        E::CreateWebhook => Box::pin(organiser::webhook::create(ctx, r)),
+        E::Webhooks => Box::pin(organiser::webhook::list(ctx, r)),
+        E::DeleteWebhook => Box::pin(organiser::webhook::delete(ctx, r)),
+        E::ResendWebhook => Box::pin(organiser::webhook::resend(ctx, r)),
     }
 }
 

@@ -13,10 +13,12 @@ pub const SEAT_STATUSES: [&str; 4] = ["available", "held", "booked", "blocked"];
 
 /// Who follows the logs, of `follower`: MySQL's, in a worker, and the views', in every process; those who tell the world outside,
 /// in one worker at a time.
-pub const FOLLOWERS: [&str; 3] = [ARCHIVE, LIVE, KAFKA];
+pub const FOLLOWERS: [&str; 4] = [ARCHIVE, LIVE, KAFKA, WEBHOOK];
 /// See [`FOLLOWERS`].
 pub const ARCHIVE: &str = "archive";
 /// See [`FOLLOWERS`].
 pub const LIVE: &str = "live";
 /// See [`FOLLOWERS`].
 pub const KAFKA: &str = "kafka";
+/// See [`FOLLOWERS`].
+pub const WEBHOOK: &str = "webhook";

@@ -1,11 +1,11 @@
-//! The Kafka follower: every event of every log to one topic, as CloudEvents, at least once and in the order of its log.
+//! The Kafka follower: every event of every log to one topic, as `CloudEvents`, at least once and in the order of its log.
 //!
 //! One process at a time holds the lease and tells. It reads no entry that MySQL does not have, waits until the brokers have
 //! acknowledged what it told, and only then stores how far it is. While Kafka is away it waits, and nobody waits for it.
 
 mod producer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +15,10 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use self::producer::{ProduceError, Producer, Sent};
 use super::lease::Lease;
 use super::supply::{Run, Supply, SupplyError, Wanted};
+use super::telling::{TellError, cloud_events};
 use super::{Applied, Backoff};
 use crate::archive::{Archive, Error};
 use crate::config;
-use crate::domain::cloud_event::{CloudEvent, UnknownSeat, told};
-use crate::domain::event::{Entry, LogKind};
-use crate::domain::fields::Malformed;
 use crate::domain::ids::{LogName, Mark, Offset};
 use crate::live::Live;
 use crate::metrics::{self, Counter};
@@ -64,6 +62,8 @@ pub struct KafkaFollower {
     /// How far it has told each log, while it holds the lease.
     told: watch::Sender<Applied>,
     log_ids: BTreeMap<LogName, Mark>,
+    /// Logs that can't be told on: they show as lag, and the others go on.
+    stopped: BTreeSet<LogName>,
     entries: Counter,
     failures: Counter,
 }
@@ -73,12 +73,8 @@ pub struct KafkaFollower {
 enum Interrupted {
     #[error("Kafka does not take events")]
     Kafka(#[from] ProduceError),
-    #[error("the logs can't be read")]
-    Supply(#[from] SupplyError),
     #[error("the archive can't be used")]
     Archive(#[from] Error),
-    #[error("log {log}: entry {number} can't be read")]
-    Entry { log: LogName, number: u64, source: Malformed },
 }
 
 impl KafkaFollower {
@@ -94,6 +90,7 @@ impl KafkaFollower {
             well,
             told,
             log_ids: BTreeMap::new(),
+            stopped: BTreeSet::new(),
             entries: metrics::FOLLOWER_ENTRIES.with([metrics::KAFKA]),
             failures: metrics::FOLLOWER_FAILURES.with([metrics::KAFKA]),
         };
@@ -145,7 +142,7 @@ impl KafkaFollower {
         let producer = Producer::new(&self.settings)?;
         loop {
             let applied = self.applied.borrow_and_update().clone();
-            let wanted = wanted(&applied, &offsets);
+            let wanted = wanted(&applied, &offsets, &self.stopped);
             self.publish(&applied, &offsets);
             if wanted.is_empty() {
                 // What was in trouble may have passed while there was nothing to tell.
@@ -157,7 +154,6 @@ impl KafkaFollower {
             let mut sent = Vec::new();
             let mut reached = Vec::new();
             let mut entries = 0;
-            let mut broken = None;
             for (log, run) in self.supply.read(&wanted, share).await {
                 match run {
                     Ok(run) => {
@@ -165,18 +161,15 @@ impl KafkaFollower {
                         entries += count;
                         reached.extend(upto.map(|offset| (log, offset)));
                     }
-                    Err(error) => broken = Some(error),
+                    Err(SupplyError::Archive(error)) => return Err(error.into()),
+                    Err(error @ SupplyError::Break { .. }) => self.stop(log, &error),
                 }
             }
             self.acknowledged(sent).await?;
             self.supply.archive.store_told(metrics::KAFKA, &reached).await?;
             self.entries.increment(entries);
             offsets.extend(reached);
-            match broken {
-                // The other logs went on; this one is tried again, and shows as lag.
-                Some(error) => return Err(error.into()),
-                None => backoff.worked(),
-            }
+            backoff.worked();
             self.well.send_if_modified(|well| !std::mem::replace(well, true));
             if entries == 0 {
                 // A seat of the catalog that this process has not heard of yet.
@@ -198,12 +191,15 @@ impl KafkaFollower {
         let (mut reached, mut entries) = (None, 0);
         for (offset, text) in run {
             let events = match cloud_events(&self.live, log, log_id, offset.number, &text) {
-                Ok(Ok(events)) => events,
-                Ok(Err(unknown)) => {
+                Ok(events) => events,
+                Err(TellError::Catalog(unknown)) => {
                     tracing::debug!(%log, %unknown, "an event waits for its catalog");
                     break;
                 }
-                Err(source) => return Err(Interrupted::Entry { log, number: offset.number, source }),
+                Err(error @ TellError::Entry(_)) => {
+                    self.stop(log, &error);
+                    break;
+                }
             };
             for event in &events {
                 sent.push(producer.send(event)?);
@@ -212,6 +208,12 @@ impl KafkaFollower {
             entries += 1;
         }
         Ok((reached, entries))
+    }
+
+    fn stop(&mut self, log: LogName, error: &(dyn std::error::Error + 'static)) {
+        self.failures.increment(1);
+        self.stopped.insert(log);
+        tracing::error!(%log, error, "Kafka is not told this log any more until this process is started again");
     }
 
     /// Waits for all of them, however long; says so when it takes long.
@@ -248,26 +250,14 @@ impl KafkaFollower {
 }
 
 /// The logs of which MySQL has more than was told.
-fn wanted(applied: &Applied, offsets: &BTreeMap<LogName, Offset>) -> Vec<Wanted> {
-    let behind = applied.iter().filter_map(|(log, applied)| {
+fn wanted(
+    applied: &Applied,
+    offsets: &BTreeMap<LogName, Offset>,
+    stopped: &BTreeSet<LogName>,
+) -> Vec<Wanted> {
+    let behind = applied.iter().filter(|(log, _)| !stopped.contains(log)).filter_map(|(log, applied)| {
         let after = offsets.get(log).copied().unwrap_or_default();
         (applied.number > after.number).then_some(Wanted { log: *log, after, upto: applied.number })
     });
     behind.collect()
-}
-
-/// What an entry has to tell, with the labels that the views of this process know.
-pub(super) fn cloud_events(
-    live: &Live,
-    log: LogName,
-    log_id: Mark,
-    number: u64,
-    text: &str,
-) -> Result<Result<Vec<CloudEvent>, UnknownSeat>, Malformed> {
-    let kind = match log {
-        LogName::Concert(_) => LogKind::Concert,
-        LogName::Wallet(_) => LogKind::Wallet,
-    };
-    let entry = Entry::decode(kind, text)?;
-    Ok(told(log, log_id, number, &entry, &|show, seat| live.label(show, seat)))
 }

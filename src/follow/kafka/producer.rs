@@ -71,7 +71,8 @@ impl Producer {
 
     /// Hands one event to the producer; it is sent behind all that were handed before.
     pub(super) fn send(&self, event: &CloudEvent) -> Result<Sent, ProduceError> {
-        let body = serde_json::to_string(event).expect("string keys and plain values always have a JSON form");
+        let body =
+            serde_json::to_string(event).expect("string keys and plain values always have a JSON form");
         let kind = Header { key: "content-type", value: Some("application/cloudevents+json; charset=UTF-8") };
         let record = FutureRecord::to(&self.topic)
             .key(&event.key)

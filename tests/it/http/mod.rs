@@ -4,6 +4,7 @@ mod app;
 mod client;
 mod connection;
 mod errors;
+mod events;
 mod idempotency;
 mod queue;
 mod reads;

@@ -2,7 +2,7 @@
 
 mod broker;
 mod consumer;
-mod schemas;
+pub(crate) mod schemas;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,7 +19,6 @@ use crate::faults::ledger::Ledger;
 use crate::faults::site::{SOON, Server, Site, seat};
 use crate::faults::worker::{buy_all, store_that_saw_nothing};
 use crate::support::mariadb::MariaDb;
-use crate::support::process::Process;
 use crate::support::redis::Redis;
 use crate::support::wait_until;
 
@@ -28,20 +27,15 @@ const TOPIC: &str = "sale";
 /// For all that was told to arrive, on a machine that others use too.
 const TOLD: Duration = Duration::from_mins(2);
 
-/// A worker that tells this broker and keeps no entry in Redis that the archive has.
-fn work(site: &Site, brokers: &str) -> Process {
-    let set = |name: &str, value: &str| (format!("ONSALE__{name}"), value.to_owned());
-    let environment = [
-        set("KAFKA__BROKERS", brokers),
-        set("KAFKA__TOPIC", TOPIC),
-        set("LOG__KEEP_SECONDS", "0"),
-        set("WORKER__TRIM_INTERVAL_MS", "50"),
-    ];
-    Process::start_with(site.folder(), &["work", "--config", "site.toml"], &environment)
+/// An installation that tells this broker and keeps no entry in Redis that the archive has.
+async fn open(redis: &Redis, mysql: &str, broker: &Broker) -> Site {
+    let site = Site::open(&redis.url(), mysql).await;
+    let site = site.set("KAFKA__BROKERS", &broker.address()).set("KAFKA__TOPIC", TOPIC);
+    site.set("LOG__KEEP_SECONDS", "0").set("WORKER__TRIM_INTERVAL_MS", "50")
 }
 
 /// What has to be told: ids by source, in order.
-async fn expected(ledger: &Ledger) -> BTreeMap<String, Vec<String>> {
+pub(crate) async fn expected(ledger: &Ledger) -> BTreeMap<String, Vec<String>> {
     let select = "select e.log, l.log_id, e.number, e.body from events e join log_offsets l on l.log = e.log \
                   order by e.log, e.number";
     let mut expected = BTreeMap::<String, Vec<String>>::new();
@@ -67,13 +61,11 @@ fn place(told: &Told) -> (u64, u64) {
 
 /// Waits until the topic holds all that the archive has to tell, and checks each event's place. Answers what it holds.
 async fn all_told(ledger: &Ledger, broker: &Broker) -> Vec<Told> {
-    let end = std::time::Instant::now() + TOLD;
     let behind = "select count(*) from log_offsets l left join follower_offsets f \
                   on f.follower = 'kafka' and f.log = l.log where ifnull(f.number, 0) < l.number";
     wait_until(TOLD, "Kafka has been told all", async || ledger.count(behind).await == 0).await;
     let expected = expected(ledger).await;
     let all = read_all(broker.address(), TOPIC).await;
-    assert!(std::time::Instant::now() < end + TOLD);
 
     let mut seen = BTreeSet::new();
     let mut last = BTreeMap::new();
@@ -95,8 +87,8 @@ async fn all_told(ledger: &Ledger, broker: &Broker) -> Vec<Told> {
     all
 }
 
-/// Buys a seat over HTTP.
-async fn buy(server: &Server, site: &Site, number: usize) {
+/// Buys a seat of concert 1 over HTTP.
+pub(crate) async fn buy(server: &Server, site: &Site, number: usize) {
     let mut buyer = Buyer::new(&format!("h{number}"), &site.folder().join("identity.key"));
     assert!(matches!(buyer.join(&server.client, 1).await.unwrap().status, 200 | 201));
     let held = buyer.hold(&server.client, 1, number, "h").await.unwrap();
@@ -109,20 +101,19 @@ async fn buy(server: &Server, site: &Site, number: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_event_reaches_kafka_in_order_whoever_is_killed() {
     let (redis, mysql) = (Redis::start().await, MariaDb::database().await);
-    let site = Site::open(&redis.url(), &mysql).await;
-    let ledger = Ledger::open(&redis.url(), &mysql).await;
     let mut broker = Broker::start().await;
-    let brokers = broker.address();
+    let site = open(&redis, &mysql, &broker).await;
+    let ledger = Ledger::open(&redis.url(), &mysql).await;
     let store = store_that_saw_nothing(&redis, &ledger).await;
     let told = async || ledger.count("select sum(number) from follower_offsets").await;
     let further = async |than: i64| wait_until(TOLD, "it tells on", async || told().await > than).await;
 
     let buying = tokio::spawn(async move { buy_all(&store, 0..6_000).await });
-    let mut workers = [work(&site, &brokers), work(&site, &brokers)];
+    let mut workers = [site.work(), site.work()];
     for round in 0..4 {
         further(told().await).await;
         workers[round % 2].kill();
-        workers[round % 2] = work(&site, &brokers);
+        workers[round % 2] = site.work();
         if round % 2 == 1 {
             broker.kill();
             broker.restart();
@@ -137,9 +128,9 @@ async fn each_event_reaches_kafka_in_order_whoever_is_killed() {
     ledger.level(TOLD).await;
 
     let all = all_told(&ledger, &broker).await;
-    let paid = all.iter().find(|told| {
-        told.text("type") == "payment.succeeded" && told.event["data"]["userId"] == "h7001"
-    });
+    let paid = all
+        .iter()
+        .find(|told| told.text("type") == "payment.succeeded" && told.event["data"]["userId"] == "h7001");
     let paid = &paid.expect("the payment was told").event;
     assert_eq!(paid["data"]["seats"][0]["seat"], seat(7_001));
     schemas::hold(all.iter().map(|told| &told.event));
@@ -148,10 +139,10 @@ async fn each_event_reaches_kafka_in_order_whoever_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sale_goes_on_without_its_broker_and_what_was_trimmed_meanwhile_is_told_later() {
     let (redis, mysql) = (Redis::start().await, MariaDb::database().await);
-    let site = Site::open(&redis.url(), &mysql).await;
-    let ledger = Ledger::open(&redis.url(), &mysql).await;
     let mut broker = Broker::prepare();
-    let worker = work(&site, &broker.address());
+    let site = open(&redis, &mysql, &broker).await;
+    let ledger = Ledger::open(&redis.url(), &mysql).await;
+    let worker = site.work();
     let server = site.serve_anyway().await;
     for number in 7_000..7_020 {
         buy(&server, &site, number).await;
@@ -159,7 +150,8 @@ async fn a_sale_goes_on_without_its_broker_and_what_was_trimmed_meanwhile_is_tol
     ledger.level(SOON).await;
     let trimmed = async || ledger.ask::<u64>(&["HGET", "{c1}:meta", "trim"]).await;
     let written = async || ledger.ask::<u64>(&["HGET", "{c1}:meta", "number"]).await;
-    wait_until(SOON, "the log is trimmed to its end", async || trimmed().await == written().await).await;
+    // The last entry always stays.
+    wait_until(SOON, "the log is trimmed", async || trimmed().await + 1 == written().await).await;
     assert_eq!(ledger.count("select count(*) from follower_offsets").await, 0);
     wait_until(SOON, "the worker says that Kafka is away", async || {
         worker.log().contains("Kafka does not acknowledge")
