@@ -11,6 +11,7 @@ mod changes;
 mod concert;
 mod engine;
 mod error;
+mod follower;
 mod import;
 mod import_show;
 mod log;
@@ -25,6 +26,8 @@ mod show;
 pub mod snapshot;
 mod wallet;
 mod wallet_history;
+mod webhook;
+mod webhook_progress;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -44,6 +47,8 @@ pub use page::{InvalidCursor, LIMIT_MAX, Page};
 pub use payment::StoredPayment;
 pub use reservation_history::{Action, HistoryItem, ReservationCursor, StoredReservation};
 pub use wallet_history::{LedgerCursor, LedgerItem, LedgerKind};
+pub use webhook::{Webhook, WebhookState};
+pub use webhook_progress::{DeadLetter, WebhookProgress};
 
 /// The archive. Cheap to clone: one pool of connections for all its clones.
 #[derive(Clone, Debug)]

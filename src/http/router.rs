@@ -94,6 +94,11 @@ pub(crate) enum Endpoint {
     Cancellation,
     Refund,
     History,
+    Events,
+    CreateWebhook,
+    Webhooks,
+    DeleteWebhook,
+    ResendWebhook,
 }
 
 impl Endpoint {
@@ -117,7 +122,14 @@ impl Endpoint {
     fn answers_json(self) -> bool {
         !matches!(
             self,
-            E::Welcome | E::Docs | E::DocsFile | E::SeatsStream | E::QueueStream | E::Leave | E::Release
+            E::Welcome
+                | E::Docs
+                | E::DocsFile
+                | E::SeatsStream
+                | E::QueueStream
+                | E::Leave
+                | E::Release
+                | E::DeleteWebhook
         )
     }
 }
@@ -163,6 +175,10 @@ pub(super) const ROUTES: &[Row] = &[
     ("/v1/admin/shows/{id}/cancellation", &[(Get, E::Cancellation)]),
     ("/v1/admin/reservations/{id}/refund", &[(Post, E::Refund)]),
     ("/v1/admin/reservations/{id}/history", &[(Get, E::History)]),
+    ("/v1/admin/events", &[(Get, E::Events)]),
+    ("/v1/admin/webhooks", &[(Get, E::Webhooks), (Post, E::CreateWebhook)]),
+    ("/v1/admin/webhooks/{id}", &[(Delete, E::DeleteWebhook)]),
+    ("/v1/admin/webhooks/{id}/resend", &[(Post, E::ResendWebhook)]),
 ];
 
 static ROUTER: LazyLock<matchit::Router<&'static Row>> = LazyLock::new(|| {
@@ -265,6 +281,11 @@ fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> {
         E::Cancellation => Box::pin(organiser::cancellation::progress(ctx, r)),
         E::Refund => Box::pin(organiser::reservation::refund(ctx, r)),
         E::History => Box::pin(organiser::reservation::history(ctx, r)),
+        E::Events => Box::pin(organiser::events::events(ctx, r)),
+        E::CreateWebhook => Box::pin(organiser::webhook::create(ctx, r)),
+        E::Webhooks => Box::pin(organiser::webhook::list(ctx, r)),
+        E::DeleteWebhook => Box::pin(organiser::webhook::delete(ctx, r)),
+        E::ResendWebhook => Box::pin(organiser::webhook::resend(ctx, r)),
     }
 }
 

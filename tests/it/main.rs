@@ -14,6 +14,7 @@ mod engines;
 mod faults;
 mod harness;
 mod http;
+mod kafka;
 mod live;
 #[allow(dead_code, reason = "the harness has what the modules of the other verbs need")]
 #[path = "../lua/mod.rs"]
@@ -29,3 +30,4 @@ mod support;
 mod telemetry;
 mod tidy;
 mod trimming;
+mod webhook;

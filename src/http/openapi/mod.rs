@@ -47,6 +47,8 @@ use super::{catalog, organiser, payment, queue, reservation, router, seats, wall
         organiser::queue::sale, organiser::seats::block, organiser::seats::unblock,
         organiser::cancellation::cancel, organiser::cancellation::progress,
         organiser::reservation::refund, organiser::reservation::history,
+        organiser::events::events, organiser::webhook::create, organiser::webhook::list,
+        organiser::webhook::delete, organiser::webhook::resend,
     ),
     components(schemas(ProblemSchema, Code)),
     tags(

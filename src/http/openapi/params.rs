@@ -50,6 +50,8 @@ shared! {
     ReservationPath { parameter(Path, "reservationId", text().min_length(Some(1)), "A reservation.") }
     /// `{paymentId}`
     PaymentPath { parameter(Path, "paymentId", text().min_length(Some(1)), "A payment.") }
+    /// `{webhookId}`
+    WebhookPath { parameter(Path, "webhookId", integer(1, i64::from(u32::MAX)), "A webhook.") }
     /// `{userId}`
     UserPath {
         parameter(Path, "userId", text().min_length(Some(1)), "A user; `me` is the caller.")
@@ -58,6 +60,12 @@ shared! {
     Paging {
         parameter(Query, "limit", integer(1, 200).default(Some(50.into())), "The most items of the page."),
         parameter(Query, "cursor", text().max_length(Some(256)), "`nextCursor` of the page before.")
+    }
+    /// `limit` of a list that has its own way on
+    Limit { parameter(Query, "limit", integer(1, 200).default(Some(50.into())), "The most items of the page.") }
+    /// `after`
+    After {
+        parameter(Query, "after", text(), "`nextCursor` of the answer before.")
     }
     /// `available`
     Available {

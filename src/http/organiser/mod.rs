@@ -5,11 +5,13 @@
 
 pub(super) mod cancellation;
 pub(super) mod catalog;
+pub(super) mod events;
 mod opening;
 mod policy;
 pub(super) mod queue;
 pub(super) mod reservation;
 pub(super) mod seats;
+pub(super) mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;

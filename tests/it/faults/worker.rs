@@ -82,7 +82,7 @@ async fn buy(store: &Store, number: u32) {
     store.pay(pay, deadline()).await.unwrap();
 }
 
-pub(super) async fn buy_all(store: &Store, numbers: std::ops::Range<u32>) {
+pub(crate) async fn buy_all(store: &Store, numbers: std::ops::Range<u32>) {
     let (start, end) = (numbers.start, numbers.end);
     let mut buyers = tokio::task::JoinSet::new();
     for first in start..end.min(start + AT_ONCE) {

@@ -87,6 +87,7 @@ fn settings() -> Settings {
         keep_alive_idle: Duration::from_secs(75),
         request_deadline: Duration::from_secs(10),
         drain: Duration::from_millis(100),
+        insecure_webhooks: false,
         durability: Durability::Disk,
         wallet: Wallet {
             currency: "KRW".into(),

@@ -7,6 +7,7 @@ mod client;
 mod connection;
 mod documents;
 mod errors;
+mod events;
 mod idempotency;
 mod queue;
 mod reads;

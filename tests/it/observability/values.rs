@@ -70,7 +70,7 @@ fn a_value_that_nothing_has_is_found() {
         ("x{result=~\"overload|fault|held\"}", "there is no result overload"),
         ("x{event!=\"resold\"}", "there is no event resold"),
         ("x{reason=\"bored\"}", "there is no reason bored"),
-        ("x{follower=\"kafka\"}", "there is no follower kafka"),
+        ("x{follower=\"mail\"}", "there is no follower mail"),
         ("x{verb=\"buy\"}", "there is no verb buy"),
     ] {
         assert_eq!(complaints(expression), [complaint], "{expression}");
