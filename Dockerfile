@@ -1,6 +1,10 @@
 # syntax=docker/dockerfile:1
 # One image for every command. What goes in is decided by .dockerignore; the caches outlive the build, the layers don't hold them.
 FROM rust:1.95.0-slim-bookworm AS build
+# What librdkafka is built with.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends g++ make \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
@@ -10,7 +14,11 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 # The same Debian as the build's: one glibc.
 FROM debian:12.12-slim
-RUN groupadd --gid 10001 onsale \
+RUN apt-get update \
+    # The authorities that webhooks' endpoints are believed by.
+    && apt-get install --yes --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --gid 10001 onsale \
     && useradd --uid 10001 --gid onsale --no-create-home --home-dir / --shell /usr/sbin/nologin onsale
 COPY --from=build /out/onsale /usr/local/bin/onsale
 USER 10001:10001

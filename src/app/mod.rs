@@ -8,6 +8,7 @@ mod import;
 mod installation;
 mod operations;
 mod serve;
+mod tell;
 mod work;
 
 use std::net::SocketAddr;
@@ -121,6 +122,8 @@ struct Observed {
     seen: SeenLogs,
     /// Whether MySQL answers.
     mysql: watch::Receiver<bool>,
+    /// Whether Kafka takes what it is told, if this process tells it.
+    kafka: watch::Receiver<bool>,
 }
 
 /// How long a start may wait for each of its parts.
@@ -159,6 +162,7 @@ pub async fn run(
     // The loops outlive the server: what its last requests did still reaches the archive.
     let (stop, stopping) = watch::channel(false);
     let (mysql_well, mysql) = watch::channel(true);
+    let (kafka_well, kafka) = watch::channel(true);
     let (changed_in, changed) = mpsc::channel(CHANGES);
     let mut tasks = JoinSet::new();
     let follower = LiveFollower::new(live.clone(), installation.store()?, installation.tail()?, changed_in);
@@ -173,19 +177,30 @@ pub async fn run(
     let watched = Archive::lazy(&Mysql { max_connections: 1, ..config.mysql.clone() })?;
     tasks.spawn(loops::mysql(watched, mysql_well, stopping.clone()));
     tasks.spawn(loops::memory(installation.store()?, stopping.clone()));
-    let observed = Observed { exposition, live: live.clone(), seen: installation.seen.clone(), mysql };
+    let observed = Observed { exposition, live: live.clone(), seen: installation.seen.clone(), mysql, kafka };
     tasks.spawn(loops::gauges(observed.gauges(), stopping.clone()));
     warm(&live).await;
-    let archived = if roles.work {
-        Some(work::start(&config, &installation, &live, &mut tasks, &stopping).await?)
+    let (archived, told) = if roles.work {
+        let archived = work::start(&config, &installation, &live, &mut tasks, &stopping).await?;
+        let telling = tell::Telling {
+            config: &config,
+            installation: &installation,
+            live: &live,
+            archived: &archived,
+            stopping: &stopping,
+            kafka_well,
+        };
+        let told = telling.start(&mut tasks)?;
+        (Some(archived), told)
     } else {
-        None
+        (None, Vec::new())
     };
     let backlog = loops::Backlog {
         tail: installation.tail()?,
         seen: installation.seen.clone(),
         live: live.clone(),
         archived: archived.clone(),
+        told,
     };
     tasks.spawn(loops::backlog(backlog, stopping.clone()));
     let serving = async {
@@ -210,7 +225,7 @@ pub async fn run(
 
 impl Observed {
     fn gauges(&self) -> loops::Gauges {
-        let Self { exposition, live, seen, mysql } = self.clone();
+        let Self { exposition, live, seen, mysql, .. } = self.clone();
         loops::Gauges { live, seen, mysql, exposition }
     }
 }

@@ -56,6 +56,7 @@ async fn look(health: Arc<Health>, observed: Observed) {
     loop {
         ticks.tick().await;
         health.set_degraded("mysql", !*observed.mysql.borrow());
+        health.set_degraded("kafka", !*observed.kafka.borrow());
         for log in observed.seen.lost() {
             // A concert's view says it for itself.
             if let LogName::Wallet(partition) = log {

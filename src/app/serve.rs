@@ -65,6 +65,7 @@ fn settings(config: &Config, installation: &Installation) -> Settings {
         keep_alive_idle: seconds(server.keep_alive_idle_seconds),
         request_deadline: Duration::from_millis(server.request_deadline_ms),
         drain: seconds(server.drain_seconds),
+        insecure_webhooks: config.webhook.insecure,
         durability: if installation.engine.durable { Durability::Disk } else { Durability::Memory },
         wallet: http::Wallet {
             currency: wallet.currency.clone(),

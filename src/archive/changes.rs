@@ -9,12 +9,14 @@ use std::collections::BTreeMap;
 use sqlx::mysql::MySqlConnection;
 
 use super::Error;
+use super::cancellation::Cancellations;
 use super::concert::apply_policy;
 use super::log::{self, EventRow, LogBatch};
 use super::payment::Bookings;
 use super::queue::Places;
 use super::reservation::{self, Reservations};
 use super::rows;
+use super::seats::BlockedSeats;
 use super::wallet::{self, Ledger};
 use crate::domain::event::{Entry, Event, LogKind};
 use crate::domain::fields::Malformed;
@@ -29,6 +31,8 @@ pub(super) struct Changes<'a> {
     places: Places<'a>,
     reservations: Reservations<'a>,
     bookings: Bookings,
+    blocked: BlockedSeats,
+    cancelled: Cancellations<'a>,
     ledger: Ledger<'a>,
     /// The last policy of each concert: version and JSON.
     policies: BTreeMap<ConcertId, (u64, &'a str)>,
@@ -85,6 +89,10 @@ impl<'a> Changes<'a> {
                 self.policies.insert(place.concert, (*version, json));
             }
             Event::Paid(paid) => self.bookings.take(place, paid)?,
+            Event::Blocked(blocking) => self.blocked.take(place.concert, blocking, true),
+            Event::Unblocked(blocking) => self.blocked.take(place.concert, blocking, false),
+            Event::Cancelled { show, reason } => self.cancelled.take(*show, place.at, reason),
+            Event::Refunded(refunded) => self.bookings.give_back(place, refunded)?,
             _ => {}
         }
         self.places.take(place.concert, place.at, event);
@@ -103,6 +111,8 @@ impl<'a> Changes<'a> {
         self.places.write(connection).await?;
         self.reservations.write(connection).await?;
         self.bookings.write(connection).await?;
+        self.blocked.write(connection).await?;
+        self.cancelled.write(connection).await?;
         self.ledger.write(connection).await?;
         for (concert, (version, json)) in self.policies {
             apply_policy(connection, concert, version, json).await?;

@@ -60,6 +60,18 @@ pub enum Error {
         /// The one that would have it too.
         second: Id20,
     },
+    /// A seat was refunded to a reservation that had not booked it.
+    #[error("log {log}: seat {seat} of show {show} is refunded to {reservation}, which has not booked it")]
+    NotBooked {
+        /// The log that says so.
+        log: LogName,
+        /// The show.
+        show: ShowId,
+        /// Index of the seat.
+        seat: u32,
+        /// The reservation.
+        reservation: Id20,
+    },
     /// A change of a reservation that no entry before has made.
     #[error("log {log}: a reservation changes that was never made")]
     UnknownReservation {
@@ -92,6 +104,7 @@ impl Error {
             Self::Discontinuity { log, .. }
             | Self::Entry { log, .. }
             | Self::DoubleBooked { log, .. }
+            | Self::NotBooked { log, .. }
             | Self::UnknownReservation { log } => Some(*log),
             _ => None,
         }

@@ -6,12 +6,14 @@
 
 mod action;
 mod apply;
+mod cancellation;
 mod catalog;
 mod changes;
 mod concert;
 mod engine;
 mod error;
 mod export;
+mod follower;
 mod import;
 mod import_show;
 mod log;
@@ -23,10 +25,13 @@ mod reservation;
 mod reservation_history;
 mod rows;
 mod seating;
+mod seats;
 mod show;
 pub mod snapshot;
 mod wallet;
 mod wallet_history;
+mod webhook;
+mod webhook_progress;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -37,6 +42,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use crate::config::Mysql;
 
 pub use action::{ActionCursor, ActionEnd, NewAction, StoredAction};
+pub use cancellation::Refunds;
 pub use catalog::{CatalogConcert, CatalogFile, CatalogShow, IMPORTED_IDS_MAX, InvalidCatalog};
 pub use concert::{ConcertUpdate, NewConcert};
 pub use error::Error;
@@ -49,6 +55,8 @@ pub use report::{MoneyOfDay, Sales, TakenSeat};
 pub use reservation_history::{Action, HistoryItem, ReservationCursor, StoredReservation};
 pub use seating::Seated;
 pub use wallet_history::{LedgerCursor, LedgerItem, LedgerKind};
+pub use webhook::{Webhook, WebhookState};
+pub use webhook_progress::{DeadLetter, WebhookProgress};
 
 /// The archive. Cheap to clone: one pool of connections for all its clones.
 #[derive(Clone, Debug)]

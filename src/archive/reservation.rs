@@ -6,7 +6,7 @@ use sqlx::mysql::MySqlConnection;
 
 use super::Error;
 use super::rows::{self, Query, Row};
-use crate::domain::event::{Event, Freed, Held, Paid};
+use crate::domain::event::{Event, Freed, Held, Paid, Refunded};
 use crate::domain::ids::{ConcertId, Id20, LogName, ShowId};
 use crate::domain::reservation::{Seats, Status};
 use crate::domain::time::Millis;
@@ -29,6 +29,10 @@ struct Changed<'a> {
     entries: String,
     /// Number of the entry that paid or ended it.
     ended_in: Option<u64>,
+    /// All of its seats that have been refunded.
+    refunded: Option<Seats>,
+    /// Numbers of the entries that refunded.
+    refunded_in: Vec<u64>,
 }
 
 /// The reservations that one transaction changes.
@@ -56,6 +60,7 @@ impl<'a> Reservations<'a> {
             Event::Released(freed) => self.free(place, freed, Status::Cancelled),
             Event::Expired(freed) => self.free(place, freed, Status::Expired),
             Event::Paid(paid) => self.pay(place, paid),
+            Event::Refunded(refunded) => self.refund(place, refunded),
             _ => {}
         }
     }
@@ -80,6 +85,15 @@ impl<'a> Reservations<'a> {
         changed.ended_in = Some(place.number);
     }
 
+    fn refund(&mut self, place: Place, back: &Refunded<'a>) {
+        // A row that is made here has a payment before; its own seats stand in it.
+        let changed = self.change(place, back.reservation, back.show, back.user, &back.seats);
+        changed.status = back.status;
+        changed.ended = (back.status == Status::Refunded).then_some(place.at);
+        changed.refunded = Some(back.refunded.clone());
+        changed.refunded_in.push(place.number);
+    }
+
     fn change(
         &mut self,
         place: Place,
@@ -102,6 +116,8 @@ impl<'a> Reservations<'a> {
                 payment: None,
                 entries: String::new(),
                 ended_in: None,
+                refunded: None,
+                refunded_in: Vec::new(),
             });
             all.len() - 1
         });
@@ -116,7 +132,7 @@ impl<'a> Reservations<'a> {
         let known: Vec<_> = known.into_iter().map(Known).collect();
         rows::write(connection, &new).await?;
         let affected = rows::write(connection, &known).await?;
-        // Every change sets `ended_in`, so MySQL counts each row that was there as two.
+        // Every change sets `ended_in` or makes `refunded_in` longer, so MySQL counts each row that was there as two.
         if affected == 2 * known.len() as u64 {
             return Ok(());
         }
@@ -143,8 +159,9 @@ impl<'a> Reservations<'a> {
 }
 
 const HEAD: &str = "insert into reservations (concert, reservation, show_id, user, status, amount, seats, created_at, \
-                    end_at, ended_at, payment, balance, paid_at, entries, ended_in) values";
-const VALUES: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                    end_at, ended_at, payment, balance, paid_at, entries, ended_in, refunded_amount, refunded_seats, refunded_in) \
+                    values";
+const VALUES: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// A reservation that has no row yet.
 struct New<'a>(Changed<'a>);
@@ -170,7 +187,10 @@ impl Row for Known<'_> {
         payment = coalesce(values(payment), payment), \
         balance = coalesce(values(balance), balance), \
         paid_at = coalesce(values(paid_at), paid_at), \
-        ended_in = coalesce(values(ended_in), ended_in)";
+        ended_in = coalesce(values(ended_in), ended_in), \
+        refunded_amount = coalesce(values(refunded_amount), refunded_amount), \
+        refunded_seats = coalesce(values(refunded_seats), refunded_seats), \
+        refunded_in = if(values(refunded_in) is null, refunded_in, concat_ws(',', refunded_in, values(refunded_in)))";
 
     fn bind<'q>(&'q self, query: Query<'q>) -> Query<'q> {
         bind(&self.0, query)
@@ -196,4 +216,11 @@ fn bind<'q>(changed: &'q Changed<'_>, query: Query<'q>) -> Query<'q> {
         .bind(changed.payment.map(|(_, _, at)| at.0))
         .bind(&changed.entries)
         .bind(changed.ended_in)
+        .bind(changed.refunded.as_ref().map(Seats::total))
+        .bind(changed.refunded.as_ref().map(ToString::to_string))
+        .bind((!changed.refunded_in.is_empty()).then(|| joined(&changed.refunded_in)))
+}
+
+fn joined(numbers: &[u64]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySql, QueryBuilder, Row as _};
+use utoipa::ToSchema;
 
 use super::error::stored;
 use super::log::read_text;
@@ -28,6 +29,8 @@ pub struct StoredReservation {
     pub amount: i64,
     /// Its seats in the order asked.
     pub seats: Seats,
+    /// Those of them that were refunded.
+    pub refunded: Seats,
     /// When it was made.
     pub created: Millis,
     /// It lapses at this time unless paid.
@@ -44,7 +47,7 @@ pub struct ReservationCursor {
 }
 
 /// What happened to a reservation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Action {
     /// Its seats were held.
@@ -55,16 +58,19 @@ pub enum Action {
     Released,
     /// Its seats went back by themselves.
     AutoRelease,
+    /// Money and seats went back, of all or of some.
+    Refunded,
 }
 
 /// One change of a reservation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HistoryItem {
     /// When.
     pub at: Millis,
     /// What.
     pub action: Action,
     /// Why, where there is more than one reason: `EXPIRED`.
+    #[schema(required = true)]
     pub reason: Option<&'static str>,
 }
 
@@ -78,8 +84,8 @@ impl Archive {
     ) -> Result<Page<StoredReservation, ReservationCursor>, Error> {
         let limit = bounded(limit);
         let mut query = QueryBuilder::<MySql>::new(
-            "select concert, reservation, show_id, status, amount, seats, created_at, end_at, payment \
-             from reservations where user = ",
+            "select concert, reservation, show_id, status, amount, seats, refunded_seats, created_at, end_at, \
+             payment from reservations where user = ",
         );
         query.push_bind(user.as_bytes().to_vec());
         if let Some(cursor) = after {
@@ -104,17 +110,25 @@ impl Archive {
         id: ReservationId,
         user: &str,
     ) -> Result<Option<StoredReservation>, Error> {
-        let select = "select concert, reservation, show_id, status, amount, seats, created_at, end_at, payment \
-                      from reservations where concert = ? and reservation = ? and show_id = ? and user = ?";
+        let select = "select concert, reservation, show_id, status, amount, seats, refunded_seats, created_at, end_at, \
+                      payment from reservations where concert = ? and reservation = ? and show_id = ? and user = ?";
         let query =
             sqlx::query(select).bind(id.concert.0).bind(id.id.as_str()).bind(id.show.0).bind(user.as_bytes());
         query.fetch_optional(&self.pool).await?.as_ref().map(read_reservation).transpose()
     }
 
+    /// What a reservation is, whoever owns it, as fresh as the archive.
+    pub async fn status_of(&self, id: ReservationId) -> Result<Option<Status>, Error> {
+        let select = "select status from reservations where concert = ? and reservation = ? and show_id = ?";
+        let query = sqlx::query_scalar(select).bind(id.concert.0).bind(id.id.as_str()).bind(id.show.0);
+        let status: Option<String> = query.fetch_optional(&self.pool).await?;
+        status.map(|status| status.parse().map_err(|_| stored("reservations", status))).transpose()
+    }
+
     /// Every change of a reservation, oldest first; empty if the archive has none of that name.
     pub async fn history_of(&self, id: ReservationId) -> Result<Vec<HistoryItem>, Error> {
         let query = sqlx::query_scalar(
-            "select concat_ws(',', entries, ended_in) from reservations where concert = ? and reservation = ? and show_id = ?",
+            "select concat_ws(',', entries, ended_in, refunded_in) from reservations where concert = ? and reservation = ? and show_id = ?",
         )
         .bind(id.concert.0)
         .bind(id.id.as_str())
@@ -146,10 +160,17 @@ fn action(event: &Event<'_>, id: Id20) -> Option<(Action, Option<&'static str>)>
     match event {
         Event::Held(held) if held.reservation == id => Some((Action::Held, None)),
         Event::Paid(paid) if paid.reservation == id => Some((Action::Confirmed, None)),
+        Event::Refunded(refunded) if refunded.reservation == id => Some((Action::Refunded, None)),
         Event::Released(freed) if freed.reservation == id => Some((Action::Released, None)),
         Event::Expired(freed) if freed.reservation == id => Some((Action::AutoRelease, Some("EXPIRED"))),
         _ => None,
     }
+}
+
+/// The seats in `refunded_seats`.
+pub(super) fn read_refunded(row: &MySqlRow) -> Result<Seats, Error> {
+    let seats: Option<String> = row.try_get("refunded_seats")?;
+    seats.map_or(Ok(Seats::default()), |seats| seats.parse().map_err(|_| stored("reservations", seats)))
 }
 
 fn read_reservation(row: &MySqlRow) -> Result<StoredReservation, Error> {
@@ -171,6 +192,7 @@ fn read_reservation(row: &MySqlRow) -> Result<StoredReservation, Error> {
         status: status.parse().map_err(|_| stored("reservations", status))?,
         amount: row.try_get("amount")?,
         seats: seats.parse().map_err(|_| stored("reservations", seats))?,
+        refunded: read_refunded(row)?,
         created: Millis(row.try_get("created_at")?),
         end: Millis(row.try_get("end_at")?),
         payment: payment.map(paid).transpose()?,

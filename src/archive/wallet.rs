@@ -4,7 +4,7 @@
 //! only. A concert's log tells the same payment once more for its reservation; nothing of that is written here.
 
 use super::rows::{self, Query, Row};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Returned};
 use crate::domain::ids::{Id20, LogName, ReservationId};
 use crate::domain::time::Millis;
 use sqlx::mysql::MySqlConnection;
@@ -27,7 +27,7 @@ struct Transaction<'a> {
     place: Place,
     kind: &'static str,
     reference: Id20,
-    /// `None` for a charge.
+    /// What was paid, or paid back; `None` for a charge.
     paid: Option<ReservationId>,
     user: &'a str,
     /// What came in for the user, minor units.
@@ -50,6 +50,10 @@ impl<'a> Ledger<'a> {
             Event::Spent { payment, user, reservation, amount, balance } => {
                 let (paid, amount) = (Some(reservation), -amount);
                 Transaction { place, kind: "paid", reference: payment, paid, user, amount, balance }
+            }
+            Event::Returned(Returned { refund, user, reservation, amount, balance }) => {
+                let paid = Some(reservation);
+                Transaction { place, kind: "refunded", reference: refund, paid, user, amount, balance }
             }
             _ => return,
         };

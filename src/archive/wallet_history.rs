@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySql, QueryBuilder, Row as _};
+use utoipa::ToSchema;
 
 use super::error::stored;
 use super::page::{InvalidCursor, Page, bounded};
@@ -14,13 +15,15 @@ use crate::domain::ids::{ConcertId, Id20, LogName, ReservationId, ShowId};
 use crate::domain::time::Millis;
 
 /// Why a user's balance changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum LedgerKind {
     /// Money came in.
     Charge,
     /// A reservation was paid.
     Payment,
+    /// Money of a reservation came back.
+    Refund,
 }
 
 /// One change of a user's balance.
@@ -34,7 +37,7 @@ pub struct LedgerItem {
     pub amount: i64,
     /// The balance after it, minor units.
     pub balance_after: i64,
-    /// What was paid; `None` for a charge.
+    /// What was paid, or paid back; `None` for a charge.
     pub reservation: Option<ReservationId>,
     /// When.
     pub created: Millis,
@@ -90,6 +93,7 @@ fn read_item(row: &MySqlRow) -> Result<LedgerItem, Error> {
     let (kind, leg) = match kind.as_str() {
         "charged" => (LedgerKind::Charge, 1),
         "paid" => (LedgerKind::Payment, 0),
+        "refunded" => (LedgerKind::Refund, 1),
         _ => return Err(stored("ledger_transactions", kind)),
     };
     Ok(LedgerItem {

@@ -22,6 +22,7 @@ pub(super) enum Table {
     Reservations,
     Payments,
     BookedSeats(ShowId),
+    BlockedSeats(ShowId),
 }
 
 /// A concert.
@@ -53,6 +54,19 @@ impl Model for Concert {
                     self.requests.take(log, paid.request, entry.at, &mut evidence.findings);
                     self.sale.pay(at, paid, &mut evidence.findings);
                     evidence.pairs.take_paid(self.sale.concert, paid, &mut evidence.findings);
+                }
+                Event::Blocked(blocking) | Event::Unblocked(blocking) => {
+                    self.requests.take(log, blocking.request, entry.at, &mut evidence.findings);
+                    let blocked = matches!(event, Event::Blocked(_));
+                    self.sale.block(at, blocking, blocked, &mut evidence.findings);
+                }
+                Event::Cancelled { show, reason } => {
+                    self.sale.cancelled.entry(*show).or_insert_with(|| (*reason).to_owned());
+                }
+                Event::Refunded(refunded) => {
+                    self.requests.take(log, refunded.request, entry.at, &mut evidence.findings);
+                    self.sale.refund(at, refunded, &mut evidence.findings);
+                    evidence.pairs.take_refunded(self.sale.concert, refunded, &mut evidence.findings);
                 }
                 _ => {}
             }
@@ -151,6 +165,10 @@ impl Concert {
                 let made = sale.reservations.get(holder).filter(|made| made.status == Status::Confirmed);
                 made.map(|_| format!("{}|{holder}", sale.concert))
             }
+            Table::BlockedSeats(show) => {
+                let blocked = sale.shows.get(&show)?.blocked.contains(&key.parse().ok()?);
+                blocked.then(|| sale.concert.to_string())
+            }
         }
     }
 
@@ -162,6 +180,10 @@ impl Concert {
             Table::Payments => {
                 let paid = sale.reservations.iter().filter_map(|(id, made)| Some((id, made.payment?)));
                 paid.map(|(id, paid)| format!("{id}|{}", paid.id)).collect()
+            }
+            Table::BlockedSeats(show) => {
+                let seats = sale.shows.get(&show).into_iter().flat_map(|show| &show.blocked);
+                seats.map(ToString::to_string).collect()
             }
             Table::BookedSeats(show) => {
                 let seats = sale.shows.get(&show).into_iter().flat_map(|show| show.holders.keys());
@@ -180,7 +202,10 @@ fn joined(ids: &[Id20]) -> String {
 /// A reservation's record in Redis (formats 1).
 fn record(made: &Reservation) -> String {
     let payment = made.payment.as_ref().map_or("-", |paid| paid.id.as_str());
-    let ext = made.payment.map_or("-".to_owned(), |paid| format!("balance={}", paid.balance));
+    let refunded: Vec<_> = made.refunded.indexes().map(|index| index.to_string()).collect();
+    let refunded =
+        if refunded.is_empty() { String::new() } else { format!(",refunded={}", refunded.join(";")) };
+    let ext = made.payment.map_or("-".to_owned(), |paid| format!("balance={}{refunded}", paid.balance));
     let Reservation { status, show, amount, created, end, catalog, seats, user, .. } = made;
     let (status, created, end) = (status.as_str(), created.0, end.0);
     format!("{status} {show} {amount} {created} {end} {catalog} {payment} {seats} {ext} {user}")
@@ -190,9 +215,11 @@ fn record(made: &Reservation) -> String {
 fn row(made: &Reservation) -> String {
     let payment = made.payment.as_ref().map_or("~", |paid| paid.id.as_str());
     let ended = made.ended.map_or("~".to_owned(), |at| at.0.to_string());
-    let Reservation { status, show, user, amount, seats, created, end, entries, .. } = made;
+    let Reservation { status, show, user, amount, seats, created, end, refunded, entries, .. } = made;
     let (status, created, end) = (status.as_str(), created.0, end.0);
-    format!("{show}|{user}|{status}|{amount}|{seats}|{created}|{end}|{ended}|{payment}|{entries}")
+    let back =
+        if refunded.0.is_empty() { "~|~".to_owned() } else { format!("{}|{refunded}", refunded.total()) };
+    format!("{show}|{user}|{status}|{amount}|{seats}|{created}|{end}|{ended}|{payment}|{back}|{entries}")
 }
 
 #[cfg(test)]
@@ -225,7 +252,7 @@ mod tests {
         let total = |now| concert.total(Index::Ended, 0, Millis(now));
         assert_eq!((total(9 + ENDED_KEEP_MS), total(10 + ENDED_KEEP_MS)), (1, 0));
         assert_eq!(concert.total(Index::Reservations, 0, Millis(0)), 0);
-        let row = "12|a|expired|500|3:500|0|10|10|~|2,3";
+        let row = "12|a|expired|500|3:500|0|10|10|~|~|~|2,3";
         assert_eq!(concert.row(Table::Reservations, id.as_str()).as_deref(), Some(row));
     }
 }

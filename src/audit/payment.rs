@@ -1,4 +1,4 @@
-//! Payments stand in two logs: the concert's and the wallet's. Here each finds its counterpart.
+//! Payments and refunds stand in two logs: the concert's and the wallet's. Here each finds its counterpart.
 //!
 //! Wallets are read first, then concerts, then what the wallets have got since: both are written by one script, so a payment
 //! read in a wallet is in its concert's log when that is read later, and the other way round. Only what the last
@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use super::findings::{Check, Findings};
-use crate::domain::event::{Event, Paid};
+use crate::domain::event::{Event, Paid, Refunded, Returned};
 use crate::domain::ids::{ConcertId, Id20, LogName, ReservationId, ShowId, UserId};
 
 /// What both logs say of a payment.
@@ -73,6 +73,28 @@ impl Pairs {
         self.take(concert, payment, half, findings);
     }
 
+    pub(super) fn take_refunded(&mut self, concert: ConcertId, back: &Refunded<'_>, findings: &mut Findings) {
+        let partner = UserId::new(back.user).map_or(0, |user| user.partition(self.partitions));
+        let terms = Terms {
+            show: back.show,
+            reservation: back.reservation,
+            user: self.hasher.hash_one(back.user),
+            // Below 0: a refund is no counterpart of a payment.
+            amount: -back.amount,
+            balance: back.balance,
+        };
+        let half = Half { log: LogName::Concert(concert), partner: LogName::Wallet(partner), terms };
+        self.take(concert, back.refund, half, findings);
+    }
+
+    pub(super) fn take_returned(&mut self, partition: u8, back: &Returned<'_>, findings: &mut Findings) {
+        let ReservationId { concert, show, id } = back.reservation;
+        let (user, amount) = (self.hasher.hash_one(back.user), -back.amount);
+        let terms = Terms { show, reservation: id, user, amount, balance: back.balance };
+        let half = Half { log: LogName::Wallet(partition), partner: LogName::Concert(concert), terms };
+        self.take(concert, back.refund, half, findings);
+    }
+
     fn take(&mut self, concert: ConcertId, payment: Id20, half: Half, findings: &mut Findings) {
         let Some(other) = self.open.remove(&(concert, payment)) else {
             if !(self.closing && matches!(half.log, LogName::Wallet(_))) {
@@ -83,7 +105,7 @@ impl Pairs {
         let agree = other.log == half.partner && half.log == other.partner && other.terms == half.terms;
         findings.expect(Check::Payments, agree, || {
             format!(
-                "payment {payment} of concert {concert} is not the same in {} and {}",
+                "payment or refund {payment} of concert {concert} is not the same in {} and {}",
                 other.log, half.log
             )
         });
@@ -94,7 +116,9 @@ impl Pairs {
         for ((concert, payment), half) in self.open {
             if !unproven.contains(&half.partner) {
                 let (log, partner) = (half.log, half.partner);
-                let text = format!("payment {payment} of concert {concert} is in {log} and not in {partner}");
+                let text = format!(
+                    "payment or refund {payment} of concert {concert} is in {log} and not in {partner}"
+                );
                 findings.violated(Check::Payments, text);
             }
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 
 use super::findings::{Check, Findings};
-use crate::domain::event::{Freed, Held, Paid};
+use crate::domain::event::{Blocking, Freed, Held, Paid, Refunded};
 use crate::domain::ids::{ConcertId, Id20, ShowId};
 use crate::domain::reservation::{Seats, Status};
 use crate::domain::time::Millis;
@@ -37,6 +37,8 @@ pub(super) struct Reservation {
     pub(super) seats: Seats,
     pub(super) payment: Option<Payment>,
     pub(super) ended: Option<Millis>,
+    /// Those of its seats that went back after the payment.
+    pub(super) refunded: Seats,
     /// Numbers of the entries that changed it, as MySQL has them: `12,15`.
     pub(super) entries: String,
 }
@@ -49,6 +51,8 @@ pub(super) struct Show {
     pub(super) version: u64,
     pub(super) holders: HashMap<u32, Id20>,
     pub(super) owned: HashMap<String, usize>,
+    /// Seats that are not for sale.
+    pub(super) blocked: HashSet<u32>,
 }
 
 /// All seats and reservations of a concert.
@@ -59,12 +63,14 @@ pub(super) struct Sale {
     pub(super) reservations: HashMap<Id20, Reservation>,
     /// User → his PENDING ones in the order they were made.
     pub(super) pending: HashMap<String, Vec<Id20>>,
-    /// Those EXPIRED or CANCELLED.
+    /// Those EXPIRED, CANCELLED or REFUNDED.
     pub(super) ended: HashSet<Id20>,
     pub(super) count_pending: usize,
     pub(super) revenue: i64,
     pub(super) booked: i64,
     pub(super) catalog: u64,
+    /// Cancelled shows with the reason.
+    pub(super) cancelled: BTreeMap<ShowId, String>,
 }
 
 impl Sale {
@@ -79,6 +85,7 @@ impl Sale {
             revenue: 0,
             booked: 0,
             catalog: 0,
+            cancelled: BTreeMap::new(),
         }
     }
 
@@ -107,6 +114,9 @@ impl Sale {
             if seat >= show.seats {
                 wrong.push(format!("{id} holds seat {seat} of show {}, which has none", held.show));
             }
+            if show.blocked.contains(&seat) {
+                wrong.push(format!("{id} holds seat {seat} of show {}, which is blocked", held.show));
+            }
             if let Some(other) = show.holders.insert(seat, id) {
                 wrong.push(format!("{id} holds seat {seat} of show {}, which {other} has", held.show));
             }
@@ -132,6 +142,7 @@ impl Sale {
             seats: held.seats.clone(),
             payment: None,
             ended: None,
+            refunded: Seats::default(),
             entries: at.number.to_string(),
         };
         self.reservations.insert(id, made);
@@ -152,17 +163,51 @@ impl Sale {
         let made = self.reservations.get_mut(&id).expect("it was pending");
         made.ended = Some(at.time);
         self.ended.insert(id);
-        let show = self.shows.entry(before.show).or_default();
+        self.give_back(at, before.show, &before.user, &before.seats);
+    }
+
+    /// These seats have no holder any more.
+    fn give_back(&mut self, at: At, show: ShowId, user: &str, seats: &Seats) {
+        let show = self.shows.entry(show).or_default();
         show.version = at.number;
-        for seat in before.seats.indexes() {
+        for seat in seats.indexes() {
             show.holders.remove(&seat);
         }
-        if let Some(owned) = show.owned.get_mut(&before.user) {
-            *owned = owned.saturating_sub(before.seats.0.len());
+        if let Some(owned) = show.owned.get_mut(user) {
+            *owned = owned.saturating_sub(seats.0.len());
             if *owned == 0 {
-                show.owned.remove(&before.user);
+                show.owned.remove(user);
             }
         }
+    }
+
+    pub(super) fn refund(&mut self, at: At, back: &Refunded<'_>, findings: &mut Findings) {
+        let id = back.reservation;
+        let is_paid = |made: &&mut Reservation| made.status == Status::Confirmed;
+        let Some(made) = self.reservations.get_mut(&id).filter(is_paid) else {
+            self.violated(findings, at, &format!("{id} was refunded and not confirmed"));
+            return;
+        };
+        let before = std::mem::take(&mut made.refunded);
+        let left = made.seats.without(&before);
+        let same = (made.show, made.user.as_str()) == (back.show, back.user)
+            && back.seats.0.iter().all(|seat| left.0.contains(seat))
+            && back.refunded == made.seats.without(&left.without(&back.seats))
+            && back.amount == back.seats.total();
+        let all = left.0.len() == back.seats.0.len();
+        findings.expect(Check::Payments, same && (back.status == Status::Refunded) == all, || {
+            format!("entry {}: {id} had {left} and got back {} for {}", at.number, back.amount, back.seats)
+        });
+        made.refunded = back.refunded.clone();
+        made.status = back.status;
+        write!(made.entries, ",{}", at.number).expect("a string takes what is written");
+        if back.status == Status::Refunded {
+            made.ended = Some(at.time);
+            self.ended.insert(id);
+        }
+        self.revenue -= back.amount;
+        self.booked -= i64::try_from(back.seats.0.len()).unwrap_or(i64::MAX);
+        self.give_back(at, back.show, back.user, &back.seats);
     }
 
     pub(super) fn pay(&mut self, at: At, paid: &Paid<'_>, findings: &mut Findings) {
@@ -187,6 +232,21 @@ impl Sale {
         self.booked += i64::try_from(before.seats.0.len()).unwrap_or(i64::MAX);
     }
 
+    pub(super) fn block(&mut self, at: At, seats: &Blocking<'_>, blocked: bool, findings: &mut Findings) {
+        let show = self.shows.entry(seats.show).or_default();
+        show.version = at.number;
+        let mut wrong = Vec::new();
+        for seat in &seats.seats {
+            let changed = if blocked { show.blocked.insert(*seat) } else { show.blocked.remove(seat) };
+            if !changed || *seat >= show.seats || show.holders.contains_key(seat) {
+                wrong.push(*seat);
+            }
+        }
+        findings.expect(Check::Seats, wrong.is_empty(), || {
+            format!("entry {}: seats {wrong:?} of show {} could not become that", at.number, seats.show)
+        });
+    }
+
     /// Gives a PENDING reservation its next status and answers what it was; `None` if it was not PENDING.
     fn leave_pending(&mut self, at: At, id: Id20, status: Status) -> Option<Reservation> {
         let made = self.reservations.get_mut(&id).filter(|made| made.status == Status::Pending)?;
@@ -205,7 +265,9 @@ impl Sale {
 
     /// Seats available or held, over all shows.
     pub(super) fn sellable(&self) -> i64 {
-        self.shows.values().map(|show| i64::from(show.seats)).sum::<i64>() - self.booked
+        let unblocked =
+            |show: &Show| i64::from(show.seats) - i64::try_from(show.blocked.len()).unwrap_or(i64::MAX);
+        self.shows.values().map(unblocked).sum::<i64>() - self.booked
     }
 
     /// The byte of a seat in the map (formats 1).
@@ -214,6 +276,7 @@ impl Sale {
         match holder.map(|made| made.status) {
             Some(Status::Pending) => b'1',
             Some(Status::Confirmed) => b'2',
+            _ if show.blocked.contains(&seat) => b'3',
             _ => b'0',
         }
     }

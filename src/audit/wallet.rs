@@ -7,7 +7,7 @@ use super::log::{Model, Replay};
 use super::request::Requests;
 use super::{AuditError, Evidence};
 use crate::archive::snapshot::{Snapshot, TableRow};
-use crate::domain::event::{Entry, Event};
+use crate::domain::event::{Entry, Event, Returned};
 use crate::domain::ids::LogName;
 use crate::domain::time::Millis;
 
@@ -75,6 +75,14 @@ impl Wallet {
                 let (concert, show, id) = (reservation.concert, reservation.show, reservation.id);
                 let paid = format!("{}|paid|{payment}|{concert}|{show}|{id}", at.0);
                 self.expect_row(key, format!("{paid}|{user}|{}|{balance}", -amount));
+            }
+            Event::Returned(back) => {
+                evidence.pairs.take_returned(self.partition, &back, &mut evidence.findings);
+                let Returned { refund, user, reservation, amount, balance } = back;
+                self.move_money(key, (user, amount, balance), at, &mut evidence.findings);
+                let (concert, show, id) = (reservation.concert, reservation.show, reservation.id);
+                let refunded = format!("{}|refunded|{refund}|{concert}|{show}|{id}", at.0);
+                self.expect_row(key, format!("{refunded}|{user}|{amount}|{balance}"));
             }
             _ => {}
         }

@@ -21,8 +21,8 @@ pub use environment::{find_program, named_file, temporary_folder};
 pub use keys::{IdentityKey, KeyMaterial};
 pub use secret::{ConnectionUrl, Secret};
 pub use sections::{
-    Algorithm, Coalesce, Identity, IdentityKeyFile, Log, LogFormat, Mysql, QueueToken, Redis, Server,
-    Telemetry, Ticket, TopUp, Wallet, Worker,
+    Algorithm, Coalesce, Identity, IdentityKeyFile, Kafka, Log, LogFormat, Mysql, QueueToken, Redis, Server,
+    Telemetry, Ticket, TopUp, Wallet, Webhook, Worker,
 };
 pub use validate::Problem;
 
@@ -46,6 +46,10 @@ pub struct Config {
     pub wallet: Wallet,
     /// How long logs are kept, how fast they are followed.
     pub log: Log,
+    /// Where events go.
+    pub kafka: Kafka,
+    /// How organisers' endpoints are told.
+    pub webhook: Webhook,
     /// Bounds of the coalescers.
     pub coalesce: Coalesce,
     /// What this process says about itself.

@@ -166,6 +166,28 @@ pub struct Log {
     pub memory_max_bytes: u64,
 }
 
+/// `[kafka]`: where events go, beside what is sold.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kafka {
+    /// `host:port`, more behind commas; empty: no events go to Kafka.
+    pub brokers: String,
+    /// The topic of all events.
+    pub topic: String,
+}
+
+/// `[webhook]`: how organisers' endpoints are told.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Seconds that an endpoint may take.
+    pub timeout_seconds: u64,
+    /// Seconds that an event is tried again.
+    pub retry_seconds: u64,
+    /// Whether http and private addresses are allowed: development only.
+    pub insecure: bool,
+}
+
 /// `[coalesce]`: bounds of one batch and of the queue before it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -216,6 +238,10 @@ pub struct Worker {
     pub expire_interval_ms: u64,
     /// Milliseconds between two trims of the logs.
     pub trim_interval_ms: u64,
+    /// Milliseconds between two batches of refunds of a concert with a cancelled show.
+    pub refund_interval_ms: u64,
+    /// Reservations of such a batch.
+    pub refund_batch: usize,
     /// Seconds between two audits; 0: never.
     pub audit_interval_seconds: u64,
     /// Health and metrics of a worker that is no server.

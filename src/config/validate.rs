@@ -48,12 +48,17 @@ impl Config {
             (self.queue_token.key_file.is_some(), "queue_token.key_file", "is required"),
             (self.ticket.signing_key_file.is_some(), "ticket.signing_key_file", "is required"),
             (made_up, "identity.development", "needs --dev: the keys are made up"),
+            (
+                development || !self.webhook.insecure,
+                "webhook.insecure",
+                "needs --dev: anybody's network is open to it",
+            ),
             (free_money, "wallet.top_up", "\"self\" needs --dev: it is money for everybody"),
         ])
         .collect()
     }
 
-    fn positive(&self) -> [(&'static str, u64); 14] {
+    fn positive(&self) -> [(&'static str, u64); 17] {
         let server = &self.server;
         // Sizes only ever grow on the way from usize to u64.
         let size = |value: usize| value as u64;
@@ -69,9 +74,12 @@ impl Config {
             ("mysql.connect_timeout_seconds", self.mysql.connect_timeout_seconds),
             ("coalesce.batch_weight", size(self.coalesce.batch_weight)),
             ("coalesce.queue_requests", size(self.coalesce.queue_requests)),
+            ("webhook.timeout_seconds", self.webhook.timeout_seconds),
             ("worker.admit_interval_ms", self.worker.admit_interval_ms),
             ("worker.expire_interval_ms", self.worker.expire_interval_ms),
             ("worker.trim_interval_ms", self.worker.trim_interval_ms),
+            ("worker.refund_interval_ms", self.worker.refund_interval_ms),
+            ("worker.refund_batch", size(self.worker.refund_batch)),
         ]
     }
 
@@ -92,7 +100,7 @@ impl Config {
         ]
     }
 
-    fn relations(&self) -> [Rule; 10] {
+    fn relations(&self) -> [Rule; 12] {
         let wallet = &self.wallet;
         let in_time = self.redis.response_timeout_ms <= self.server.request_deadline_ms;
         // One connection for the archive follower, one for the calls of people.
@@ -103,6 +111,10 @@ impl Config {
         let exact = wallet.charge_max <= MONEY_MAX;
         let range = wallet.charge_min <= wallet.charge_max;
         let ratio = (0.0..=1.0).contains(&self.telemetry.otlp_sample_ratio);
+        let kafka = &self.kafka;
+        let brokers = kafka.brokers.is_empty() || kafka.brokers.split(',').all(is_broker);
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let topic = (1..=249).contains(&kafka.topic.len()) && kafka.topic.bytes().all(letter);
         let key_files = self.identity.keys.iter().all(|key| {
             let shared = key.alg == Algorithm::HS256;
             key.secret_file.is_some() == shared && key.jwks_file.is_some() != shared
@@ -117,9 +129,16 @@ impl Config {
             (exact, "wallet.charge_max", "must be below 2^53"),
             (range, "wallet.charge_min", "is above wallet.charge_max"),
             (ratio, "telemetry.otlp_sample_ratio", "must be 0 to 1"),
+            (brokers, "kafka.brokers", "must be host:port, more behind commas, or empty"),
+            (topic, "kafka.topic", "must be 1 to 249 letters, digits, dots, dashes or underscores"),
             (key_files, "identity.keys", "need secret_file with HS256, jwks_file with every other alg"),
         ]
     }
+}
+
+fn is_broker(text: &str) -> bool {
+    let port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    text.trim().rsplit_once(':').is_some_and(|(host, number)| !host.is_empty() && port(number))
 }
 
 fn broken<const N: usize>(rules: [Rule; N]) -> impl Iterator<Item = Problem> {

@@ -3,10 +3,16 @@
 //! A version or word that is not known here is an error, never skipped: a follower that passed over it would
 //! store a history that did not happen.
 
+mod blocking;
+mod refund;
+
 use super::fields::{Fields, Malformed};
 use super::ids::{ConcertId, Id20, Mark, ReservationId, ShowId};
 use super::reservation::Seats;
 use super::time::Millis;
+
+pub use self::blocking::Blocking;
+pub use self::refund::{Refunded, Returned};
 
 /// The version of the entry format written and read here.
 pub const VERSION: &str = "1";
@@ -128,10 +134,20 @@ pub enum Event<'a> {
     Expired(Freed<'a>),
     /// They are booked: CONFIRMED.
     Paid(Paid<'a>),
+    /// Some or all of its seats are available again, paid back.
+    Refunded(Refunded<'a>),
+    /// Available seats are not for sale any more.
+    Blocked(Blocking<'a>),
+    /// Blocked seats are available again.
+    Unblocked(Blocking<'a>),
+    /// A show is cancelled: nothing of it is sold any more.
+    Cancelled { show: ShowId, reason: &'a str },
     /// Wallet: money came in.
     Charged { charge: Id20, user: &'a str, amount: i64, balance: i64, request: &'a str, fingerprint: &'a str },
     /// Wallet: money went to a concert.
     Spent { payment: Id20, user: &'a str, reservation: ReservationId, amount: i64, balance: i64 },
+    /// Wallet: money came back from a concert.
+    Returned(Returned<'a>),
 }
 
 /// Which words an entry may hold: `paid` has one form in a concert's log and one in a wallet's.
@@ -197,6 +213,12 @@ impl<'a> Event<'a> {
             }
             "expired" => Self::Expired(decode_freed(fields)?),
             "paid" => Self::Paid(decode_paid(fields)?),
+            "cancelled" => {
+                Self::Cancelled { show: ShowId(fields.parse("show")?), reason: fields.text("reason")? }
+            }
+            "blocked" => Self::Blocked(blocking::decode(fields)?),
+            "unblocked" => Self::Unblocked(blocking::decode(fields)?),
+            "refunded" => Self::Refunded(refund::decode_refunded(fields)?),
             _ => return Self::decode_queue(word, fields),
         }))
     }
@@ -242,6 +264,7 @@ impl<'a> Event<'a> {
                 amount: fields.parse("amount")?,
                 balance: fields.parse("balance")?,
             },
+            "refunded" => Self::Returned(refund::decode_returned(fields)?),
             _ => return Ok(None),
         }))
     }

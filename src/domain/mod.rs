@@ -4,6 +4,7 @@
 //! tested without a server. Formats follow `docs/decisions/0001-formats.md`.
 
 pub mod catalog;
+pub mod cloud_event;
 pub mod event;
 pub mod fields;
 pub mod ids;

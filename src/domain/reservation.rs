@@ -4,14 +4,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::fields::{Fields, Malformed};
 use super::ids::{Id20, InvalidId, ShowId};
 use super::time::Millis;
 
 /// What a reservation is now. Upper case in JSON, lower case in records and tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
+#[schema(as = ReservationStatus)]
 pub enum Status {
     /// Its seats are held until its end.
     Pending,
@@ -63,6 +65,22 @@ impl Seats {
     pub fn total(&self) -> i64 {
         self.0.iter().map(|&(_, price)| price).sum()
     }
+
+    /// Those that are not among `others`.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        let stays = |seat: &&(u32, i64)| others.indexes().all(|other| other != seat.0);
+        Self(self.0.iter().filter(stays).copied().collect())
+    }
+
+    /// Those of a list `index;index`; `None` if it names others.
+    fn among(&self, list: &str) -> Option<Self> {
+        let seat = |index: &str| {
+            let index: u32 = index.parse().ok()?;
+            self.0.iter().find(|seat| seat.0 == index).copied()
+        };
+        list.split(';').map(seat).collect::<Option<_>>().map(Self)
+    }
 }
 
 impl FromStr for Seats {
@@ -108,6 +126,8 @@ pub struct Reservation {
     pub seats: Seats,
     /// Its owner's balance after the payment, minor units, once CONFIRMED.
     pub balance_after: Option<i64>,
+    /// Those of its seats that were refunded; [`Reservation::seats`] has them still.
+    pub refunded: Seats,
     /// Its owner.
     pub user: String,
 }
@@ -127,14 +147,31 @@ impl Reservation {
             "-" => None,
             id => Some(id.parse().map_err(|_| start.malformed("payment"))?),
         };
-        let seats = fields.parse("seats")?;
+        let seats: Seats = fields.parse("seats")?;
         let start = fields;
-        let balance_after = match extra(fields.word("ext")?, "balance") {
+        let ext = fields.word("ext")?;
+        let balance_after = match extra(ext, "balance") {
             None => None,
             Some(balance) => Some(balance.parse().map_err(|_| start.malformed("ext"))?),
         };
+        let refunded = match extra(ext, "refunded") {
+            None => Seats::default(),
+            Some(list) => seats.among(list).ok_or_else(|| start.malformed("ext"))?,
+        };
         let user = fields.rest().to_owned();
-        Ok(Self { status, show, amount, created, end, catalog, payment, seats, balance_after, user })
+        Ok(Self {
+            status,
+            show,
+            amount,
+            created,
+            end,
+            catalog,
+            payment,
+            seats,
+            balance_after,
+            refunded,
+            user,
+        })
     }
 
     /// What it is at `now`: a PENDING one is EXPIRED from its end on, swept or not (invariant 2).
@@ -163,6 +200,15 @@ mod tests {
     }
 
     #[test]
+    fn refunded_seats_keep_their_price_and_leave_the_others() {
+        let record = format!("confirmed 12 6 1 2 3 {} 7:1,9:2,4:3 balance=5,refunded=4;7 u", "0".repeat(20));
+        let reservation = Reservation::decode(&record).unwrap();
+        assert_eq!(reservation.refunded.to_string(), "4:3,7:1");
+        assert_eq!(reservation.seats.without(&reservation.refunded).to_string(), "9:2");
+        assert_eq!(reservation.balance_after, Some(5));
+    }
+
+    #[test]
     fn the_balance_is_found_among_other_extras() {
         let record = |ext: &str| {
             let id = "0".repeat(20);
@@ -170,7 +216,8 @@ mod tests {
                 .map(|read| read.balance_after)
         };
         assert_eq!(record("balance=50").unwrap(), Some(50));
-        assert_eq!(record("refunded=3;4,balance=0").unwrap(), Some(0));
+        assert_eq!(record("refunded=7,balance=0").unwrap(), Some(0));
+        assert!(record("balance=1,refunded=3").is_err());
         assert_eq!(record("old_balance=1").unwrap(), None);
         assert!(record("balance=x").is_err());
     }

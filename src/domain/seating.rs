@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::catalog::{LayoutError, Seat, Section, Show};
 
 /// A plan in pretix's format (its seating-plan schema, version 0.0.1), as far as it concerns sales. What only draws it
 /// (positions, colours, areas), and what later versions add, is not read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PretixPlan {
     /// In the order of the plan; each becomes a section.
     pub categories: Vec<PretixCategory>,
@@ -20,14 +21,14 @@ pub struct PretixPlan {
 }
 
 /// A price level.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PretixCategory {
     /// Unique within the plan.
     pub name: String,
 }
 
 /// A part of the house.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PretixZone {
     /// Empty in houses of one zone.
     #[serde(default)]
@@ -37,7 +38,7 @@ pub struct PretixZone {
 }
 
 /// A row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PretixRow {
     /// For people: `1`, `AA`.
     #[serde(default)]
@@ -47,7 +48,7 @@ pub struct PretixRow {
 }
 
 /// A seat.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PretixSeat {
     /// Unique within the plan, for programs.
     pub seat_guid: String,
@@ -59,7 +60,7 @@ pub struct PretixSeat {
 }
 
 /// What seats of a plan are called here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SeatNames {
     /// `zone-row-number`, without what is empty: what is on the ticket. Refused if two seats share one.

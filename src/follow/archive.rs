@@ -156,8 +156,11 @@ impl ArchiveFollower {
         }
         if whole {
             self.alone = false;
-            for (log, cause) in broken {
-                self.stop_unless_moved(log, &cause).await?;
+            // The offsets that were read from: the first look at MySQL's renews those of all logs.
+            let broken: Vec<_> =
+                broken.into_iter().map(|(log, cause)| (log, self.logs.get(&log).copied(), cause)).collect();
+            for (log, from, cause) in broken {
+                self.stop_unless_moved(log, from, &cause).await?;
             }
         }
         Ok(())
@@ -240,10 +243,14 @@ impl ArchiveFollower {
 
     /// Stops a log whose next entry does not follow, unless its offset is only old: another worker may have moved
     /// it, and what lies between may have been trimmed since.
-    async fn stop_unless_moved(&mut self, log: LogName, cause: &Break) -> Result<(), Error> {
-        let known = self.logs.get(&log).copied();
+    async fn stop_unless_moved(
+        &mut self,
+        log: LogName,
+        from: Option<Offset>,
+        cause: &Break,
+    ) -> Result<(), Error> {
         self.read_offsets().await?;
-        if known.is_some() && self.logs.get(&log).copied() == known {
+        if from.is_some() && self.logs.get(&log).copied() == from {
             self.stop(log, cause);
         }
         Ok(())

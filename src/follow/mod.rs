@@ -4,11 +4,16 @@
 //! follower never skips an entry and never guesses: a log that does not go on where it was left is stopped, alone.
 
 mod archive;
+mod kafka;
+mod lease;
 mod live;
 mod pack;
 mod snapshot;
+mod supply;
 mod tally;
+mod telling;
 mod track;
+mod webhook;
 
 use std::time::Duration;
 
@@ -17,7 +22,10 @@ use crate::domain::fields::{Fields, Malformed};
 use crate::domain::ids::{Mark, Offset};
 
 pub use archive::{Applied, ArchiveFollower};
+pub use kafka::{KafkaFollower, KafkaParts};
 pub use live::LiveFollower;
+pub use telling::{TellError, cloud_events};
+pub use webhook::{InvalidUrl, NoClient, WebhookFollower, WebhookParts, check_url};
 
 /// Why an entry can't be the next one of its log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -25,6 +25,7 @@ struct Tally {
     released: Counter,
     expired: Counter,
     paid: Counter,
+    refunded: Counter,
 }
 
 impl Tallies {
@@ -49,7 +50,7 @@ impl Tally {
             metrics::QUEUE_ENDED.with([label.as_str().to_owned(), reason.as_str().to_owned()])
         };
         let reservations = |event: &str| metrics::RESERVATIONS.with([label.clone(), event.to_owned()]);
-        let [held, released, expired, paid] = metrics::RESERVATION_EVENTS.map(reservations);
+        let [held, released, expired, paid, refunded] = metrics::RESERVATION_EVENTS.map(reservations);
         Self {
             joined: metrics::QUEUE_JOINED.with([label.clone()]),
             admitted: metrics::QUEUE_ADMITTED.with([label.clone()]),
@@ -59,6 +60,7 @@ impl Tally {
             released,
             expired,
             paid,
+            refunded,
         }
     }
 
@@ -72,13 +74,18 @@ impl Tally {
             Event::Released(_) => &self.released,
             Event::Expired(_) => &self.expired,
             Event::Paid(_) => &self.paid,
+            Event::Refunded(_) => &self.refunded,
             Event::Opened { .. }
             | Event::Show { .. }
             | Event::Catalog { .. }
             | Event::Policy { .. }
             | Event::Stretched { .. }
             | Event::Charged { .. }
-            | Event::Spent { .. } => return,
+            | Event::Spent { .. }
+            | Event::Blocked(_)
+            | Event::Cancelled { .. }
+            | Event::Unblocked(_)
+            | Event::Returned(_) => return,
         };
         counter.increment(1);
     }

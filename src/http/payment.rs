@@ -1,6 +1,7 @@
 //! Payments from the balance: one script decides, and a payment that was sent runs to its end.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::auth;
 use super::body;
@@ -11,6 +12,8 @@ use super::gate;
 use super::history;
 use super::idempotency;
 use super::layout;
+use super::openapi::params::{Durable, Key, PaymentPath};
+use super::openapi::refusals::refusals;
 use super::problem::{Code, Problem};
 use super::request::Request;
 use super::reservation;
@@ -22,7 +25,7 @@ use crate::domain::policy::Gate;
 use crate::domain::reservation::{Reservation, Seats, Status};
 use crate::store::{Answer, PayRequest};
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PayForm {
     reservation_id: String,
@@ -30,15 +33,16 @@ struct PayForm {
     method: Option<Method>,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
+#[schema(as = PaymentMethod)]
 enum Method {
     #[default]
     Balance,
     Card,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PaymentBody<'a> {
     payment_id: String,
@@ -46,11 +50,35 @@ struct PaymentBody<'a> {
     seats: Vec<&'a str>,
     amount: i64,
     currency: &'a str,
-    status: &'static str,
+    #[schema(value_type = PaymentStatus)]
+    status: Status,
     balance: i64,
+    /// What of the amount went back, if anything has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunded_amount: Option<i64>,
+}
+
+refusals!(PayRefusals: JSON, IDENTITY, KEY, DURABILITY, BODY, STORE, NOT_BUILT; QueueTokenInvalid,
+    InsufficientBalance, InvalidReservation);
+
+/// Words for how a payment stands.
+#[derive(ToSchema)]
+#[schema(rename_all = "UPPERCASE")]
+#[expect(dead_code, reason = "describes `PaymentBody::status`, which is a word already")]
+enum PaymentStatus {
+    Confirmed,
+    Refunded,
 }
 
 /// `POST /v1/payments`
+#[utoipa::path(
+    post, path = "/v1/payments", operation_id = "pay", tag = "payments",
+    summary = "Pays a reservation",
+    params(Key, Durable),
+    request_body = PayForm,
+    responses((status = 200, description = "It is paid.", body = PaymentBody), PayRefusals),
+    security(("identity" = [], "queueToken" = []), ("identity" = [])),
+)]
 pub(crate) async fn pay(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
     let key = idempotency::key(request)?;
@@ -84,6 +112,7 @@ pub(crate) async fn pay(ctx: &Context, request: &mut Request) -> Result<Response
     let layout = layout::with_seats(ctx, paid.show, &paid.seats, request.deadline).await;
     let layout = layout.map_err(|_| Problem::new(Code::OutcomeUnknown))?;
     let id = PaymentId { reservation, id: paid.payment };
+    // What it was when it was made, whatever was refunded since.
     let body = payment_body(id, &layout, &paid.seats, (paid.amount, paid.balance));
     let mut response = response::ok(&body)?;
     idempotency::mark_replayed(&mut response, answer.replayed);
@@ -91,7 +120,16 @@ pub(crate) async fn pay(ctx: &Context, request: &mut Request) -> Result<Response
     Ok(response)
 }
 
+refusals!(PaymentRefusals: JSON, IDENTITY, PATH, STORE);
+
 /// `GET /v1/payments/{paymentId}`; `balance` is what its owner had after it.
+#[utoipa::path(
+    get, path = "/v1/payments/{paymentId}", operation_id = "getPayment", tag = "payments",
+    summary = "One of the caller's payments",
+    params(PaymentPath),
+    responses((status = 200, description = "The payment.", body = PaymentBody), PaymentRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn get(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
     let id: PaymentId = request.path_id()?;
@@ -111,16 +149,15 @@ async fn current(
 ) -> Result<Response, Problem> {
     let record = &answer.value;
     let own = record.user == user.as_str() && record.payment == Some(id.id);
-    let status = match record.status {
-        Status::Confirmed if own => "CONFIRMED",
-        Status::Refunded if own => "REFUNDED",
-        _ => return Err(Problem::new(Code::NotFound)),
-    };
+    if !own || !matches!(record.status, Status::Confirmed | Status::Refunded) {
+        return Err(Problem::new(Code::NotFound));
+    }
     let no_balance = || Problem::caused(Code::Internal, "a paid reservation without the balance after it");
     let balance = record.balance_after.ok_or_else(no_balance)?;
     let layout = layout::with_seats(ctx, record.show, &record.seats, request.deadline).await?;
     let mut body = payment_body(id, &layout, &record.seats, (record.amount, balance));
-    body.status = status;
+    body.status = record.status;
+    body.refunded_amount = refunded_amount(&record.refunded);
     let mut response = response::ok(&body)?;
     freshness::mark_answer(&mut response, &answer);
     Ok(response)
@@ -137,7 +174,14 @@ async fn archived(
     let found = found.filter(|payment| payment.user == user.as_str());
     let payment = found.ok_or_else(|| Problem::new(Code::NotFound))?;
     let layout = layout::with_seats(ctx, payment.show, &payment.seats, request.deadline).await?;
-    response::ok(&payment_body(id, &layout, &payment.seats, (payment.amount, payment.balance)))
+    let mut body = payment_body(id, &layout, &payment.seats, (payment.amount, payment.balance));
+    body.status = payment.status;
+    body.refunded_amount = refunded_amount(&payment.refunded);
+    response::ok(&body)
+}
+
+fn refunded_amount(refunded: &Seats) -> Option<i64> {
+    (!refunded.0.is_empty()).then(|| refunded.total())
 }
 
 /// A balance pays for shows in its own currency only.
@@ -163,7 +207,8 @@ fn payment_body<'a>(
         seats: layout::labels(layout, seats).unwrap_or_default(),
         amount,
         currency: &layout.currency,
-        status: "CONFIRMED",
+        status: Status::Confirmed,
         balance,
+        refunded_amount: None,
     }
 }

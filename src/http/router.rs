@@ -9,10 +9,11 @@ use hyper::Method;
 use hyper::header::ACCEPT;
 
 use super::context::Context;
+use super::openapi::refusals::refusals;
 use super::problem::{Code, Problem};
 use super::request::Request;
 use super::response::{self, Response};
-use super::{catalog, durability, negotiate, organiser, payment, queue, reservation, seats, wallet};
+use super::{catalog, durability, negotiate, openapi, organiser, payment, queue, reservation, seats, wallet};
 
 /// Methods that routes have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,9 @@ impl Verb {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Welcome,
-    Undocumented,
+    Document,
+    Docs,
+    DocsFile,
     TicketKeys,
     Concerts,
     Concert,
@@ -89,8 +92,16 @@ pub(crate) enum Endpoint {
     ResumeQueue,
     Sale,
     BlockSeats,
+    UnblockSeats,
+    CancelShow,
+    Cancellation,
     Refund,
     History,
+    Events,
+    CreateWebhook,
+    Webhooks,
+    DeleteWebhook,
+    ResendWebhook,
     Actions,
     Report,
     ReservationsSheet,
@@ -110,7 +121,12 @@ impl Endpoint {
                 | E::PauseQueue
                 | E::ResumeQueue
                 | E::BlockSeats
+                | E::UnblockSeats
+                | E::CancelShow
                 | E::Refund
+                | E::CreateWebhook
+                | E::DeleteWebhook
+                | E::ResendWebhook
         )
     }
 
@@ -119,11 +135,13 @@ impl Endpoint {
         !matches!(
             self,
             E::Welcome
-                | E::Undocumented
+                | E::Docs
+                | E::DocsFile
                 | E::SeatsStream
                 | E::QueueStream
                 | E::Leave
                 | E::Release
+                | E::DeleteWebhook
                 | E::ReservationsSheet
                 | E::LedgerSheet
         )
@@ -133,13 +151,14 @@ impl Endpoint {
 use Endpoint as E;
 use Verb::{Delete, Get, Patch, Post, Put};
 
-type Row = (&'static str, &'static [(Verb, Endpoint)]);
+pub(super) type Row = (&'static str, &'static [(Verb, Endpoint)]);
 
 /// One path, its methods.
-const ROUTES: &[Row] = &[
+pub(super) const ROUTES: &[Row] = &[
     ("/", &[(Get, E::Welcome)]),
-    ("/openapi.json", &[(Get, E::Undocumented)]),
-    ("/docs", &[(Get, E::Undocumented)]),
+    ("/openapi.json", &[(Get, E::Document)]),
+    ("/docs", &[(Get, E::Docs)]),
+    ("/docs/{id}", &[(Get, E::DocsFile)]),
     ("/v1/keys", &[(Get, E::TicketKeys)]),
     ("/v1/concerts", &[(Get, E::Concerts)]),
     ("/v1/concerts/{id}", &[(Get, E::Concert)]),
@@ -168,10 +187,16 @@ const ROUTES: &[Row] = &[
     ("/v1/admin/concerts/{id}/reservations.csv", &[(Get, E::ReservationsSheet)]),
     ("/v1/admin/concerts/{id}/ledger.csv", &[(Get, E::LedgerSheet)]),
     ("/v1/admin/shows/{id}/seats/block", &[(Post, E::BlockSeats)]),
-    ("/v1/admin/shows/{id}/seats/unblock", &[(Post, E::BlockSeats)]),
+    ("/v1/admin/shows/{id}/seats/unblock", &[(Post, E::UnblockSeats)]),
     ("/v1/admin/shows/{id}/seating-plan", &[(Put, E::SeatingPlan)]),
+    ("/v1/admin/shows/{id}/cancel", &[(Post, E::CancelShow)]),
+    ("/v1/admin/shows/{id}/cancellation", &[(Get, E::Cancellation)]),
     ("/v1/admin/reservations/{id}/refund", &[(Post, E::Refund)]),
     ("/v1/admin/reservations/{id}/history", &[(Get, E::History)]),
+    ("/v1/admin/events", &[(Get, E::Events)]),
+    ("/v1/admin/webhooks", &[(Get, E::Webhooks), (Post, E::CreateWebhook)]),
+    ("/v1/admin/webhooks/{id}", &[(Delete, E::DeleteWebhook)]),
+    ("/v1/admin/webhooks/{id}/resend", &[(Post, E::ResendWebhook)]),
     ("/v1/admin/actions", &[(Get, E::Actions)]),
 ];
 
@@ -242,8 +267,10 @@ type Answering<'r> = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Se
 /// carry, and move, what an organiser's call needs.
 pub(super) fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> {
     match r.endpoint {
-        E::Welcome => now(Ok(response::text(welcome()))),
-        E::Undocumented => now(Err(Problem::new(Code::NotImplemented))),
+        E::Welcome => now(Ok(welcome())),
+        E::Document => now(Ok(openapi::document())),
+        E::Docs => now(Ok(openapi::docs(r))),
+        E::DocsFile => now(openapi::docs_file(r)),
         E::TicketKeys => now(reservation::ticket_keys(ctx)),
         E::Concerts => Box::pin(catalog::concerts(ctx, r)),
         E::Concert => Box::pin(catalog::concert(ctx, r)),
@@ -273,8 +300,16 @@ pub(super) fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> 
         E::ResumeQueue => Box::pin(organiser::queue::resume(ctx, r)),
         E::Sale => Box::pin(organiser::queue::sale(ctx, r)),
         E::BlockSeats => Box::pin(organiser::seats::block(ctx, r)),
+        E::UnblockSeats => Box::pin(organiser::seats::unblock(ctx, r)),
+        E::CancelShow => Box::pin(organiser::cancellation::cancel(ctx, r)),
+        E::Cancellation => Box::pin(organiser::cancellation::progress(ctx, r)),
         E::Refund => Box::pin(organiser::reservation::refund(ctx, r)),
         E::History => Box::pin(organiser::reservation::history(ctx, r)),
+        E::Events => Box::pin(organiser::events::events(ctx, r)),
+        E::CreateWebhook => Box::pin(organiser::webhook::create(ctx, r)),
+        E::Webhooks => Box::pin(organiser::webhook::list(ctx, r)),
+        E::DeleteWebhook => Box::pin(organiser::webhook::delete(ctx, r)),
+        E::ResendWebhook => Box::pin(organiser::webhook::resend(ctx, r)),
         E::Actions => Box::pin(organiser::actions::list(ctx, r)),
         E::SeatingPlan => Box::pin(organiser::seating::put(ctx, r)),
         E::Report => Box::pin(organiser::report::report(ctx, r)),
@@ -287,10 +322,17 @@ fn now<'r>(answer: Result<Response, Problem>) -> Answering<'r> {
     Box::pin(std::future::ready(answer))
 }
 
+refusals!(WelcomeRefusals:);
+
 /// What a person who opens the address reads: the part of the README that buys a seat by hand.
-fn welcome() -> &'static str {
+#[utoipa::path(
+    get, path = "/", operation_id = "getWelcome", tag = "documentation", summary = "How to buy a seat by hand",
+    responses((status = 200, description = "A text.", body = String), WelcomeRefusals),
+)]
+pub(super) fn welcome() -> Response {
     let readme = include_str!("../../README.md");
-    readme.split_once("## Buy a seat").and_then(|(_, rest)| rest.split("## ").next()).unwrap_or(readme).trim()
+    let part = readme.split_once("## Buy a seat").and_then(|(_, rest)| rest.split("## ").next());
+    response::text(part.unwrap_or(readme).trim())
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub struct Settings {
     pub request_deadline: Duration,
     /// Between the signal to stop and the end of accepting.
     pub drain: Duration,
+    /// Whether webhooks may have http addresses and private ones.
+    pub insecure_webhooks: bool,
     /// How safe an answer is on this installation.
     pub durability: Durability,
     /// Money.

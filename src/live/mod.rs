@@ -128,6 +128,12 @@ impl Live {
     pub fn show(&self, id: ShowId) -> Option<(Arc<ConcertView>, Arc<ShowView>)> {
         self.0.catalog.load().by_show.get(&id).cloned()
     }
+
+    /// The label of a seat; `None`: no such show, or it has not grown to this index here yet.
+    pub fn label(&self, show: ShowId, seat: u32) -> Option<String> {
+        let layout = self.0.catalog.load().by_show.get(&show)?.1.layout();
+        Some(layout.seats.get(usize::try_from(seat).ok()?)?.label.clone())
+    }
 }
 
 #[cfg(test)]

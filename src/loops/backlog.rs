@@ -36,6 +36,8 @@ pub struct Backlog {
     pub live: Live,
     /// How far the archive is, if this process follows for it.
     pub archived: Option<watch::Receiver<Applied>>,
+    /// How far those are who tell the world outside, by name, if they run in this process.
+    pub told: Vec<(&'static str, watch::Receiver<Applied>)>,
 }
 
 /// Sets the gauges of followers and logs until shut down.
@@ -54,6 +56,7 @@ struct Board {
     asked: Option<LogName>,
     live: [Gauge; 2],
     archive: Option<[Gauge; 2]>,
+    told: Vec<[Gauge; 2]>,
     kept: Gauge,
 }
 
@@ -106,14 +109,17 @@ impl Board {
             [metrics::FOLLOWER_LAG_ENTRIES.with([follower]), metrics::FOLLOWER_LAG.with([follower])]
         };
         let archive = backlog.archived.is_some().then(|| gauges(metrics::ARCHIVE));
+        let told = backlog.told.iter().map(|(follower, _)| gauges(follower)).collect();
         let (live, kept) = (gauges(metrics::LIVE), metrics::LOG_ENTRIES.handle());
-        Self { backlog, ends: BTreeMap::new(), asked: None, live, archive, kept }
+        Self { backlog, ends: BTreeMap::new(), asked: None, live, archive, told, kept }
     }
 
     async fn look(&mut self) {
         self.ask().await;
         let now = Instant::now();
         let archived = self.backlog.archived.as_ref().map(|archived| archived.borrow().clone());
+        let told: Vec<_> = self.backlog.told.iter().map(|(_, told)| told.borrow().clone()).collect();
+        let mut told_lags = vec![(0, Duration::ZERO); told.len()];
         let (mut live, mut archive) = ((0, Duration::ZERO), (0, Duration::ZERO));
         let mut kept = 0;
         for (log, end) in &mut self.ends {
@@ -130,12 +136,22 @@ impl Board {
             if let Some(applied) = stored {
                 archive = furthest(archive, end.lag(now, applied));
             }
-            end.forget(viewed.into_iter().chain(stored).min().unwrap_or(u64::MAX));
+            let mut least = viewed.into_iter().chain(stored).min().unwrap_or(u64::MAX);
+            for (told, lag) in told.iter().zip(&mut told_lags) {
+                if let Some(offset) = told.get(log) {
+                    *lag = furthest(*lag, end.lag(now, offset.number));
+                    least = least.min(offset.number);
+                }
+            }
+            end.forget(least);
         }
         self.kept.set(float(kept));
         show(&self.live, live);
         if let Some(gauges) = &self.archive {
             show(gauges, archive);
+        }
+        for (gauges, lag) in self.told.iter().zip(told_lags) {
+            show(gauges, lag);
         }
     }
 

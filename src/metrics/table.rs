@@ -159,6 +159,8 @@ table! {
     Gauge FOLLOWER_LAG "onsale_follower_lag_seconds" ["follower"] Seconds NO_BUCKETS;
     /// Entries that a follower applied.
     Counter FOLLOWER_ENTRIES "onsale_follower_entries_total" ["follower"] Count NO_BUCKETS;
+    /// Times that what a follower tells was not taken, or that it could not be read.
+    Counter FOLLOWER_FAILURES "onsale_follower_failures_total" ["follower"] Count NO_BUCKETS;
     /// Time since all live views, but those of stopped logs, were last known to have all that Redis could tell.
     Gauge VIEW_STALENESS "onsale_view_staleness_seconds" [] Seconds NO_BUCKETS;
     /// How long a transaction of the archive follower took, of those that were committed.

@@ -6,14 +6,19 @@ pub const FAILURES: [&str; 7] =
     ["log_lost", "overloaded", "unavailable", "outcome_unknown", "fault", "internal", "stale_catalog"];
 
 /// What happens to reservations, of `event`.
-pub const RESERVATION_EVENTS: [&str; 4] = ["held", "released", "expired", "paid"];
+pub const RESERVATION_EVENTS: [&str; 5] = ["held", "released", "expired", "paid", "refunded"];
 
 /// What seats are, of `status`.
 pub const SEAT_STATUSES: [&str; 4] = ["available", "held", "booked", "blocked"];
 
-/// Who follows the logs, of `follower`: MySQL's, in a worker, and the views', in every process.
-pub const FOLLOWERS: [&str; 2] = [ARCHIVE, LIVE];
+/// Who follows the logs, of `follower`: MySQL's, in a worker, and the views', in every process; those who tell the world outside,
+/// in one worker at a time.
+pub const FOLLOWERS: [&str; 4] = [ARCHIVE, LIVE, KAFKA, WEBHOOK];
 /// See [`FOLLOWERS`].
 pub const ARCHIVE: &str = "archive";
 /// See [`FOLLOWERS`].
 pub const LIVE: &str = "live";
+/// See [`FOLLOWERS`].
+pub const KAFKA: &str = "kafka";
+/// See [`FOLLOWERS`].
+pub const WEBHOOK: &str = "webhook";

@@ -4,6 +4,7 @@
 //! there is no check-then-act in Rust. A [`Store`] is shared by all cores of a server, so that their calls leave together.
 
 mod call;
+mod cancellation;
 mod catalog;
 mod coalesce;
 mod connection;
@@ -20,6 +21,7 @@ mod reply;
 mod reservation;
 pub mod scan;
 mod scripts;
+mod seats;
 mod seen;
 pub mod snapshot;
 mod wallet;
@@ -35,14 +37,16 @@ use crate::domain::ids::{ConcertId, Id20, LogName, Mark, Offset};
 use crate::domain::outcome::Refusal;
 use crate::domain::time::Millis;
 
+pub use self::cancellation::Cleared;
 pub use self::catalog::{Birth, ShowOpening};
 pub use self::coalesce::Limits;
 pub use self::connection::Settings;
 pub use self::engine::{Engine, EngineError};
 pub use self::memory::{MemoryBound, MemoryUsage};
-pub use self::payment::{Paid, PayRequest};
+pub use self::payment::{Paid, PayRequest, RefundRequest, Refunded};
 pub use self::queue::{Admitted, Joined, PlaceState};
 pub use self::reservation::{Held, HoldRequest};
+pub use self::seats::{BlockRequest, SeatChange};
 pub use self::seen::{SeenLog, SeenLogs};
 pub use self::wallet::{ChargeRequest, Charged};
 
@@ -116,6 +120,8 @@ struct ConcertLanes {
     release: Arc<Lane<reservation::Release>>,
     read: Arc<Lane<reservation::Read>>,
     pay: Arc<Lane<payment::Pay>>,
+    refund: Arc<Lane<payment::Refund>>,
+    block: Arc<Lane<seats::Block>>,
 }
 
 /// Redis as one process, or one of its loops, sees it. Cheap to clone; connects at the first call.
@@ -181,6 +187,8 @@ impl Store {
                 release: Lane::new(Arc::clone(caller), Some(concert), limits),
                 read: Lane::new(Arc::clone(caller), Some(concert), limits),
                 pay: Lane::new(Arc::clone(caller), Some(concert), limits),
+                refund: Lane::new(Arc::clone(caller), Some(concert), limits),
+                block: Lane::new(Arc::clone(caller), Some(concert), limits),
             })
         });
         Arc::clone(lanes)

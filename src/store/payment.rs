@@ -1,4 +1,4 @@
-//! Payments from the balance: money, seats and place in one script call.
+//! Payments from the balance, and what goes back of them: money and seats in one script call.
 
 use redis::Cmd;
 use tokio::time::Instant;
@@ -9,7 +9,7 @@ use super::reservation::request_id;
 use super::scripts::{self, Script};
 use super::{Answer, Failure, Store};
 use crate::domain::ids::{Id20, LogName, Mark, ReservationId, ShowId, UserId};
-use crate::domain::reservation::Seats;
+use crate::domain::reservation::{Seats, Status};
 
 /// A reservation that its owner wants to pay.
 #[derive(Clone, Debug)]
@@ -43,7 +43,44 @@ pub struct Paid {
     pub balance: i64,
 }
 
+/// Seats that are to be given back, and their price.
+#[derive(Clone, Debug)]
+pub struct RefundRequest {
+    /// The reservation.
+    pub reservation: ReservationId,
+    /// Its owner: his balance grows.
+    pub user: UserId,
+    /// The id that the refund gets.
+    pub refund: Id20,
+    /// Indexes of the seats, none twice; empty: all that are left.
+    pub seats: Vec<u32>,
+    /// Who asks for it, and his `Idempotency-Key`; `None`: nobody does.
+    pub by: Option<(UserId, String)>,
+    /// Of the request as parsed.
+    pub fingerprint: Mark,
+}
+
+/// A refund as it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refunded {
+    /// Its id; another than asked for when replayed.
+    pub refund: Id20,
+    /// The seats that are available again, with their prices.
+    pub seats: Seats,
+    /// Minor units.
+    pub amount: i64,
+    /// What the reservation was after it: CONFIRMED or REFUNDED.
+    pub status: Status,
+}
+
 pub(super) struct Pay;
+pub(super) struct Refund;
+
+/// A request with the partition of the reservation's owner.
+pub(super) struct PartitionedRefund {
+    pub(super) request: RefundRequest,
+    pub(super) partition: u8,
+}
 
 /// A request with the partition of its user.
 pub(super) struct PartitionedPay {
@@ -96,7 +133,67 @@ impl Verb for Pay {
     }
 }
 
+impl Verb for Refund {
+    type Request = PartitionedRefund;
+    type Reply = Refunded;
+    const WALLETS: bool = true;
+
+    fn script() -> &'static Script {
+        &scripts::REFUND
+    }
+
+    fn weight(refund: &PartitionedRefund) -> usize {
+        refund.request.reservation.id.seats()
+    }
+
+    fn show(refund: &PartitionedRefund) -> Option<ShowId> {
+        Some(refund.request.reservation.show)
+    }
+
+    fn partition(refund: &PartitionedRefund) -> Option<u8> {
+        Some(refund.partition)
+    }
+
+    fn push(refund: &PartitionedRefund, command: &mut Cmd) {
+        let RefundRequest { reservation, user, refund: id, seats, by, fingerprint } = &refund.request;
+        command.arg(user.as_str()).arg(reservation.show.0).arg(reservation.id.as_str()).arg(id.as_str());
+        command.arg(LogName::Wallet(refund.partition).to_string());
+        let (by, request) = by.as_ref().map_or(("", String::new()), |(by, key)| {
+            // The path names the reservation: the same key on another path is another request.
+            (by.as_str(), request_id(by, "refund", Some(&format!("{}{key}", reservation.id))))
+        });
+        command.arg(request).arg(fingerprint.to_string()).arg(by);
+        command.arg(seats.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
+    }
+
+    fn read(outcome: &Outcome) -> Result<Option<(Refunded, bool)>, MalformedReply> {
+        let name = outcome.name()?;
+        if name != "refunded" && name != "replayed" {
+            return Ok(None);
+        }
+        let refunded = Refunded {
+            refund: outcome.parse(1)?,
+            seats: outcome.parse(4)?,
+            amount: outcome.number(5)?,
+            status: outcome.parse(6)?,
+        };
+        Ok(Some((refunded, name == "replayed")))
+    }
+}
+
 impl Store {
+    /// Gives seats of a CONFIRMED reservation back, and their price to its owner, each once.
+    pub async fn refund(
+        &self,
+        request: RefundRequest,
+        deadline: Instant,
+    ) -> Result<Answer<Refunded>, Failure> {
+        let partition = request.user.partition(self.partitions());
+        self.check_wallet(partition)?;
+        let concert = request.reservation.concert;
+        self.lanes(concert).refund.call(PartitionedRefund { request, partition }, deadline).await
+    }
+
     /// Pays a PENDING reservation from its owner's balance.
     pub async fn pay(&self, request: PayRequest, deadline: Instant) -> Result<Answer<Paid>, Failure> {
         let partition = request.user.partition(self.partitions());

@@ -43,6 +43,10 @@ script!(RELEASE, "release", " flags=allow-oom", ["text" "arguments" "clock" "jou
 script!(EXPIRE, "expire", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "reservation"]);
 script!(DUE, "due", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "concert" "reservation"]);
 script!(PAY, "pay", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "place" "reservation" "wallet"]);
+script!(BLOCK, "block", "", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation"]);
+script!(CANCEL, "cancel", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);
+script!(CLEAR, "clear", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "reservation"]);
+script!(REFUND, "refund", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation" "wallet"]);
 script!(CHARGE, "charge", "", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet"]);
 script!(OPEN_LOG, "open_log", "", ["text" "clock"]);
 script!(OPEN_SHOW, "open_show", "", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);
@@ -56,7 +60,7 @@ script!(SNAPSHOT, "snapshot", " flags=no-writes", ["text" "arguments" "clock" "j
 script!(SNAPSHOT_WALLET, "snapshot_wallet", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "wallet"]);
 
 /// All of them, to be loaded when a connection is new.
-pub(super) static ALL: [&Script; 20] = [
+pub(super) static ALL: [&Script; 24] = [
     &JOIN,
     &CLAIM,
     &LEAVE,
@@ -66,6 +70,10 @@ pub(super) static ALL: [&Script; 20] = [
     &EXPIRE,
     &DUE,
     &PAY,
+    &REFUND,
+    &BLOCK,
+    &CANCEL,
+    &CLEAR,
     &CHARGE,
     &OPEN_LOG,
     &OPEN_SHOW,

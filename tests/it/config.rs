@@ -58,6 +58,9 @@ fn all_problems_are_named_at_once() {
         [wallet]
         currency = 'won'
         charge_min = 2000000
+        [kafka]
+        brokers = 'one:9092,two'
+        topic = 'a b'
         [identity]
         keys = [{ alg = 'RS256', secret_file = 'x' }]
     ";
@@ -69,6 +72,8 @@ fn all_problems_are_named_at_once() {
         "redis.response_timeout_ms",
         "wallet.currency",
         "wallet.charge_min",
+        "kafka.brokers",
+        "kafka.topic",
         "identity.keys",
     ];
     assert_eq!(keys_of(&problems), keys);
@@ -81,9 +86,11 @@ fn what_is_made_for_development_needs_to_be_asked_for() {
         queue_token.key_file = 'b'
         ticket.signing_key_file = 'c'
         wallet.top_up = 'self'
+        webhook.insecure = true
     ";
     let config = load(file, &[]).unwrap();
-    assert_eq!(keys_of(&config.serving_problems(false)), ["identity.development", "wallet.top_up"]);
+    let refused = ["identity.development", "webhook.insecure", "wallet.top_up"];
+    assert_eq!(keys_of(&config.serving_problems(false)), refused);
     assert_eq!(config.serving_problems(true), []);
 }
 

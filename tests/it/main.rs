@@ -14,16 +14,20 @@ mod engines;
 mod faults;
 mod harness;
 mod http;
+mod kafka;
 mod live;
 #[allow(dead_code, reason = "the harness has what the modules of the other verbs need")]
 #[path = "../lua/mod.rs"]
 mod lua;
 mod model;
 mod observability;
+mod openapi;
 mod readme;
+mod source_designs;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;
 mod telemetry;
 mod tidy;
 mod trimming;
+mod webhook;

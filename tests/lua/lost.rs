@@ -2,7 +2,7 @@
 
 use super::call::{Call, Seen};
 use super::promise::stops_when_the_log_was_lost;
-use super::sale::{Charge, Hold, Pay, Sale, charge, hold, pay, release};
+use super::sale::{Block, Charge, Hold, Pay, Refund, Sale, block, charge, hold, pay, refund, release};
 
 /// `a` and `b` hold a seat each by r1 and r2, and have 1,000 each in `w00` and `w01`, by two charges.
 async fn two_partitions() -> Sale {
@@ -20,6 +20,13 @@ fn pay_both() -> Call {
     pay(&[Pay { key: "k", ..Pay::new("a", "r1", "p1") }, Pay { wallet: "w01", ..Pay::new("b", "r2", "p2") }])
 }
 
+fn refund_both() -> Call {
+    refund(&[
+        Refund { key: "k", ..Refund::new("a", "r1", "f1", "") },
+        Refund { wallet: "w01", ..Refund::new("b", "r2", "f2", "") },
+    ])
+}
+
 fn charge_both() -> Call {
     let in_w01 = Charge { wallet: "w01", ..Charge::new("b", "c2", "5", "k3") };
     charge(&[Charge::new("a", "c1", "5", "k1"), Charge::new("a", "c1", "5", "k3"), in_w01])
@@ -32,6 +39,10 @@ async fn of_the_concert() {
         hold(&[Hold::new("a", "1", "r3", "5:500"), Hold::new("a", "1", "r1", "3:500")]),
         release(&[("a", 12, "r1")]),
         pay_both(),
+        refund_both(),
+        Call::one("cancel", &["12", "rain"]).shows(&[12]),
+        Call::batch("clear", &[&["12", "0"]]).shows(&[12]),
+        block(&[Block::new("k", "7"), Block::back("k2", "8")]),
     ];
     for call in calls {
         stops_when_the_log_was_lost(&mut sale.world, &call);
@@ -77,11 +88,28 @@ async fn of_a_wallet_partition() {
     }
 }
 
+#[tokio::test]
+async fn of_a_wallet_partition_whose_users_are_to_be_refunded() {
+    let mut sale = two_partitions().await;
+    sale.run(&pay_both());
+    let saved = sale.world.save();
+    let level = sale.world.seen("w00");
+    let lost = format!("log_lost w00 {} {}", level.number, level.mark);
+    for (way, seen) in ways(&level) {
+        sale.world.load(&saved);
+        let step = sale.run(&refund_both().seen("w00", seen));
+        others_are_served(&step, &lost, way);
+    }
+}
+
 #[track_caller]
 fn others_are_served(step: &super::step::Step, lost: &str, way: &str) {
     let (other, first) = step.outcomes.split_last().unwrap();
     assert!(first.iter().all(|outcome| outcome == lost), "{way}: {step:?}");
-    assert!(other.starts_with("paid ") || other.starts_with("charged "), "{way}: {step:?}");
+    assert!(
+        ["paid ", "charged ", "refunded "].iter().any(|served| other.starts_with(served)),
+        "{way}: {step:?}"
+    );
     let touched: Vec<_> = step.events.iter().chain(&step.changes).filter(|line| of_the_lost(line)).collect();
     assert!(touched.is_empty(), "{way}: {touched:?}");
 }

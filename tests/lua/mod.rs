@@ -9,7 +9,9 @@ mod step;
 mod world;
 
 mod admit;
+mod block;
 mod buyers;
+mod cancel;
 mod catalog;
 mod charge;
 mod claim;
@@ -27,6 +29,8 @@ mod pay;
 mod pay_place;
 mod policy;
 mod rebuild;
+mod refund;
+mod refund_requests;
 mod release;
 mod requests;
 mod sale;

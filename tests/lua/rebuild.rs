@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use onsale::domain::event::{Entry, Event, Freed, Held, LogKind, Paid};
+use onsale::domain::event::{Blocking, Entry, Event, Freed, Held, LogKind, Paid, Refunded};
 use onsale::domain::fields::{Fields, prefixed};
 
 use super::state::State;
@@ -103,6 +103,17 @@ impl Rebuilt<'_> {
             Event::Released(freed) => self.freed(freed, "cancelled"),
             Event::Expired(freed) => self.freed(freed, "expired"),
             Event::Paid(paid) => self.paid(paid),
+            Event::Blocked(blocking) => self.blocking(blocking, "blocked"),
+            Event::Unblocked(blocking) => self.blocking(blocking, "unblocked"),
+            Event::Cancelled { show, reason } => {
+                let list = self.get("meta/cancelled").unwrap_or_else(|| " ".to_owned());
+                self.set("meta/cancelled", &format!("{list}{show} "));
+                self.set(&format!("meta/x:{show}"), &format!("{} {reason}", self.now));
+            }
+            Event::Refunded(refunded) => self.refunded(refunded),
+            Event::Returned(back) => {
+                self.set(&format!("balances/{}", back.user), &format!("{} {}", back.balance, self.now));
+            }
             Event::Charged { charge, user, amount, balance, request, fingerprint } => {
                 self.set(&format!("balances/{user}"), &format!("{balance} {}", self.now));
                 self.remember(request, &format!("{fingerprint} {charge} {amount} {balance}"));
@@ -183,6 +194,43 @@ impl Rebuilt<'_> {
         self.add("meta/revenue", *amount);
         self.touch(show.0);
         self.remember(request, &format!("{fingerprint} {payment} {reservation}"));
+    }
+
+    fn refunded(&mut self, back: &Refunded<'_>) {
+        let (path, show, user) = (format!("res/{}", back.reservation), back.show, back.user);
+        let record = self.get(&path).expect("it was paid");
+        let (before, after) = record.split_once(" balance=").expect("it was paid");
+        let balance: String = after.chars().take_while(char::is_ascii_digit).collect();
+        let list: Vec<_> = back.refunded.indexes().map(|index| index.to_string()).collect();
+        let before = before.replacen("confirmed", back.status.as_str(), 1);
+        self.set(&path, &format!("{before} balance={balance},refunded={} {user}", list.join(";")));
+        if back.status.as_str() == "refunded" {
+            self.set(&format!("ended/{}", back.reservation), &{ self.now });
+        }
+        let seats = i64::try_from(back.seats.0.len()).unwrap();
+        for index in back.seats.indexes() {
+            self.set_seat(show.0, index, "0");
+            self.remove(&format!("holder:{show}/{index}"));
+        }
+        self.add(&format!("owned:{show}/{user}"), -seats);
+        self.remove_if(&format!("owned:{show}/{user}"), "0");
+        self.add("meta/sellable", seats);
+        self.add("meta/revenue", -back.amount);
+        self.touch(show.0);
+        let (refund, reservation, request) = (back.refund, back.reservation, back.request);
+        let told =
+            format!("{refund} {reservation} {show} {} {} {}", back.seats, back.amount, back.status.as_str());
+        self.remember(request, &format!("{} {told}", back.fingerprint));
+    }
+
+    fn blocking(&mut self, blocking: &Blocking<'_>, word: &str) {
+        let (byte, sellable) = if word == "blocked" { ("3", -1) } else { ("0", 1) };
+        for index in &blocking.seats {
+            self.set_seat(blocking.show.0, *index, byte);
+            self.add("meta/sellable", sellable);
+        }
+        self.touch(blocking.show.0);
+        self.remember(blocking.request, &format!("{} {word}", blocking.fingerprint));
     }
 
     fn not_pending(&mut self, reservation: &str, user: &str) {

@@ -3,7 +3,7 @@
 
 use super::call::Call;
 use super::promise::a_throw_leaves_no_trace;
-use super::sale::{Charge, Hold, Pay, Sale, charge, hold, pay, release};
+use super::sale::{Block, Charge, Hold, Pay, Refund, Sale, block, charge, hold, pay, refund, release};
 
 const USERS: [&str; 8] = ["a|b", "7:a b", "7", "한글 이름", "e", "f", "g", "h"];
 
@@ -131,6 +131,76 @@ async fn in_pay() {
         in_13(USERS[3], "r7", "q4"),
         Pay::new("nobody", "r9", "q5"),
         Pay::new("e", "r6", "q6"),
+    ]);
+    each_may_throw(&mut sale, &call);
+}
+
+#[tokio::test]
+async fn in_refund() {
+    let mut sale = eight().await;
+    sale.held(USERS[0], "1", "r1", "0:10,1:20,2:30");
+    sale.held(USERS[0], "1", "r2", "3:10");
+    sale.held(USERS[2], "3", "r3", "4:10,5:0");
+    sale.held("e", "5", "r4", "6:10");
+    sale.run(&hold(&[Hold { show: 13, ..Hold::new("g", "7", "r5", "0:5,9:5") }]));
+    sale.run(&charge(&[Charge { wallet: "w01", ..Charge::new("g", "c1", "20", "k") }]));
+    let in_w01 = Pay { wallet: "w01", show: 13, ..Pay::new("g", "r5", "p5") };
+    let [one, two, three] =
+        [(USERS[0], "r1"), (USERS[0], "r2"), (USERS[2], "r3")].map(|(user, id)| Pay::new(user, id, "p1"));
+    sale.run(&pay(&[one, two, three, in_w01]));
+    sale.at(1000);
+    let whole = |user, id, name| Refund::new(user, id, name, "");
+    let keyed = |name, seats| Refund { key: "k", ..Refund::new(USERS[0], "r1", name, seats) };
+    let of_g = |name, seats| Refund { wallet: "w01", show: 13, ..Refund::new("g", "r5", name, seats) };
+    let call = refund(&[
+        keyed("f1", "1"),
+        keyed("f2", "1"),
+        Refund { fingerprint: "f9", ..keyed("f3", "1") },
+        Refund { key: "k2", ..keyed("f4", "2,0") },
+        Refund { key: "k3", ..keyed("f5", "") },
+        whole(USERS[0], "r2", "f6"),
+        whole(USERS[0], "r2", "f7"),
+        Refund::new(USERS[2], "r3", "f8", "5"),
+        Refund { by: USERS[1], key: "k", ..Refund::new(USERS[2], "r3", "f9", "4") },
+        whole("e", "r4", "g1"),
+        whole("nobody", "r9", "g2"),
+        of_g("g3", "9"),
+        of_g("g4", "9"),
+        Refund { key: "k4", ..of_g("g5", "") },
+        Refund { show: 12, ..of_g("g6", "") },
+        whole("f", "r3", "g7"),
+    ]);
+    each_may_throw(&mut sale, &call);
+}
+
+#[tokio::test]
+async fn in_block() {
+    let mut sale = eight().await;
+    sale.held(USERS[0], "1", "r1", "0:10,1:10");
+    sale.run(&pay(&[Pay::new(USERS[0], "r1", "p1")]));
+    sale.held(USERS[1], "2", "r2", "2:10,3:10");
+    sale.run(&block(&[Block::new("old", "8,9")]));
+    sale.at(100_000);
+    sale.held("e", "5", "r3", "4:10");
+    sale.at(300_000);
+    let in_13 = |block: Block<'static>| Block { show: 13, ..block };
+    let call = block(&[
+        Block::new("k1", "2"),
+        Block::new("k1", "2"),
+        Block { fingerprint: "f9", ..Block::new("k1", "2") },
+        Block::new("k2", "3,2"),
+        Block::new("k3", "3,5"),
+        Block::new("k4", "4"),
+        Block::new("k5", "0,6"),
+        Block::back("k6", "8,7"),
+        Block::back("k7", "9"),
+        Block { by: USERS[3], ..Block::new("k1", "9") },
+        Block { by: "", ..Block::new("k8", "6,7") },
+        Block { by: "", ..Block::back("k9", "6") },
+        in_13(Block::new("k10", "0,1,2")),
+        in_13(Block::back("k11", "1")),
+        in_13(Block::new("k12", "1,99")),
+        Block::new("k13", "6,7"),
     ]);
     each_may_throw(&mut sale, &call);
 }

@@ -11,7 +11,7 @@ use crate::http::router::Endpoint as E;
 pub(crate) enum Right {
     /// To look: sales, histories, reports.
     Read,
-    /// To steer a sale: the line, single seats, refunds.
+    /// To steer a sale: the line, single seats, refunds, a show that is off.
     Steer,
     /// To decide what is sold, and how.
     Run,
@@ -25,10 +25,15 @@ const RIGHTS: &[(E, Right)] = &[
     (E::Report, Right::Read),
     (E::ReservationsSheet, Right::Read),
     (E::LedgerSheet, Right::Read),
+    (E::Cancellation, Right::Read),
+    (E::Events, Right::Read),
+    (E::Webhooks, Right::Read),
     (E::PauseQueue, Right::Steer),
     (E::ResumeQueue, Right::Steer),
     (E::BlockSeats, Right::Steer),
+    (E::UnblockSeats, Right::Steer),
     (E::Refund, Right::Steer),
+    (E::CancelShow, Right::Steer),
 ];
 
 /// What a call asks for.
@@ -87,6 +92,10 @@ mod tests {
     #[test]
     fn a_call_without_a_row_is_the_organisers() {
         assert_eq!(needed(E::CreateConcert), Right::Run);
+        assert_eq!(needed(E::CreateWebhook), Right::Run);
+        assert_eq!(needed(E::DeleteWebhook), Right::Run);
+        assert_eq!(needed(E::CancelShow), Right::Steer);
+        assert_eq!(needed(E::Events), Right::Read);
         assert_eq!(needed(E::PauseQueue), Right::Steer);
         assert_eq!(needed(E::Sale), Right::Read);
     }

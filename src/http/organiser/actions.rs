@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::caller;
 use crate::archive::{ActionCursor, StoredAction};
@@ -9,26 +10,43 @@ use crate::domain::time::Millis;
 use crate::http::auth::Role;
 use crate::http::context::Context;
 use crate::http::history;
+use crate::http::openapi::params::Paging;
+use crate::http::openapi::refusals::refusals;
 use crate::http::page::{self, List};
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OrganiserAction)]
 #[serde(rename_all = "camelCase")]
 struct ActionBody {
     action_id: String,
     at: Millis,
     who: String,
     org: String,
+    /// Method and route.
     action: String,
+    /// What it named or made.
     target: String,
+    /// What was asked for.
+    #[schema(value_type = Option<Object>, required = true)]
     details: Option<Box<RawValue>>,
     request_id: String,
+    /// `done` or a problem's code; `begun` while it runs, or if its server died.
     outcome: String,
 }
 
+refusals!(ActionsRefusals: JSON, ORGANISER, FORM, FRESH);
+
 /// `GET /v1/admin/actions`: newest first; those of the caller's organiser, for an admin all.
+#[utoipa::path(
+    get, path = "/v1/admin/actions", operation_id = "listActions", tag = "organiser",
+    summary = "Who changed what, newest first",
+    params(Paging),
+    responses((status = 200, description = "A page.", body = List<ActionBody>), ActionsRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn list(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let asked = page::asked(request)?;

@@ -10,6 +10,8 @@ use crate::domain::time::Millis;
 use crate::http::context::Context;
 use crate::http::history;
 use crate::http::layout;
+use crate::http::openapi::params::{ConcertPath, SheetPaging};
+use crate::http::openapi::refusals::refusals;
 use crate::http::page;
 use crate::http::problem::Problem;
 use crate::http::request::Request;
@@ -32,7 +34,23 @@ const RESERVATIONS: &[&str] = &[
 const LEDGER: &[&str] =
     &["entryId", "at", "type", "amount", "currency", "userId", "showId", "reservationId", "reference"];
 
+refusals!(SheetRefusals: ORGANISER, FORM, PATH, FRESH);
+
 /// `GET /v1/admin/concerts/{concertId}/reservations.csv`
+#[utoipa::path(
+    get, path = "/v1/admin/concerts/{concertId}/reservations.csv", operation_id = "exportReservations", tag = "organiser",
+    summary = "All reservations, as a table",
+    params(ConcertPath, SheetPaging),
+    responses(
+        (status = 200, description = "A page, RFC 4180.", body = String, content_type = "text/csv",
+            headers(
+                ("Link" = String, description = "The next page, if there is one."),
+                ("Content-Disposition" = String, description = "A name for the file."),
+            )),
+        SheetRefusals,
+    ),
+    security(("identity" = [])),
+)]
 pub(crate) async fn reservations(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let asked = sheet::asked(request)?;
@@ -76,6 +94,20 @@ fn reservation<'a>(
 }
 
 /// `GET /v1/admin/concerts/{concertId}/ledger.csv`
+#[utoipa::path(
+    get, path = "/v1/admin/concerts/{concertId}/ledger.csv", operation_id = "exportLedger", tag = "organiser",
+    summary = "All money, as a table",
+    params(ConcertPath, SheetPaging),
+    responses(
+        (status = 200, description = "A page, RFC 4180.", body = String, content_type = "text/csv",
+            headers(
+                ("Link" = String, description = "The next page, if there is one."),
+                ("Content-Disposition" = String, description = "A name for the file."),
+            )),
+        SheetRefusals,
+    ),
+    security(("identity" = [])),
+)]
 pub(crate) async fn ledger(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let asked = sheet::asked(request)?;

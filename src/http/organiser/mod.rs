@@ -4,7 +4,9 @@
 //! them (404).
 
 pub(super) mod actions;
+pub(super) mod cancellation;
 pub(super) mod catalog;
+pub(super) mod events;
 pub(super) mod export;
 mod opening;
 mod policy;
@@ -14,6 +16,7 @@ pub(super) mod reservation;
 pub(super) mod seating;
 pub(super) mod seats;
 pub(super) mod trail;
+pub(super) mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::queue::lag;
 use super::{caller, owned_by_path};
@@ -12,23 +13,27 @@ use crate::domain::ids::{ConcertId, ShowId};
 use crate::domain::time::Millis;
 use crate::http::context::Context;
 use crate::http::history;
+use crate::http::openapi::params::ConcertPath;
+use crate::http::openapi::refusals::refusals;
 use crate::http::problem::Problem;
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
 use crate::live::ShowView;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Report)]
 #[serde(rename_all = "camelCase")]
 struct ReportBody {
     concert_id: ConcertId,
     title: String,
     at: Millis,
-    /// Entries of the sale that the report does not know yet.
+    /// Entries of the sale that the report does not know yet; null when that can't be said.
+    #[schema(required = true)]
     log_lag_entries: Option<u64>,
     shows: Vec<ShowReport>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ShowReport {
     show_id: ShowId,
@@ -44,14 +49,14 @@ struct ShowReport {
 }
 
 /// Minor units. `net` is what is left: confirmed less refunded.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
 struct Revenue {
     confirmed: i64,
     refunded: i64,
     net: i64,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SectionReport {
     section: String,
@@ -62,7 +67,7 @@ struct SectionReport {
     revenue: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct DayReport {
     /// Of UTC: `2026-05-29`.
     day: String,
@@ -72,7 +77,16 @@ struct DayReport {
     revenue: Revenue,
 }
 
-/// `GET /v1/admin/concerts/{concertId}/report`: as fresh as the archive, but for `blocked`, which only the log knows.
+refusals!(ReportRefusals: JSON, ORGANISER, PATH, FRESH);
+
+/// `GET /v1/admin/concerts/{concertId}/report`: as fresh as the archive, but for `blocked`, which the log knows.
+#[utoipa::path(
+    get, path = "/v1/admin/concerts/{concertId}/report", operation_id = "getReport", tag = "organiser",
+    summary = "What each show has sold, by section and by day",
+    params(ConcertPath),
+    responses((status = 200, description = "So far.", body = ReportBody), ReportRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn report(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let view = owned_by_path(ctx, request, &identity)?;

@@ -1,25 +1,63 @@
-//! An organiser's look at one reservation: its history; refunds are not built yet.
+//! An organiser's look at one reservation, and its refund.
 
-use serde::Deserialize;
+use std::collections::HashSet;
 
-use super::{caller, owned};
-use crate::domain::ids::ReservationId;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::{caller, owned, trail};
+use crate::archive::HistoryItem;
+use crate::domain::catalog::Show;
+use crate::domain::ids::{ReservationId, UserId};
+use crate::domain::outcome::{InvalidReason, Refusal};
+use crate::domain::reservation::{Reservation, Status};
 use crate::http::body;
 use crate::http::context::Context;
+use crate::http::freshness;
 use crate::http::history;
 use crate::http::idempotency;
-use crate::http::page;
+use crate::http::layout;
+use crate::http::openapi::params::{Durable, NeededKey, Paging, ReservationPath};
+use crate::http::openapi::refusals::refusals;
+use crate::http::page::{self, List};
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
+use crate::store::RefundRequest;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RefundForm {
+    /// All of them where absent.
+    #[schema(min_items = 1)]
     seats: Option<Vec<String>>,
 }
 
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Refund)]
+struct RefundBody<'a> {
+    refund_id: String,
+    reservation_id: String,
+    /// Those given back now.
+    seats: Vec<&'a str>,
+    amount: i64,
+    currency: &'a str,
+    /// What the reservation was after it.
+    status: Status,
+}
+
+refusals!(HistoryRefusals: JSON, ORGANISER, FORM, PATH, FRESH);
+
 /// `GET /v1/admin/reservations/{reservationId}/history`
+#[utoipa::path(
+    get, path = "/v1/admin/reservations/{reservationId}/history", operation_id = "listHistory",
+    tag = "organiser", summary = "Every change of a reservation",
+    params(ReservationPath, Paging),
+    responses((status = 200, description = "A page.", body = List<HistoryItem>), HistoryRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn history(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let asked = page::asked(request)?;
@@ -32,15 +70,97 @@ pub(crate) async fn history(ctx: &Context, request: &Request) -> Result<Response
     response::ok(&page::cut(changes.into_iter(), &asked)?)
 }
 
+refusals!(RefundRefusals: JSON, ORGANISER, DURABILITY, KEY, BODY, PATH, STORE; IdempotencyKeyRequired, InvalidReservation,
+    AmountOutOfRange);
+
 /// `POST /v1/admin/reservations/{reservationId}/refund`
+#[utoipa::path(
+    post, path = "/v1/admin/reservations/{reservationId}/refund", operation_id = "refundReservation",
+    tag = "organiser", summary = "Gives money and seats back",
+    params(ReservationPath, NeededKey, Durable),
+    request_body = Option<RefundForm>,
+    responses((status = 200, description = "They are given back.", body = RefundBody), RefundRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn refund(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
-    idempotency::required_key(request)?;
+    let key = idempotency::required_key(request)?;
     let form: RefundForm = body::read_optional(ctx, request).await?;
-    if form.seats.is_some_and(|seats| seats.is_empty()) {
-        return Err(Problem::field("seats", "Expected at least one seat."));
-    }
+    let labels = form.seats.as_deref();
+    check_form(labels)?;
     let id: ReservationId = request.path_id()?;
     owned(ctx, id.concert, &identity)?;
-    Err(Problem::new(Code::NotImplemented).detail("Refunds are not built yet."))
+
+    let record = known(ctx, request, id).await?;
+    let layout = layout::with_seats(ctx, id.show, &record.seats, request.deadline).await?;
+    let asked = RefundRequest {
+        reservation: id,
+        user: owner(&record)?,
+        refund: ctx.store.new_id(),
+        seats: indexes(&layout, &record, labels.unwrap_or_default())?,
+        fingerprint: idempotency::fingerprint(request, &form)?,
+        by: Some((identity.user.clone(), key)),
+    };
+    trail::note(request, json!({ "seats": form.seats }));
+    let answer = ctx.store.refund(asked, request.deadline).await?;
+    let refunded = &answer.value;
+    let described =
+        json!({ "seats": form.seats, "refundId": refunded.refund.to_string(), "amount": refunded.amount });
+    trail::note(request, described);
+    let mut response = response::ok(&RefundBody {
+        refund_id: refunded.refund.to_string(),
+        reservation_id: id.to_string(),
+        seats: layout::labels(&layout, &refunded.seats).unwrap_or_default(),
+        amount: refunded.amount,
+        currency: &layout.currency,
+        status: refunded.status,
+    })?;
+    idempotency::mark_replayed(&mut response, answer.replayed);
+    freshness::mark_answer(&mut response, &answer);
+    Ok(response)
+}
+
+fn check_form(labels: Option<&[String]>) -> Result<(), Problem> {
+    let Some(labels) = labels else {
+        return Ok(());
+    };
+    if labels.is_empty() {
+        return Err(Problem::field("seats", "Expected at least one seat."));
+    }
+    let mut seen = HashSet::with_capacity(labels.len());
+    match labels.iter().find(|label| !seen.insert(label.as_str())) {
+        Some(label) => Err(Problem::field("seats", format!("{label:?} appears twice."))),
+        None => Ok(()),
+    }
+}
+
+/// The reservation as Redis has it: refunds are decided there only. It forgets one a day after its end, and then the archive
+/// says what that was.
+async fn known(ctx: &Context, request: &Request, id: ReservationId) -> Result<Reservation, Problem> {
+    if let Some(record) = ctx.store.reservation(id, request.deadline).await?.value {
+        return Ok(record);
+    }
+    let status = history::read(request, ctx.archive.status_of(id)).await?;
+    let reason = match status.ok_or_else(|| Problem::new(Code::NotFound))? {
+        Status::Refunded => InvalidReason::Refunded,
+        Status::Cancelled => InvalidReason::Cancelled,
+        Status::Expired => InvalidReason::Expired,
+        Status::Pending | Status::Confirmed => InvalidReason::NotFound,
+    };
+    Err(Refusal::InvalidReservation(reason).into())
+}
+
+fn owner(record: &Reservation) -> Result<UserId, Problem> {
+    let user = UserId::new(&record.user);
+    user.ok_or_else(|| Problem::caused(Code::Internal, "a reservation whose owner is no user id"))
+}
+
+/// The indexes of these seats, all of which the reservation has, or had before they were refunded.
+fn indexes(layout: &Show, record: &Reservation, labels: &[String]) -> Result<Vec<u32>, Problem> {
+    let index = |label: &String| {
+        let index = layout.by_label.get(label).copied();
+        let of_it = index.filter(|index| record.seats.indexes().any(|seat| seat == *index));
+        of_it.ok_or_else(|| Problem::field("seats", format!("The reservation has no seat {label:?}.")))
+    };
+    labels.iter().map(index).collect()
 }

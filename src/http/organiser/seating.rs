@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{caller, deadline, opening, owned, trail};
 use crate::archive;
@@ -12,6 +13,8 @@ use crate::domain::ids::ShowId;
 use crate::domain::seating::{PretixPlan, SeatNames};
 use crate::http::body;
 use crate::http::context::Context;
+use crate::http::openapi::params::ShowPath;
+use crate::http::openapi::refusals::refusals;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
@@ -21,16 +24,21 @@ use crate::live::ShowView;
 const BODY_BYTES_MAX: usize = 16 << 20;
 
 /// The seats of a show, in one of two forms.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = SeatingPlan, example = json!({
+    "sections": [{"name": "A", "rows": 2, "seatsPerRow": 10, "price": 50_000}],
+}))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SeatingForm {
     sections: Option<Vec<Section>>,
     pretix: Option<PretixPlan>,
+    /// Minor units for each category of the pretix plan that has seats.
     prices: Option<BTreeMap<String, i64>>,
     seat_names: Option<SeatNames>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SeatingChange)]
 #[serde(rename_all = "camelCase")]
 struct SeatingBody {
     show_id: ShowId,
@@ -57,7 +65,17 @@ impl SeatingForm {
     }
 }
 
+refusals!(SeatingRefusals: JSON, ORGANISER, BODY, PATH, STORE; SeatUnavailable);
+
 /// `PUT /v1/admin/shows/{showId}/seating-plan`: the same again changes nothing, but finishes what broke off.
+#[utoipa::path(
+    put, path = "/v1/admin/shows/{showId}/seating-plan", operation_id = "putSeatingPlan", tag = "organiser",
+    summary = "Adds seats, moves them between sections, changes prices",
+    params(ShowPath),
+    request_body = SeatingForm,
+    responses((status = 200, description = "What it changed.", body = SeatingBody), SeatingRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn put(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let form: SeatingForm = body::read_large(ctx, request, BODY_BYTES_MAX).await?;

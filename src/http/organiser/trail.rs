@@ -1,8 +1,8 @@
 //! The audit trail around organisers' changing calls: a row before the change, its outcome before the answer.
 //!
 //! It stands around every such route, so no handler can forget it; a handler only notes what was asked for, without
-//! secrets and without buyers. Without MySQL nothing is changed, but for what a running sale is saved with (pausing and
-//! policies, which live in Redis): that goes on, and the log has what the trail lacks.
+//! secrets and without buyers. Without MySQL nothing is changed, but for what steers a running sale and lives in Redis
+//! (pausing, policies, blocked seats, refunds, a cancellation): that goes on, and the log has what the trail lacks.
 
 use std::time::Duration;
 
@@ -86,7 +86,16 @@ fn scope(ctx: &Context, request: &Request, identity: &Identity) -> Option<(Strin
 
 /// Whether a call changes Redis alone and has to work while MySQL is away.
 fn saves_a_sale(endpoint: Endpoint) -> bool {
-    matches!(endpoint, Endpoint::PauseQueue | Endpoint::ResumeQueue | Endpoint::UpdateConcert)
+    matches!(
+        endpoint,
+        Endpoint::PauseQueue
+            | Endpoint::ResumeQueue
+            | Endpoint::UpdateConcert
+            | Endpoint::BlockSeats
+            | Endpoint::UnblockSeats
+            | Endpoint::Refund
+            | Endpoint::CancelShow
+    )
 }
 
 async fn begin(
@@ -95,7 +104,9 @@ async fn begin(
     action: &NewAction,
 ) -> Result<Option<ActionCursor>, Problem> {
     let goes_on = saves_a_sale(request.endpoint);
-    let deadline = if goes_on { Instant::now() + PATIENCE } else { request.deadline };
+    // Half of its time is the call's own.
+    let left = request.deadline.saturating_duration_since(Instant::now());
+    let deadline = if goes_on { Instant::now() + PATIENCE.min(left / 2) } else { request.deadline };
     match timeout_at(deadline, ctx.archive.begin_action(action)).await {
         Ok(Ok(row)) => Ok(Some(row)),
         Ok(Err(_)) | Err(_) if goes_on => Ok(None),

@@ -24,6 +24,26 @@ fn concert() -> Log {
         .and(&[paid(1, "ann", 5), format!("released {} 12 {odd} 6:500 user", id(2))])
         .and(&[format!("expired {} 12 {ann} 7:500", id(3)), format!("ended 1 {ann} paid")])
         .and(&[format!("joined 3 {ann}"), format!("ended 2 {odd} left")])
+        .and(&[two_held(4, ODD), two_paid(4, ODD)])
+        .and(&[refunded(4, ODD, "9:500", "9:500", "confirmed"), held(5, "ann", 9)])
+        .and(&["blocked 12 20,21,22 4:0:xx f", "cancelled 13 4:rain"])
+        .and(&["unblocked 12 20,21 4:0:xy f", "blocked 12 21 4:0:xz f", "blocked 13 20 0: -"])
+        .and(&[refunded(4, ODD, "8:500", "8:500,9:500", "refunded"), paid(5, "ann", 9)])
+}
+
+fn two_held(reservation: u32, user: &str) -> String {
+    format!("held {} 12 {} 1000 301000 3 8:500,9:500 0: -", id(reservation), prefixed(user))
+}
+
+fn two_paid(reservation: u32, user: &str) -> String {
+    let payment = id(reservation + 1000);
+    format!("paid {} 12 {} {payment} 1000 700 8:500,9:500 0: -", id(reservation), prefixed(user))
+}
+
+/// `refunded` of one of two seats, whichever it is.
+fn refunded(reservation: u32, user: &str, seat: &str, all: &str, status: &str) -> String {
+    let refund = id(reservation + 2000);
+    format!("refunded {} 12 {} {refund} 500 1200 {seat} {all} {status} 0: -", id(reservation), prefixed(user))
 }
 
 fn wallet() -> Log {
@@ -34,6 +54,7 @@ fn wallet() -> Log {
             format!("charged {} {odd} 700 700 4:k:xx 00000000000000ac", id(51)),
         ])
         .and(&[format!("paid {} {ann} 7 12 {} 500 9500", id(1001), id(1))])
+        .and(&[format!("refunded {} {odd} 7 12 {} 500 1200", id(2004), id(4))])
 }
 
 async fn with_concert() -> Fresh {
@@ -58,8 +79,8 @@ async fn every_event_leaves_its_rows() {
     assert_eq!(
         fresh.rows("log_offsets").await,
         [
-            "c7|000000000000feed|0|8|0000000000000808|selling",
-            "w03|000000000000feed|0|3|0000000000000303|selling"
+            "c7|000000000000feed|0|13|0000000000000d0d|selling",
+            "w03|000000000000feed|0|4|0000000000000404|selling"
         ]
     );
     assert_eq!(
@@ -70,24 +91,38 @@ async fn every_event_leaves_its_rows() {
             "7|3|ann|8000|~|~|~|~|~|~".to_owned(),
         ]
     );
-    let (one, two, three, payment) = (id(1), id(2), id(3), id(1001));
+    let (one, two, three, four, five) = (id(1), id(2), id(3), id(4), id(5));
+    let (payment, other, last) = (id(1001), id(1004), id(1005));
     assert_eq!(
         fresh.rows("reservations").await,
         [
-            format!("7|{one}|12|ann|confirmed|500|5:500|4000|301000|~|{payment}|4|9500|6000|6"),
-            format!("7|{two}|12|{ODD}|cancelled|500|6:500|5000|301000|6000|~|5|~|~|6"),
-            format!("7|{three}|12|ann|expired|500|7:500|5000|301000|7000|~|5|~|~|7"),
+            format!("7|{one}|12|ann|confirmed|500|5:500|4000|301000|~|{payment}|4|9500|6000|6|~|~|~"),
+            format!("7|{two}|12|{ODD}|cancelled|500|6:500|5000|301000|6000|~|5|~|~|6|~|~|~"),
+            format!("7|{three}|12|ann|expired|500|7:500|5000|301000|7000|~|5|~|~|7|~|~|~"),
+            format!(
+                "7|{four}|12|{ODD}|refunded|1000|8:500,9:500|9000|301000|13000|{other}|9|700|9000|9|1000|8:500,9:500|10,13"
+            ),
+            format!("7|{five}|12|ann|confirmed|500|9:500|10000|301000|~|{last}|10|9500|13000|13|~|~|~"),
         ]
     );
-    assert_eq!(fresh.rows("booked_seats").await, [format!("12|5|7|{one}")]);
-    assert_eq!(fresh.rows("payments").await, [format!("7|{one}|{payment}|ann|500|9500|6000")]);
-    let (charge, other) = (id(50), id(51));
+    assert_eq!(fresh.rows("booked_seats").await, [format!("12|5|7|{one}"), format!("12|9|7|{five}")]);
+    assert_eq!(
+        fresh.rows("payments").await,
+        [
+            format!("7|{one}|{payment}|ann|500|9500|6000|confirmed|0"),
+            format!("7|{four}|{other}|{ODD}|1000|700|9000|refunded|1000"),
+            format!("7|{five}|{last}|ann|500|9500|13000|confirmed|0"),
+        ]
+    );
+    assert_eq!(fresh.rows("blocked_seats").await, ["12|21|7", "12|22|7", "13|20|7"]);
+    let (charge, other, refund) = (id(50), id(51), id(2004));
     assert_eq!(
         fresh.rows("ledger_transactions").await,
         [
             format!("w03|2|0|2000|charged|{charge}|~|~|~|ann|10000|10000"),
             format!("w03|2|1|2000|charged|{other}|~|~|~|{ODD}|700|700"),
             format!("w03|3|0|3000|paid|{payment}|7|12|{one}|ann|-500|9500"),
+            format!("w03|4|0|4000|refunded|{refund}|7|12|{four}|{ODD}|500|1200"),
         ]
     );
     assert_eq!(
@@ -99,6 +134,8 @@ async fn every_event_leaves_its_rows() {
             format!("w03|2|1|1|user|{ODD}|700|700"),
             "w03|3|0|0|user|ann|-500|9500".to_owned(),
             "w03|3|0|1|concert|7|500|~".to_owned(),
+            "w03|4|0|0|concert|7|-500|~".to_owned(),
+            format!("w03|4|0|1|user|{ODD}|500|1200"),
         ]
     );
     let (version, policy) = fresh.archive.policy(onsale::domain::ids::ConcertId(7)).await.unwrap().unwrap();

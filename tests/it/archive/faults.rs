@@ -8,7 +8,7 @@ use onsale::loops;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::{Fresh, LOG_ID, Log, connect, fresh, held, id, paid};
+use super::{Fresh, LOG_ID, Log, connect, fresh, held, id, paid, refunded};
 use crate::support::{mariadb::MariaDb, proxy::Proxy};
 
 async fn born(log: LogName) -> Fresh {
@@ -42,6 +42,29 @@ async fn a_seat_booked_twice_is_refused_by_name() {
             panic!("batches of {size}: {refused:?}")
         };
         assert_eq!((seat, first, second), (5, id20(1), id20(2)));
+    }
+}
+
+#[tokio::test]
+async fn a_seat_refunded_to_whom_it_is_not_booked_is_refused_by_name() {
+    let log = Log::concert(7)
+        .and(&[held(1, "ann", 5), paid(1, "ann", 5), held(2, "bob", 6), paid(2, "bob", 6)])
+        .and(&[refunded(1, "ann", 5)])
+        .and(&[refunded(2, "bob", 5)]);
+    for size in [1, 4] {
+        let fresh = born(log.name).await;
+        let mut refused = None;
+        for batch in log.batches(size) {
+            let before = fresh.tables().await;
+            if let Err(error) = fresh.archive.apply(&[batch]).await {
+                assert_eq!(fresh.tables().await, before);
+                refused = Some(error);
+            }
+        }
+        let Some(Error::NotBooked { seat, reservation, .. }) = refused else {
+            panic!("batches of {size}: {refused:?}")
+        };
+        assert_eq!((seat, reservation), (5, id20(2)));
     }
 }
 

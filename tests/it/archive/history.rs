@@ -5,7 +5,7 @@ use onsale::domain::fields::prefixed;
 use onsale::domain::ids::{ConcertId, PaymentId, ReservationId, ShowId};
 use onsale::domain::reservation::Status;
 
-use super::{LOG_ID, Log, fresh, held, id, paid};
+use super::{LOG_ID, Log, fresh, held, id, paid, refunded};
 
 fn reservation(number: u32) -> ReservationId {
     ReservationId { concert: ConcertId(7), show: ShowId(12), id: id(number).parse().unwrap() }
@@ -81,12 +81,13 @@ async fn a_reservation_tells_its_history_and_its_payment() {
     let log = Log::concert(7)
         .and(&[held(1, "ann", 1), held(2, "ann", 2), held(3, "ann", 3)])
         .and(&[paid(1, "ann", 1), format!("released {} 12 {ann} 2:500 user", id(2))])
-        .and(&[format!("expired {} 12 {ann} 3:500", id(3))]);
+        .and(&[format!("expired {} 12 {ann} 3:500", id(3)), held(5, "ann", 4), paid(5, "ann", 4)])
+        .and(&[refunded(5, "ann", 4)]);
     fresh.archive.begin_log(log.name, LOG_ID).await.unwrap();
     fresh.apply(&log.batches(1)).await;
 
     let mut told = Vec::new();
-    for number in 1..=4 {
+    for number in 1..=5 {
         let history = fresh.archive.history_of(reservation(number)).await.unwrap();
         told.push(history.iter().map(|item| (item.at.0, item.action, item.reason)).collect::<Vec<_>>());
     }
@@ -95,6 +96,14 @@ async fn a_reservation_tells_its_history_and_its_payment() {
     assert_eq!(told[1], [held, (3000, Action::Released, None)]);
     assert_eq!(told[2], [held, (4000, Action::AutoRelease, Some("EXPIRED"))]);
     assert_eq!(told[3], []);
+    let bought = [(4000, Action::Held, None), (4000, Action::Confirmed, None)];
+    assert_eq!(told[4], [&bought[..], &[(5000, Action::Refunded, None)]].concat());
+    let statuses = [1, 2, 3, 4, 5].map(|number| fresh.archive.status_of(reservation(number)));
+    let mut found = Vec::new();
+    for status in statuses {
+        found.push(status.await.unwrap().map(Status::as_str));
+    }
+    assert_eq!(found, [Some("confirmed"), Some("cancelled"), Some("expired"), None, Some("refunded")]);
 
     let payment = PaymentId { reservation: reservation(1), id: id(1001).parse().unwrap() };
     let stored = fresh.archive.payment(payment).await.unwrap().unwrap();

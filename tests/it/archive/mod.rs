@@ -38,12 +38,13 @@ pub(crate) async fn connect(url: &str) -> Archive {
     Archive::connect(&config.mysql).await.expect("MariaDB does as told")
 }
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "log_offsets",
     "events",
     "queue_tokens",
     "reservations",
     "booked_seats",
+    "blocked_seats",
     "payments",
     "ledger_transactions",
     "ledger_entries",
@@ -146,6 +147,13 @@ impl Log {
 
 pub(crate) fn offset(number: u64) -> Offset {
     Offset { number, mark: mark(number) }
+}
+
+/// `refunded` of the same.
+pub(crate) fn refunded(reservation: u32, user: &str, seat: u32) -> String {
+    let (refund, seat) = (id(reservation + 2000), format!("{seat}:500"));
+    let user = prefixed(user);
+    format!("refunded {} 12 {user} {refund} 500 10000 {seat} {seat} refunded 0: -", id(reservation))
 }
 
 /// A reservation, payment or charge id.

@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use onsale::audit::{self, Report};
 use onsale::domain::ids::{LogName, Mark, ReservationId};
+use onsale::domain::outcome::Refusal;
 use onsale::domain::policy::{Policy, PolicyState};
 use onsale::domain::reservation::Seats;
 use onsale::follow::{Applied, ArchiveFollower};
 use onsale::store::log::Tail;
-use onsale::store::{ChargeRequest, HoldRequest, PayRequest, PlaceState, SeenLogs, Settings, Store};
+use onsale::store::{
+    BlockRequest, ChargeRequest, Failure, HoldRequest, PayRequest, PlaceState, RefundRequest, SeatChange,
+    SeenLogs, Settings, Store,
+};
 use redis::aio::MultiplexedConnection;
 use sqlx::AssertSqlSafe;
 use tokio::sync::watch;
@@ -128,6 +132,34 @@ async fn charge(store: &Store, name: &str, key: &str) {
     store.charge(request, soon()).await.unwrap();
 }
 
+/// Whether they may be does not matter: somebody may hold one.
+async fn block(store: &Store, change: SeatChange, seats: &[u32], key: &str) {
+    let request = BlockRequest {
+        show: SHOW,
+        change,
+        seats: seats.to_vec(),
+        id: store.new_id(),
+        key: Some((user("boss"), key.into())),
+        fingerprint: Mark(5),
+    };
+    match store.block(CONCERT, request, soon()).await {
+        Ok(_) | Err(Failure::Refused(Refusal::SeatUnavailable { .. })) => {}
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
+async fn refund(store: &Store, name: &str, reservation: ReservationId, seats: &[u32]) {
+    let request = RefundRequest {
+        reservation,
+        user: user(name),
+        refund: store.new_id(),
+        seats: seats.to_vec(),
+        by: Some((user("boss"), format!("refund {}", reservation.id))),
+        fingerprint: Mark(4),
+    };
+    store.refund(request, soon()).await.unwrap();
+}
+
 async fn pay(store: &Store, name: &str, reservation: ReservationId) {
     let request = PayRequest {
         reservation,
@@ -146,7 +178,12 @@ async fn some_sales(store: &Store) {
         charge(store, &name, "c").await;
         let reservation = hold(store, &name, seat).await.unwrap();
         pay(store, &name, reservation).await;
+        if seat == 7 {
+            refund(store, &name, reservation, &[]).await;
+        }
     }
+    block(store, SeatChange::Block, &[30, 31, 32], "out").await;
+    block(store, SeatChange::Unblock, &[31], "in").await;
     for seat in 8..11 {
         hold(store, &format!("holder|{seat}"), seat).await.unwrap();
     }
@@ -173,11 +210,20 @@ async fn buy(store: Store, lane: u32, stop: watch::Receiver<bool>) {
         let (name, seat) = (format!("buyer {number}"), number % SEATS);
         charge(&store, &name, "c").await;
         match hold(&store, &name, seat).await {
-            Some(reservation) if number % 3 == 0 => pay(&store, &name, reservation).await,
+            Some(reservation) if number % 3 == 0 => {
+                pay(&store, &name, reservation).await;
+                if number % 2 == 0 {
+                    refund(&store, &name, reservation, &[seat]).await;
+                }
+            }
             Some(reservation) if number % 3 == 1 => {
                 store.release(reservation, &user(&name), soon()).await.unwrap();
             }
             _ => {}
+        }
+        if number % 5 == 4 {
+            block(&store, SeatChange::Block, &[SEATS - 1 - lane], &format!("out {number}")).await;
+            block(&store, SeatChange::Unblock, &[SEATS - 1 - lane], &format!("in {number}")).await;
         }
         if *stop.borrow() {
             return;

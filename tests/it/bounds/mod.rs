@@ -155,11 +155,21 @@ impl Table {
         self.run("fifty free seats each", &batch("hold", 2, fifty).shows(&[12]), ("held", 2), &things);
         // Every other hold of four is over.
         let over = holds_of(all.0, 2000, |i| (format!("o{i}"), 4 * (1001 + 2 * i)));
-        let freed = [("hold found over", all.1), ("seat of one", 4 * all.1)];
+        // One call gives back 64 seats.
+        let freed = [("hold found over", 16), ("seat of one", 64)];
         let things = [each.as_slice(), &freed].concat();
-        self.run("a seat each of four that are over", &over, ("held", all.0), &things);
+        self.run("a seat each of four that are over", &over, ("held", 16), &things);
         let taken = holds_of(all.0, 3000, |i| (format!("t{i}"), 4 * (1000 + 2 * i)));
         self.run("a taken seat each", &taken, ("seat_unavailable", all.0), &each);
+        let many: Vec<_> = (0..1000).map(|i| (34_000 + i).to_string()).collect();
+        for word in ["blocked", "unblocked"] {
+            let request = format!("4:bossblock:{word}");
+            let mut fields = vec![word, "12", &request, "f", "boss", "1000"];
+            fields.extend(many.iter().map(String::as_str));
+            let things = [("request", 1), ("seat", 1000), ("show", 1)];
+            let call = Call::batch("block", &[&fields]).shows(&[12]);
+            self.run("a thousand seats", &call, (word, 1), &things);
+        }
         let shows: Vec<_> = (100..100 + all.0).collect();
         for show in &shows {
             self.crowd.run(&Call::one("open_show", &[&show.to_string(), "10", "1"]).shows(&[*show]));
@@ -177,9 +187,9 @@ impl Table {
         let live = holds_of(all.0, 5000, |i| (format!("buyer{}", 161 + i), 33_000 + i));
         self.run("a free seat each, eight held", &live, ("purchase_limit", all.0), &each);
         let over = holds_of(all.0, 6000, |i| (format!("buyer{}", 1 + i), 33_000 + i));
-        let freed = [("hold found over", 8 * all.1), ("seat of one", 8 * all.1)];
+        let freed = [("hold found over", 64), ("seat of one", 64)];
         let things = [each.as_slice(), &freed].concat();
-        self.run("a free seat each, eight held that are over", &over, ("held", all.0), &things);
+        self.run("a free seat each, eight held that are over", &over, ("held", 8), &things);
     }
 
     /// Nobody waits, and the room is full, of two hundred places that are over among others.
@@ -222,6 +232,14 @@ impl Table {
             ("paid", all.0),
             &things,
         );
+        let refund = batch("refund", all.0, |i| {
+            let mut fields = pay(&format!("holder{}", 3501 + 2 * i), 3501 + 2 * i);
+            fields[5] = format!("4:bossrefund:new{i}");
+            fields.extend(["boss".to_owned(), String::new()]);
+            fields
+        });
+        let things = [("request", all.1), ("seat", 4 * all.1), ("partition", 4)];
+        self.run("four seats each", &refund.shows(&[12]).wallets(&partitions), ("refunded", all.0), &things);
         let over = batch("pay", all.0, |i| pay(&format!("holder{}", 4002 + 2 * i), 4002 + 2 * i));
         let things = [("request", all.1), ("seat", 4 * all.1), ("partition", 4)];
         self.run(
@@ -249,6 +267,16 @@ impl Table {
         self.run("a hundred requests a partition", &tidy, ("tidied", 4), &[("partition", 4)]);
         let page = Call::one("snapshot_wallet", &["0"]).without_concert().wallets(&[1]);
         self.run("a page of balances", &page, ("balances", 1), &[]);
+    }
+
+    /// A show of the crowd is cancelled: a hundred seats of holds of four, every other of which is over.
+    fn cancelled(&mut self) {
+        self.run("a show", &Call::one("cancel", &["12", "rain"]).shows(&[12]), ("cancelled", 1), &[]);
+        for first in ["8000", "40000"] {
+            let clear = Call::batch("clear", &[&["12", first]]).shows(&[12]);
+            let things = [("hold", 25), ("seat", 100)];
+            self.run("a hundred seats", &clear, ("cleared", 1), &things);
+        }
     }
 
     fn upkeep(&mut self) {
@@ -288,6 +316,7 @@ async fn no_call_touches_more_than_its_header_says() {
     table.money();
     table.upkeep();
     table.full_room();
+    table.cancelled();
     let mut text = String::from("touched   bound  CPU µs\n");
     for Row { verb, what, bound, touched, micros } in &table.rows {
         writeln!(text, "{touched:>7} {bound:>7} {micros:>7}  {verb}: {what}").unwrap();

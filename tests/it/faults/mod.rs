@@ -3,12 +3,13 @@
 //! The servers are processes of the built command. What was acknowledged must be there afterwards, once.
 
 pub(crate) mod buyer;
+mod cancelled;
 mod crash;
 mod engines;
-mod ledger;
+pub(crate) mod ledger;
 mod loss;
 mod network;
 pub(crate) mod site;
 mod torn;
 mod trouble;
-mod worker;
+pub(crate) mod worker;

@@ -51,6 +51,8 @@ pub(crate) struct Site {
     folder: TempDir,
     redis: String,
     mysql: String,
+    /// Of all its processes.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 /// A running `serve`.
@@ -71,6 +73,12 @@ impl Server {
 }
 
 impl Site {
+    /// The same with a setting of its processes, like `KAFKA__TOPIC`.
+    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((format!("ONSALE__{name}"), value.to_owned()));
+        self
+    }
+
     /// Brings schema and catalog into both engines.
     pub(crate) async fn open(redis: &str, mysql: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("onsale-site-").tempdir().expect("a temporary folder");
@@ -78,7 +86,7 @@ impl Site {
             fs::write(folder.path().join(name), digit.repeat(64)).expect("our folder");
         }
         fs::write(folder.path().join("catalog.yaml"), CATALOG).expect("our folder");
-        let site = Self { folder, redis: redis.to_owned(), mysql: mysql.to_owned() };
+        let site = Self { folder, redis: redis.to_owned(), mysql: mysql.to_owned(), environment: Vec::new() };
         let config = site.configure("site.toml", "127.0.0.1:1");
         let folder = site.folder.path().to_owned();
         let prepare = move || {
@@ -109,14 +117,15 @@ impl Site {
     pub(crate) async fn serve_anyway(&self) -> Server {
         let operations = free_address().to_string();
         let config = self.configure(&format!("serve-{}.toml", operations.replace(':', "-")), &operations);
-        let mut process = Process::start(self.folder(), &["serve", "--dev", "--config", &config]);
+        let mut process =
+            Process::start_with(self.folder(), &["serve", "--dev", "--config", &config], &self.environment);
         let client = Client::new(&process.ready(READY).await);
         Server { client, _process: process, operations: Client::new(&operations) }
     }
 
     /// Starts a worker; it does not say when it is ready.
     pub(crate) fn work(&self) -> Process {
-        Process::start(self.folder(), &["work", "--config", "site.toml"])
+        Process::start_with(self.folder(), &["work", "--config", "site.toml"], &self.environment)
     }
 
     fn configure(&self, name: &str, operations: &str) -> String {

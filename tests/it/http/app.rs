@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use jsonwebtoken::{EncodingKey, Header, encode};
+use onsale::archive::Archive;
+use onsale::audit;
 use onsale::domain::queue_token;
 use onsale::follow::{ArchiveFollower, LiveFollower};
 use onsale::http::{
@@ -13,7 +15,7 @@ use onsale::http::{
     TopUp, Wallet,
 };
 use onsale::live::Live;
-use onsale::loops::{CatalogLoop, admission, load};
+use onsale::loops::{CatalogLoop, RefundRate, admission, cancellation, load};
 use onsale::opening::Opening;
 use onsale::store::log::Tail;
 use onsale::store::{Limits, SeenLogs, Store};
@@ -28,6 +30,7 @@ use crate::archive::connect;
 use crate::store::{soon, store_on};
 use crate::support::mariadb::MariaDb;
 use crate::support::redis::Redis;
+use crate::support::wait_until;
 
 pub(crate) const SECRET: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
 pub(crate) const QUEUE_KEY: [u8; 32] = [7; 32];
@@ -40,6 +43,7 @@ pub(crate) struct App {
     pub(crate) server: JoinHandle<()>,
     pub(crate) redis: Redis,
     pub(crate) mysql: MySqlPool,
+    pub(crate) archive: Archive,
     _alone: Option<MariaDb>,
     _loops: watch::Sender<bool>,
 }
@@ -83,6 +87,7 @@ fn settings() -> Settings {
         keep_alive_idle: Duration::from_secs(75),
         request_deadline: Duration::from_secs(10),
         drain: Duration::from_millis(100),
+        insecure_webhooks: false,
         durability: Durability::Disk,
         wallet: Wallet {
             currency: "KRW".into(),
@@ -122,6 +127,7 @@ impl App {
         let mysql = MySqlPool::connect_lazy(database).unwrap();
         let archive = connect(database).await;
         archive.migrate().await.unwrap();
+        let kept = archive.clone();
         let (seen, live) = (SeenLogs::default(), Live::new());
         // A tail is one connection: readers that block need one each.
         let tail = || Tail::new(&redis_settings(redis.url())).unwrap();
@@ -139,6 +145,8 @@ impl App {
         let catalog =
             CatalogLoop { archive: archive.clone(), live: live.clone(), store: store.clone(), changed };
         tokio::spawn(catalog.run(stop.clone()));
+        let rate = RefundRate { batch: 20, period: Duration::from_millis(20) };
+        tokio::spawn(cancellation(store.clone(), live.clone(), rate, stop.clone()));
         tokio::spawn(admission(store.clone(), live.clone(), setup.admission, stop));
 
         let Setup { settings, limits, queue_keys, .. } = setup;
@@ -167,7 +175,17 @@ impl App {
         let (shutdown, stopping) = watch::channel(false);
         let run = server.run(make, Arc::clone(&health), stopping);
         let server = tokio::spawn(async move { run.await.unwrap() });
-        let app = Self { address, health, shutdown, server, redis, mysql, _alone: None, _loops: loops };
+        let app = Self {
+            address,
+            health,
+            shutdown,
+            server,
+            redis,
+            mysql,
+            archive: kept,
+            _alone: None,
+            _loops: loops,
+        };
         tokio::time::timeout(Duration::from_secs(10), app.health.wait_serving()).await.unwrap();
         app
     }
@@ -206,6 +224,18 @@ impl App {
         let client = redis::Client::open(self.redis.url()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         redis::cmd(command[0]).arg(&command[1..]).query_async(&mut connection).await.unwrap()
+    }
+
+    /// Panics unless an audit finds nothing, once all that Redis has is archived.
+    pub(crate) async fn audit(&self) {
+        let store = store_on(&self.redis, SeenLogs::default());
+        let tail = Tail::new(&redis_settings(self.redis.url())).unwrap();
+        let level = || async {
+            let report = audit::run(&self.archive, &store, &tail).await.unwrap();
+            assert!(report.ok, "{report:#?}");
+            report.logs.iter().all(|log| log.archived == log.end)
+        };
+        wait_until(Duration::from_secs(20), "everything is archived and audited", level).await;
     }
 
     /// How many statements the MySQL of this app has been sent; it must be its own ([`App::start_alone`]).

@@ -1,13 +1,18 @@
 //! The HTTP contract against a whole server.
 
 mod app;
+mod block;
+mod cancellation;
 mod client;
 mod connection;
+mod documents;
 mod errors;
+mod events;
 mod idempotency;
 mod organiser;
 mod queue;
 mod reads;
+mod refund;
 mod report;
 mod reservation;
 mod rush;

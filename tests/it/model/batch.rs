@@ -51,6 +51,33 @@ pub(super) struct Pay {
     pub(super) fingerprint: String,
 }
 
+/// Seats to be given back, and their price.
+#[derive(Clone, Debug)]
+pub(super) struct Refund {
+    /// The owner.
+    pub(super) user: String,
+    pub(super) show: u32,
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) request: String,
+    pub(super) fingerprint: String,
+    pub(super) by: String,
+    /// Indexes; none: all that are left.
+    pub(super) seats: Vec<u32>,
+}
+
+/// Seats that go out of sale or come back.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    /// `blocked` or `unblocked`.
+    pub(super) word: &'static str,
+    pub(super) show: u32,
+    pub(super) request: String,
+    pub(super) fingerprint: String,
+    pub(super) by: String,
+    pub(super) seats: Vec<u32>,
+}
+
 /// Money that comes in.
 #[derive(Clone, Debug)]
 pub(super) struct Charge {
@@ -76,6 +103,11 @@ pub(super) enum Batch {
     Due(usize),
     Expire(Vec<String>),
     Pay(Vec<Pay>),
+    Refund(Vec<Refund>),
+    Block(Vec<Block>),
+    Cancel(u32),
+    /// Show and index of the first seat.
+    Clear(u32, u32),
     Charge(Vec<Charge>),
     /// The version that it was made from, and the policy.
     Policy(u64, Policy),
@@ -130,6 +162,26 @@ impl Pay {
     }
 }
 
+impl Refund {
+    fn fields(&self) -> Vec<String> {
+        let wallet = format!("w{:02}", partition(&self.user));
+        let (user, show, id) = (self.user.clone(), self.show.to_string(), self.id.clone());
+        let (refund, request, fingerprint) =
+            (self.name.clone(), self.request.clone(), self.fingerprint.clone());
+        let seats: Vec<_> = self.seats.iter().map(u32::to_string).collect();
+        vec![user, show, id, refund, wallet, request, fingerprint, self.by.clone(), seats.join(",")]
+    }
+}
+
+impl Block {
+    fn fields(&self) -> Vec<String> {
+        let mut fields = vec![self.word.to_owned(), self.show.to_string(), self.request.clone()];
+        fields.extend([self.fingerprint.clone(), self.by.clone(), self.seats.len().to_string()]);
+        fields.extend(self.seats.iter().map(u32::to_string));
+        fields
+    }
+}
+
 impl Charge {
     fn fields(&self) -> Vec<String> {
         let wallet = format!("w{:02}", partition(&self.user));
@@ -156,6 +208,12 @@ impl Batch {
             Self::Due(limit) => one("due", &[limit.to_string()]),
             Self::Expire(ids) => batch("expire", ids, |id| vec![id.clone()]).shows(&SHOWS),
             Self::Pay(pays) => batch("pay", pays, Pay::fields).shows(&SHOWS).wallets(&wallets),
+            Self::Refund(refunds) => batch("refund", refunds, Refund::fields).shows(&SHOWS).wallets(&wallets),
+            Self::Block(blocks) => batch("block", blocks, Block::fields).shows(&SHOWS),
+            Self::Cancel(show) => one("cancel", &[show.to_string(), "rain".to_owned()]).shows(&[*show]),
+            Self::Clear(show, first) => {
+                Call::batch("clear", &[&[&show.to_string(), &first.to_string()]]).shows(&[*show])
+            }
             Self::Charge(charges) => {
                 batch("charge", charges, Charge::fields).without_concert().wallets(&wallets)
             }

@@ -18,6 +18,9 @@ impl Model {
                 && look.lines.get(&format!("res/{id}")).is_some_and(|record| record.starts_with("expired "))
             {
                 r.status = Status::Expired(now);
+                if self.cancelled.iter().any(|(show, _)| *show == r.show) {
+                    self.blocked.extend(r.seats.iter().map(|(index, _)| (r.show, *index)));
+                }
             }
         }
     }
@@ -49,7 +52,7 @@ impl Model {
     }
 
     fn meta_lines(&self, lines: &mut Lines) {
-        let revenue: i64 = self.confirmed().map(Reservation::amount).sum();
+        let revenue: i64 = self.confirmed().flat_map(Reservation::left).map(|(_, price)| price).sum();
         let mut meta = vec![
             ("catalog", self.catalog.to_string()),
             ("policy", self.policy_version.to_string()),
@@ -60,6 +63,13 @@ impl Model {
         ];
         if let Some((credit, at)) = self.credit {
             meta.extend([("credit", format!("{credit:.6}")), ("credit_at", at.to_string())]);
+        }
+        for (show, at) in &self.cancelled {
+            lines.insert(format!("meta/x:{show}"), format!("{at} rain"));
+        }
+        if !self.cancelled.is_empty() {
+            let shows: Vec<_> = self.cancelled.iter().map(|(show, _)| show.to_string()).collect();
+            meta.push(("cancelled", format!(" {} ", shows.join(" "))));
         }
         if self.stopped {
             meta.push(("stopped", "test".to_owned()));
@@ -85,7 +95,7 @@ impl Model {
             let byte = match r.status {
                 Status::Pending => b'1',
                 Status::Confirmed => b'2',
-                Status::Expired(at) | Status::Cancelled(at) => {
+                Status::Expired(at) | Status::Cancelled(at) | Status::Refunded(at) => {
                     lines.insert(format!("ended/{id}"), at.to_string());
                     continue;
                 }
@@ -94,13 +104,18 @@ impl Model {
                 lines.insert(format!("expiry/{id}"), r.stop.to_string());
                 pending.entry(&r.user).or_default().push(id);
             }
-            *owned.entry(format!("owned:{}/{}", r.show, r.user)).or_default() += r.seats.len();
-            for (index, _) in &r.seats {
+            *owned.entry(format!("owned:{}/{}", r.show, r.user)).or_default() += r.left().count();
+            for (index, _) in r.left() {
                 let place = &mut bytes.get_mut(&r.show).unwrap()[usize::try_from(*index).unwrap()];
                 assert_eq!(*place, b'0', "seat {index} of show {} has two owners", r.show);
                 *place = byte;
                 lines.insert(format!("holder:{}/{index}", r.show), id.clone());
             }
+        }
+        for (show, seat) in &self.blocked {
+            let place = &mut bytes.get_mut(show).unwrap()[usize::try_from(*seat).unwrap()];
+            assert_eq!(*place, b'0', "seat {seat} of show {show} is blocked and has an owner");
+            *place = b'3';
         }
         lines.extend(owned.into_iter().map(|(path, count)| (path, count.to_string())));
         lines.extend(pending.into_iter().map(|(user, ids)| (format!("pending/{user}"), ids.join(" "))));
@@ -116,8 +131,15 @@ fn record(r: &Reservation) -> String {
         Status::Confirmed => "confirmed",
         Status::Expired(_) => "expired",
         Status::Cancelled(_) => "cancelled",
+        Status::Refunded(_) => "refunded",
     };
-    let ext = if r.status == Status::Confirmed { format!("balance={}", r.balance) } else { "-".to_owned() };
+    let paid = matches!(r.status, Status::Confirmed | Status::Refunded(_));
+    let mut ext = if paid { format!("balance={}", r.balance) } else { "-".to_owned() };
+    let gone = r.seats.iter().filter(|(index, _)| r.refunded.contains(index));
+    let gone: Vec<_> = gone.map(|(index, _)| index.to_string()).collect();
+    if !gone.is_empty() {
+        ext = format!("{ext},refunded={}", gone.join(";"));
+    }
     let seats = seats_text(&r.seats);
     let Reservation { show, created, stop, catalog, payment, user, .. } = r;
     format!("{status} {show} {} {created} {stop} {catalog} {payment} {seats} {ext} {user}", r.amount())

@@ -1,6 +1,6 @@
 //! Random batches, seeded: users, seats, keys and bounds of time collide as often as not.
 
-use super::batch::{Batch, Charge, Hold, Pay, PlaceOf, Release, SHOWS};
+use super::batch::{Batch, Block, Charge, Hold, Pay, PlaceOf, Refund, Release, SHOWS};
 use super::rules::{Model, Policy, Reservation, Status};
 
 /// Ids hold what formats split on elsewhere.
@@ -49,12 +49,22 @@ pub(super) struct Generator {
     ids: u64,
     holds: Vec<Hold>,
     pays: Vec<Pay>,
+    refunds: Vec<Refund>,
+    blocks: Vec<Block>,
     charges: Vec<Charge>,
 }
 
 impl Generator {
     pub(super) fn new(seed: u64) -> Self {
-        Self { random: Random::new(seed), ids: 0, holds: Vec::new(), pays: Vec::new(), charges: Vec::new() }
+        Self {
+            random: Random::new(seed),
+            ids: 0,
+            holds: Vec::new(),
+            pays: Vec::new(),
+            refunds: Vec::new(),
+            blocks: Vec::new(),
+            charges: Vec::new(),
+        }
     }
 
     pub(super) fn policy(&mut self, now: i64) -> Policy {
@@ -105,17 +115,33 @@ impl Generator {
             60..65 => Batch::Release(self.some(Self::release, model)),
             65..68 => Batch::Due(self.random.pick(&[1, 5, 100])),
             68..71 => Batch::Expire(self.some(Self::reservation_of_any, model)),
-            71..83 => Batch::Pay(self.some(Self::pay, model)),
-            83..90 => Batch::Charge(self.some(|it, _| it.charge(), model)),
+            71..80 => Batch::Pay(self.some(Self::pay, model)),
+            80..83 => Batch::Refund(self.some(Self::refund, model)),
+            83..85 => Batch::Block(self.some(Self::block, model)),
+            85..90 => Batch::Charge(self.some(|it, _| it.charge(), model)),
             90..94 => {
                 let base = model.policy_version - u64::from(self.random.percent(20));
                 Batch::Policy(base, self.policy(model.now))
             }
             94..96 => self.open_show(model),
-            96 => Batch::Catalog(model.catalog + self.random.below(2)),
+            96 => match self.random.below(8) {
+                0 => Batch::Cancel(self.show(model)),
+                1 => Batch::Clear(self.show(model), 0),
+                _ => Batch::Catalog(model.catalog + self.random.below(2)),
+            },
             97 => Batch::Tidy(model.now + self.random.between(-2000, 2000)),
+            98 if !model.cancelled.is_empty() => {
+                let first = if self.random.percent(70) { 0 } else { self.random.below(6) };
+                Batch::Clear(model.cancelled[0].0, u32::try_from(first).unwrap())
+            }
             _ => Batch::TidyWallets,
         }
+    }
+
+    /// One that is on sale.
+    fn show(&mut self, model: &Model) -> u32 {
+        let shows: Vec<_> = model.shows.keys().copied().collect();
+        self.random.pick(&shows)
     }
 
     /// A show that every sale begins with, or one that grows.
@@ -242,6 +268,52 @@ impl Generator {
         let pay = Pay { user, show, id, payment: self.id(), request, fingerprint: self.fingerprint() };
         self.pays.push(pay.clone());
         pay
+    }
+
+    fn refund(&mut self, model: &Model) -> Refund {
+        if !self.refunds.is_empty() && self.random.percent(15) {
+            let again = self.random.pick(&self.refunds);
+            return Refund { fingerprint: self.fingerprint(), ..again };
+        }
+        let paid: Vec<_> = model.reservations.iter().filter(|(_, r)| r.status == Status::Confirmed).collect();
+        let (id, show, owner) = if paid.is_empty() || self.random.percent(15) {
+            self.reservation(model)
+        } else {
+            let (id, r) = self.random.pick(&paid);
+            (id.clone(), r.show, r.user.clone())
+        };
+        let known = model.reservations.get(&id);
+        let mut seats: Vec<_> = known.into_iter().flat_map(|r| &r.seats).map(|(index, _)| *index).collect();
+        seats.retain(|_| self.random.percent(40));
+        let (user, by) = (self.owner_or_other(owner), self.user());
+        let request = if self.random.percent(60) { self.request(&by, "refund:") } else { String::new() };
+        let refund =
+            Refund { user, show, id, name: self.id(), request, fingerprint: self.fingerprint(), by, seats };
+        self.refunds.push(refund.clone());
+        refund
+    }
+
+    fn block(&mut self, model: &Model) -> Block {
+        if !self.blocks.is_empty() && self.random.percent(15) {
+            let again = self.random.pick(&self.blocks);
+            return Block { fingerprint: self.fingerprint(), ..again };
+        }
+        let show = self.random.pick(&SHOWS);
+        let blocked: Vec<_> =
+            model.blocked.iter().filter(|(of, _)| *of == show).map(|(_, seat)| *seat).collect();
+        // Seats come back sooner than they go, so that there is something left to sell.
+        let word = if blocked.is_empty() || self.random.percent(20) { "blocked" } else { "unblocked" };
+        let end = model.shows.get(&show).copied().unwrap_or(0) + 1;
+        let any = u32::try_from(self.random.below(u64::from(end))).unwrap();
+        let mut seats = if word == "blocked" || self.random.percent(10) { vec![any] } else { blocked };
+        if word == "blocked" && self.random.percent(30) {
+            seats.push(any + 1);
+        }
+        let by = if self.random.percent(80) { self.user() } else { String::new() };
+        let request = format!("{}:{by}block:k{}", by.len(), self.random.below(25));
+        let block = Block { word, show, request, fingerprint: self.fingerprint(), by, seats };
+        self.blocks.push(block.clone());
+        block
     }
 
     fn charge(&mut self) -> Charge {

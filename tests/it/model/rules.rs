@@ -4,7 +4,7 @@
 //! model's business: seats, limits and records follow from the reservations. Places are kept until somebody looks,
 //! since capacity counts those that nobody has swept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::{Batch, SHOWS};
 
@@ -71,6 +71,8 @@ pub(super) enum Status {
     Expired(i64),
     /// Since, ms.
     Cancelled(i64),
+    /// Since, ms.
+    Refunded(i64),
 }
 
 #[derive(Clone, Debug)]
@@ -85,6 +87,8 @@ pub(super) struct Reservation {
     pub(super) payment: String,
     /// The owner's balance after it was paid.
     pub(super) balance: i64,
+    /// Seats that went back after it was paid.
+    pub(super) refunded: Vec<u32>,
 }
 
 /// Requests that have an answer: fingerprint, result, ms from which they may be forgotten, whose they are.
@@ -115,6 +119,10 @@ pub(super) struct Model {
     /// Seats of each show.
     pub(super) shows: BTreeMap<u32, u32>,
     pub(super) reservations: BTreeMap<String, Reservation>,
+    /// Show and index.
+    pub(super) blocked: BTreeSet<(u32, u32)>,
+    /// Since, ms, in the order of the calls.
+    pub(super) cancelled: Vec<(u32, i64)>,
     pub(super) requests: Requests,
     pub(super) wallets: [Wallet; 2],
 }
@@ -134,6 +142,8 @@ impl Model {
             places: BTreeMap::new(),
             shows: BTreeMap::new(),
             reservations: BTreeMap::new(),
+            blocked: BTreeSet::new(),
+            cancelled: Vec::new(),
             requests: BTreeMap::new(),
             wallets: <[Wallet; 2]>::default(),
         }
@@ -150,6 +160,10 @@ impl Model {
             Batch::Release(releases) => releases.iter().map(|release| self.release(release)).collect(),
             Batch::Due(limit) => self.due(*limit),
             Batch::Expire(ids) => ids.iter().map(|id| self.expire(id)).collect(),
+            Batch::Block(blocks) => blocks.iter().map(|block| self.block(block)).collect(),
+            Batch::Cancel(show) => vec![self.cancel(*show)],
+            Batch::Clear(show, first) => vec![self.clear(*show, *first)],
+            Batch::Refund(refunds) => refunds.iter().map(|refund| self.refund(refund)).collect(),
             Batch::Pay(pays) => pays.iter().map(|pay| self.pay(pay)).collect(),
             Batch::Charge(charges) => charges.iter().map(|charge| self.charge(charge)).collect(),
             Batch::Policy(base, policy) => vec![self.set_policy(*base, policy)],
@@ -206,7 +220,7 @@ impl Model {
         }
         let before = archived.min(self.now) - DAY_MS;
         let ended = |r: &Reservation| match r.status {
-            Status::Expired(at) | Status::Cancelled(at) => Some(at),
+            Status::Expired(at) | Status::Cancelled(at) | Status::Refunded(at) => Some(at),
             Status::Pending | Status::Confirmed => None,
         };
         let over = |r: &Reservation| ended(r).is_some_and(|at| at <= before);
@@ -218,7 +232,7 @@ impl Model {
 
     /// Seats that are neither booked nor blocked, of all shows.
     pub(super) fn sellable(&self) -> i64 {
-        let booked = self.confirmed().map(|r| r.seats.len()).sum::<usize>();
+        let booked = self.confirmed().map(|r| r.left().count()).sum::<usize>() + self.blocked.len();
         i64::from(SHOWS.iter().filter_map(|show| self.shows.get(show)).sum::<u32>())
             - i64::try_from(booked).unwrap()
     }

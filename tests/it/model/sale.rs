@@ -1,6 +1,6 @@
 //! The sale of the model: hold, release, expire, pay, charge.
 
-use super::batch::{Charge, Hold, Pay, Release, partition};
+use super::batch::{Block, Charge, Hold, Pay, Refund, Release, partition};
 use super::rules::{DAY_MS, Model, Requests, Reservation, Status};
 
 /// Balances stay below, so that Lua counts them exactly.
@@ -38,7 +38,12 @@ impl Reservation {
         self.status == Status::Pending && now < self.stop
     }
 
-    fn counts(&self, now: i64) -> bool {
+    /// Its seats that were not refunded.
+    pub(super) fn left(&self) -> impl Iterator<Item = &(u32, i64)> {
+        self.seats.iter().filter(|(index, _)| !self.refunded.contains(index))
+    }
+
+    pub(super) fn counts(&self, now: i64) -> bool {
         self.status == Status::Confirmed || self.is_live(now)
     }
 }
@@ -59,6 +64,9 @@ impl Model {
         if let Some(closed) = self.closed() {
             return closed;
         }
+        if self.is_cancelled(request.show) {
+            return "sale_not_open ''".to_owned();
+        }
         let gated = match self.gate(request) {
             Ok(gated) => gated,
             Err(refused) => return refused,
@@ -76,6 +84,7 @@ impl Model {
             catalog: request.catalog,
             payment: "-".to_owned(),
             balance: 0,
+            refunded: Vec::new(),
         };
         let stop = reservation.stop;
         let told = reservation.told_held("held", &request.id, &stop.to_string());
@@ -115,12 +124,13 @@ impl Model {
             return Some(format!("too_many_seats {limit}"));
         }
         let of_show = || self.reservations.values().filter(|r| r.show == request.show && r.counts(self.now));
-        let owned: usize = of_show().filter(|r| r.user == request.user).map(|r| r.seats.len()).sum();
+        let owned: usize = of_show().filter(|r| r.user == request.user).map(|r| r.left().count()).sum();
         let limit = self.policy.max_seats_per_user;
         if owned + wanted > limit {
             return Some(format!("purchase_limit {limit} {owned}"));
         }
-        let taken = |seat: u32| of_show().any(|r| r.seats.iter().any(|(other, _)| *other == seat));
+        let booked = |seat: u32| of_show().any(|r| r.left().any(|(other, _)| *other == seat));
+        let taken = |seat: u32| booked(seat) || self.blocked.contains(&(request.show, seat));
         let taken: Vec<_> =
             request.seats.iter().filter(|(seat, _)| taken(*seat)).map(|(seat, _)| seat.to_string()).collect();
         (!taken.is_empty()).then(|| format!("seat_unavailable {}", taken.join(" ")))
@@ -155,6 +165,7 @@ impl Model {
         }
         if r.is_live(now) {
             r.status = Status::Cancelled(now);
+            self.give(&request.id);
         }
         "released".to_owned()
     }
@@ -174,6 +185,7 @@ impl Model {
             return "kept".to_owned();
         };
         r.status = Status::Expired(now);
+        self.give(id);
         "expired".to_owned()
     }
 
@@ -213,17 +225,114 @@ impl Model {
         told
     }
 
-    fn unpayable(&self, request: &Pay) -> Option<&'static str> {
+    fn unpayable(&mut self, request: &Pay) -> Option<&'static str> {
+        let now = self.now;
         let of_user = |r: &&Reservation| r.user == request.user && r.show == request.show;
         let Some(r) = self.reservations.get(&request.id).filter(of_user) else {
             return Some("not_found");
         };
+        if r.is_live(now) && self.is_cancelled(r.show) {
+            self.reservations.get_mut(&request.id).unwrap().status = Status::Cancelled(now);
+            self.give(&request.id);
+            return Some("cancelled");
+        }
         match r.status {
             Status::Confirmed => Some("already_paid"),
+            Status::Refunded(_) => Some("refunded"),
             Status::Cancelled(_) => Some("cancelled"),
             Status::Expired(_) => Some("expired"),
             Status::Pending => (!r.is_live(self.now)).then_some("expired"),
         }
+    }
+
+    pub(super) fn refund(&mut self, request: &Refund) -> String {
+        match recall(&self.requests, &request.request, &request.fingerprint) {
+            Some(Err(refused)) => return refused,
+            Some(Ok(result)) => return format!("replayed {result}"),
+            None => {}
+        }
+        if self.stopped {
+            return "sales_stopped".to_owned();
+        }
+        let of_user = |r: &&Reservation| r.user == request.user && r.show == request.show;
+        let Some(r) = self.reservations.get(&request.id).filter(of_user) else {
+            return "invalid_reservation not_found".to_owned();
+        };
+        let reason = match r.status {
+            Status::Confirmed => None,
+            Status::Refunded(_) => Some("refunded"),
+            Status::Cancelled(_) => Some("cancelled"),
+            Status::Pending if r.is_live(self.now) => Some("not_found"),
+            Status::Pending | Status::Expired(_) => Some("expired"),
+        };
+        if let Some(reason) = reason {
+            return format!("invalid_reservation {reason}");
+        }
+        let wanted = |index: u32| request.seats.is_empty() || request.seats.contains(&index);
+        let back: Vec<_> = r.left().copied().filter(|(index, _)| wanted(*index)).collect();
+        if !request.seats.is_empty() && back.len() != request.seats.len() {
+            return "invalid_reservation refunded".to_owned();
+        }
+        let amount: i64 = back.iter().map(|(_, price)| price).sum();
+        let wallet = &mut self.wallets[usize::from(partition(&request.user))];
+        let balance = wallet.balances.get(&request.user).map_or(0, |(balance, _)| *balance) + amount;
+        if balance >= AMOUNT_END {
+            return "amount_out_of_range".to_owned();
+        }
+        wallet.balances.insert(request.user.clone(), (balance, wallet.now));
+        let now = self.now;
+        let r = self.reservations.get_mut(&request.id).unwrap();
+        r.refunded.extend(back.iter().map(|(index, _)| index));
+        let all = r.left().next().is_none();
+        if all {
+            r.status = Status::Refunded(now);
+        }
+        let status = if all { "refunded" } else { "confirmed" };
+        let (show, cancelled) = (r.show, self.cancelled.iter().any(|(other, _)| *other == r.show));
+        if cancelled {
+            self.blocked.extend(back.iter().map(|(index, _)| (show, *index)));
+        }
+        let r = &self.reservations[&request.id];
+        let told =
+            format!("{} {} {} {} {amount} {status}", request.name, request.id, r.show, seats_text(&back));
+        self.remember(&request.request, &request.fingerprint, told.clone(), &request.by);
+        format!("refunded {told}")
+    }
+
+    pub(super) fn block(&mut self, request: &Block) -> String {
+        match recall(&self.requests, &request.request, &request.fingerprint) {
+            Some(Err(refused)) => return refused,
+            Some(Ok(_)) => return "replayed".to_owned(),
+            None => {}
+        }
+        if self.stopped {
+            return "sales_stopped".to_owned();
+        }
+        let (show, blocks) = (request.show, request.word == "blocked");
+        if self.is_cancelled(show) {
+            return "sale_not_open ''".to_owned();
+        }
+        let of_show = || self.reservations.values().filter(|r| r.show == show && r.counts(self.now));
+        let taken = |seat: u32| of_show().any(|r| r.left().any(|(other, _)| *other == seat));
+        let fits = |seat: u32| match (blocks, self.blocked.contains(&(show, seat))) {
+            (true, false) => !taken(seat) && self.shows.get(&show).is_some_and(|seats| seat < *seats),
+            (false, true) => true,
+            _ => false,
+        };
+        let unfit: Vec<_> =
+            request.seats.iter().filter(|seat| !fits(**seat)).map(ToString::to_string).collect();
+        if !unfit.is_empty() {
+            return format!("seat_unavailable {}", unfit.join(" "));
+        }
+        for seat in &request.seats {
+            if blocks {
+                self.blocked.insert((show, *seat));
+            } else {
+                self.blocked.remove(&(show, *seat));
+            }
+        }
+        self.remember(&request.request, &request.fingerprint, request.word.to_owned(), &request.by);
+        request.word.to_owned()
     }
 
     fn settle_pay(&mut self, user: &str) {

@@ -18,11 +18,13 @@ const ROWS: [&[&str]; 8] = [
 ];
 
 /// Crates that only one module may name.
-const OWNED: [(&str, &str); 10] = [
+const OWNED: [(&str, &str); 12] = [
     ("redis", "store"),
     ("bb8", "store"),
     ("bb8_redis", "store"),
     ("sqlx", "archive"),
+    ("rdkafka", "follow"),
+    ("reqwest", "follow"),
     ("hyper", "http"),
     ("hyper_util", "http"),
     ("metrics_exporter_prometheus", "metrics"),

@@ -1,0 +1,165 @@
+-- refund: seats of a CONFIRMED reservation are free again and their price is back in its owner's balance, each seat once: money and
+-- seats in one step.
+--
+-- FLAGS    allow-oom: it gives back
+-- KEYS     the concert block, three keys for each show, six for each wallet partition: writes meta, log, res, ended, the requests,
+--          seats, holder, owned
+-- ARGV     head of lib/concert.lua with the shows; partitions (lib/wallet.lua); then count, and for each request: owner, show,
+--          reservation, refund id, partition of the owner, request ('' of what is refunded by itself), fingerprint, user whose
+--          request it is, indexes of the seats separated by a comma ('': all that are left)
+-- OUTCOMES in order of precedence; nothing has happened unless 'refunded'
+--   { 'replayed', refund, reservation, show, seats, amount, status }   retry: same answer
+--   { 'idempotency_key_reused' }                retry: no
+--   { 'log_lost', partition, number, mark }     retry: later    the log of the owner's partition was lost
+--   { 'rate_limited' }                          retry: when older keys are forgotten
+--   { 'sales_stopped' }                         retry: later
+--   { 'invalid_reservation', reason }           retry: no    not_found (not paid, too) cancelled expired refunded (one of the seats, too)
+--   { 'amount_out_of_range' }                   retry: when he has paid something    the balance would reach 2^53
+--   { 'refunded', refund, reservation, show, seats, amount, status }
+--   { 'internal', message }                     retry: no
+--   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition not lost
+-- INCLUDES text arguments clock journal map log concert idem reservation wallet
+-- COST     O(seats) a request; touches 100 + 36 a request + 6 a seat + 40 a partition
+
+if log.lost then
+  return lost_reply(log)
+end
+
+open_wallets(#KEYS - 6 * tonumber(ARGV[argument_at + 1]) + 1)
+
+local INVALID = { pending = 'not_found', cancelled = 'cancelled', refunded = 'refunded', expired = 'expired' }
+
+local function invalid_outcome(r, request)
+  if not r or r.user ~= request.user or r.show ~= request.show then
+    return { 'invalid_reservation', 'not_found' }
+  end
+  local reason = is_overdue(r) and 'expired' or INVALID[r.status]
+  return reason and { 'invalid_reservation', reason }
+end
+
+-- The indexes in a list, as keys, and how many there are.
+local function index_set(list)
+  local set, size = {}, 0
+  for index in string.gmatch(list or '', '%d+') do
+    set[index], size = true, size + 1
+  end
+  return set, size
+end
+
+-- What is given back now, with its price, and what has been given back in all; nil if a seat asked for is not there any more.
+local function choose(r, wanted)
+  local gone = index_set(string.match(r.ext, 'refunded=([%d;]+)'))
+  local named, missing = index_set(wanted)
+  local now_seats, now_indexes, all, amount, left = {}, {}, {}, 0, 0
+  for seat, index, price in string.gmatch(r.seats, '((%d+):(%d+))') do
+    local chosen = not gone[index] and (wanted == '' or named[index])
+    if chosen then
+      now_seats[#now_seats + 1], now_indexes[#now_indexes + 1] = seat, index
+      amount, missing = amount + tonumber(price), missing - 1
+    end
+    if chosen or gone[index] then
+      all[#all + 1] = seat
+    else
+      left = left + 1
+    end
+  end
+  if wanted ~= '' and missing > 0 then
+    return nil
+  end
+  return {
+    seats = table.concat(now_seats, ','), indexes = now_indexes, amount = amount, all = table.concat(all, ','), left = left,
+  }
+end
+
+-- The record keeps all of its seats and their price: hold and pay tell first answers from it.
+local function write_refund(r, back)
+  local list = table.concat(seat_indexes(back.all), ';')
+  r.ext = string.gsub(r.ext, ',refunded=[%d;]+', '') .. ',refunded=' .. list
+  if back.left == 0 then
+    r.status = 'refunded'
+    put(ended, r.id, int(now))
+  end
+  write_reservation(r)
+end
+
+local function move_money(r, request, wallet, amount, balance)
+  write_balance(wallet, r.user, balance)
+  emit(wallet.log, 'refunded ' .. request.refund .. ' ' .. prefixed(r.user) .. ' ' .. request.concert .. ' ' .. r.show .. ' '
+    .. r.id .. ' ' .. int(amount) .. ' ' .. int(balance))
+  set_count('revenue', count('revenue') - amount)
+end
+
+local function decide_refund(request)
+  local wallet = wallets[request.partition]
+  local result, refused = recall(idem, request.request, request.fingerprint)
+  if result then
+    return { 'replayed', string.match(result, '^(%S+) (%S+) (%d+) (%S+) (%d+) (%l+)$') }
+  end
+  refused = refused or lost_outcome(wallet)
+  if refused then
+    return refused
+  end
+  if has_too_many_requests(idem, request.request, request.by) then
+    return { 'rate_limited' }
+  end
+  if get(log.meta, 'stopped') then
+    return { 'sales_stopped' }
+  end
+  local r = read_reservation(request.reservation)
+  local invalid = invalid_outcome(r, request)
+  if invalid then
+    return invalid
+  end
+  local back = choose(r, request.seats)
+  if not back then
+    return { 'invalid_reservation', 'refunded' }
+  end
+  local balance = read_balance(wallet, r.user) + back.amount
+  if balance >= AMOUNT_MAX then
+    return { 'amount_out_of_range' }
+  end
+  write_refund(r, back)
+  local cancelled = give_seats(r, back.indexes)
+  move_money(r, request, wallet, back.amount, balance)
+  local told = { request.refund, r.id, r.show, back.seats, int(back.amount), r.status }
+  remember(idem, request.request, request.fingerprint, request.by, table.concat(told, ' '), now)
+  emit(log, 'refunded ' .. r.id .. ' ' .. r.show .. ' ' .. prefixed(r.user) .. ' ' .. request.refund .. ' ' .. int(back.amount)
+    .. ' ' .. int(balance) .. ' ' .. back.seats .. ' ' .. back.all .. ' ' .. r.status .. ' ' .. prefixed(request.request) .. ' '
+    .. (request.request == '' and '-' or request.fingerprint))
+  if cancelled then
+    tell_blocked(shows[r.show], back.indexes)
+  else
+    set_count('sellable', count('sellable') + #back.indexes)
+  end
+  return { 'refunded', unpack(told) }
+end
+
+local concert = string.match(KEYS[1], '^{c(%d+)}')
+local requests, ids, keys, payees = {}, {}, {}, {}
+for i = 1, argument_number() do
+  local user, show, reservation, refund, partition, key, fingerprint, by, seats = next_arguments(9)
+  requests[i] = {
+    concert = concert, user = user, show = show, reservation = reservation, refund = refund, partition = partition,
+    request = key, fingerprint = fingerprint, by = by, seats = seats,
+  }
+  ids[i] = reservation
+  if key ~= '' then
+    keys[#keys + 1] = key
+  end
+  local of_partition = payees[partition] or {}
+  of_partition[#of_partition + 1], payees[partition] = user, of_partition
+end
+fetch(reservations, ids)
+fetch(idem.result, keys)
+for partition, users in pairs(payees) do
+  fetch(wallets[partition].balances, users)
+end
+
+local outcomes = attempt_all(decide_refund, requests)
+append_wallets(mark)
+commit()
+flush_wallets()
+for _, position in ipairs(wallet_positions()) do
+  outcomes[#outcomes + 1] = position
+end
+return reply(outcomes)

@@ -1,0 +1,77 @@
+//! What `refunded` says: in a concert's log of seats, in a wallet's of money.
+
+use crate::domain::fields::{Fields, Malformed};
+use crate::domain::ids::{ConcertId, Id20, ReservationId, ShowId};
+use crate::domain::reservation::{Seats, Status};
+
+/// A refund, as `refunded` in a concert's log tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refunded<'a> {
+    /// The reservation.
+    pub reservation: Id20,
+    /// Its show.
+    pub show: ShowId,
+    /// Its owner.
+    pub user: &'a str,
+    /// The refund.
+    pub refund: Id20,
+    /// What went back now, minor units.
+    pub amount: i64,
+    /// The owner's balance after it.
+    pub balance: i64,
+    /// The seats that are available again.
+    pub seats: Seats,
+    /// All seats of the reservation that have been refunded so far, these among them.
+    pub refunded: Seats,
+    /// CONFIRMED while it has other seats, then REFUNDED.
+    pub status: Status,
+    /// The request that asked for it; empty if nobody did.
+    pub request: &'a str,
+    /// Fingerprint of that request; `-` without one.
+    pub fingerprint: &'a str,
+}
+
+/// Money that came back, as `refunded` in a wallet's log tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Returned<'a> {
+    /// The refund.
+    pub refund: Id20,
+    /// Whose balance grew.
+    pub user: &'a str,
+    /// What had been paid.
+    pub reservation: ReservationId,
+    /// Minor units.
+    pub amount: i64,
+    /// His balance after it.
+    pub balance: i64,
+}
+
+pub(super) fn decode_refunded<'a>(fields: &mut Fields<'a>) -> Result<Refunded<'a>, Malformed> {
+    Ok(Refunded {
+        reservation: fields.parse("reservation")?,
+        show: ShowId(fields.parse("show")?),
+        user: fields.text("user")?,
+        refund: fields.parse("refund")?,
+        amount: fields.parse("amount")?,
+        balance: fields.parse("balance")?,
+        seats: fields.parse("seats")?,
+        refunded: fields.parse("refunded seats")?,
+        status: fields.parse("status")?,
+        request: fields.text("request")?,
+        fingerprint: fields.word("fingerprint")?,
+    })
+}
+
+pub(super) fn decode_returned<'a>(fields: &mut Fields<'a>) -> Result<Returned<'a>, Malformed> {
+    Ok(Returned {
+        refund: fields.parse("refund")?,
+        user: fields.text("user")?,
+        reservation: ReservationId {
+            concert: ConcertId(fields.parse("concert")?),
+            show: ShowId(fields.parse("show")?),
+            id: fields.parse("reservation")?,
+        },
+        amount: fields.parse("amount")?,
+        balance: fields.parse("balance")?,
+    })
+}
