@@ -18,8 +18,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::archive::{self, Archive};
-use crate::config::{self, Config, Mysql};
+use crate::clearing::Clearing;
+use crate::config::{self, Config, GatewayKind, Mysql};
 use crate::follow::LiveFollower;
+use crate::gateway::{self, Gateway, WebhookSecret};
 use crate::http::{InvalidKey, ServeError};
 use crate::live::Live;
 use crate::loops::{self, CatalogError, CatalogLoop};
@@ -80,6 +82,9 @@ pub enum Error {
     /// An identity key.
     #[error("an identity key can't be used")]
     IdentityKey(#[from] InvalidKey),
+    /// The payment gateway's client.
+    #[error("the payment gateway can't be used")]
+    Gateway(#[from] gateway::Error),
     /// A listener.
     #[error("can't listen on {address}")]
     Listen {
@@ -162,8 +167,14 @@ pub async fn run(
     tasks.spawn(loops::memory(installation.store()?, stopping.clone()));
     let observed = Observed { exposition, live: live.clone(), seen: installation.seen.clone(), mysql };
     tasks.spawn(loops::gauges(observed.gauges(), stopping.clone()));
+    let clearing = clearing(&config, &installation, &live)?;
     warm(&live).await;
     let archived = if roles.work {
+        if let Some(clearing) = clearing.clone() {
+            let period = Duration::from_millis(config.gateway.check_interval_ms);
+            let (store, stopping) = (installation.store()?, stopping.clone());
+            tasks.spawn(loops::clearing(clearing, store, live.clone(), period, stopping));
+        }
         Some(work::start(&config, &installation, &live, &mut tasks, &stopping).await?)
     } else {
         None
@@ -177,7 +188,8 @@ pub async fn run(
     tasks.spawn(loops::backlog(backlog, stopping.clone()));
     let serving = async {
         if roles.serve {
-            let parts = serve::Parts { config: &config, installation: &installation, observed: &observed };
+            let parts =
+                serve::Parts { config: &config, installation: &installation, observed: &observed, clearing };
             return serve::serve(parts, ready, shutdown).await;
         }
         work::run(&config, &observed, shutdown).await
@@ -193,6 +205,20 @@ pub async fn run(
     stop.send_replace(true);
     while tasks.join_next().await.is_some() {}
     outcome
+}
+
+/// What takes card payments, if anything does; one for server and loops, since a sandbox inside them is one, too.
+fn clearing(config: &Config, installation: &Installation, live: &Live) -> Result<Option<Clearing>, Error> {
+    let settings = &config.gateway;
+    let timeout = Duration::from_millis(settings.timeout_ms);
+    let gateway = match settings.kind {
+        GatewayKind::None => return Ok(None),
+        GatewayKind::Sandbox if settings.url.is_empty() => Gateway::inside(),
+        GatewayKind::Sandbox => Gateway::sandbox(&settings.url, timeout)?,
+    };
+    let secret = settings.read_webhook_secret()?;
+    let webhooks = secret.map(|secret| WebhookSecret::new(secret.expose()));
+    Ok(Some(Clearing::new(installation.store()?, live.clone(), gateway, webhooks)))
 }
 
 impl Observed {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use sqlx::mysql::MySqlConnection;
 
 use super::Error;
+use super::card::Cards;
 use super::concert::apply_policy;
 use super::log::{self, EventRow, LogBatch};
 use super::payment::Bookings;
@@ -29,6 +30,7 @@ pub(super) struct Changes<'a> {
     places: Places<'a>,
     reservations: Reservations<'a>,
     bookings: Bookings,
+    cards: Cards<'a>,
     ledger: Ledger<'a>,
     /// The last policy of each concert: version and JSON.
     policies: BTreeMap<ConcertId, (u64, &'a str)>,
@@ -84,12 +86,13 @@ impl<'a> Changes<'a> {
             Event::Policy { version, json } => {
                 self.policies.insert(place.concert, (*version, json));
             }
-            Event::Paid(paid) => self.bookings.take(place, paid)?,
+            Event::Paid(paid) | Event::Authorised(paid) => self.bookings.take(place, paid)?,
             Event::Refunded(refunded) => self.bookings.give_back(place, refunded)?,
             _ => {}
         }
         self.places.take(place.concert, place.at, event);
         self.reservations.take(place, event);
+        self.cards.take(place, event);
         Ok(())
     }
 
@@ -104,6 +107,7 @@ impl<'a> Changes<'a> {
         self.places.write(connection).await?;
         self.reservations.write(connection).await?;
         self.bookings.write(connection).await?;
+        self.cards.write(connection).await?;
         self.ledger.write(connection).await?;
         for (concert, (version, json)) in self.policies {
             apply_policy(connection, concert, version, json).await?;

@@ -5,6 +5,7 @@
 //! fresh as the archive; only organisers' calls and history reads come here while a sale runs.
 
 mod apply;
+mod card;
 mod catalog;
 mod changes;
 mod concert;
@@ -32,6 +33,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 
 use crate::config::Mysql;
 
+pub use card::{StoredCard, StoredCardState};
 pub use catalog::{CatalogConcert, CatalogFile, CatalogShow, IMPORTED_IDS_MAX, InvalidCatalog};
 pub use concert::{ConcertUpdate, NewConcert};
 pub use error::Error;

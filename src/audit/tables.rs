@@ -14,7 +14,7 @@ pub(super) async fn compare_concert(
     evidence: &mut Evidence,
 ) -> Result<(), AuditError> {
     let concert = replay.model.sale.concert;
-    let mut tables = vec![Table::Reservations, Table::Payments];
+    let mut tables = vec![Table::Reservations, Table::Payments, Table::Cards];
     tables.extend(replay.model.sale.shows.keys().map(|show| Table::BookedSeats(*show)));
     for table in tables {
         compare_table(snapshot, concert, table, &replay.model, evidence).await?;
@@ -32,6 +32,7 @@ async fn compare_table(
     let (check, name, owner) = match table {
         Table::Reservations => (Check::Seats, "reservations", format!("c{concert}")),
         Table::Payments => (Check::Payments, "payments", format!("c{concert}")),
+        Table::Cards => (Check::Payments, "card_payments", format!("c{concert}")),
         Table::BookedSeats(show) => (Check::Seats, "booked_seats", format!("s{show}")),
     };
     let keys = model.rows(table);
@@ -65,6 +66,7 @@ async fn next_rows(
     let rows = match table {
         Table::Reservations => snapshot.reservations(concert, after.unwrap_or_default()).await,
         Table::Payments => snapshot.payments(concert, after.unwrap_or_default()).await,
+        Table::Cards => snapshot.cards(concert, after.unwrap_or_default()).await,
         Table::BookedSeats(show) => {
             let after = after.and_then(|seat| seat.parse().ok()).unwrap_or(-1);
             snapshot.booked_seats(show, after).await
@@ -112,7 +114,7 @@ pub(super) async fn compare_totals(
         let (table, owner) = total.key.split_once('|').unwrap_or_default();
         let check = match table {
             "reservations" | "booked_seats" => Check::Seats,
-            "payments" => Check::Payments,
+            "payments" | "card_payments" => Check::Payments,
             "queue_tokens" => Check::Line,
             "events" => Check::Continuity,
             _ => Check::Ledger,

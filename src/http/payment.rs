@@ -1,4 +1,7 @@
-//! Payments from the balance: one script decides, and a payment that was sent runs to its end.
+//! Payments: from the balance one script decides, and a payment that was sent runs to its end; by card see `card`.
+
+mod card;
+mod webhook;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +23,9 @@ use crate::domain::ids::{PaymentId, ReservationId, UserId};
 use crate::domain::outcome::{InvalidReason, Refusal};
 use crate::domain::policy::Gate;
 use crate::domain::reservation::{Reservation, Seats, Status};
-use crate::store::{Answer, PayRequest};
+use crate::store::{Answer, AuthoriseRequest, PayRequest};
+
+pub(crate) use webhook::told;
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -70,7 +75,16 @@ pub(crate) async fn pay(ctx: &Context, request: &mut Request) -> Result<Response
         gate::own_for(ctx, request, &identity.user, reservation.concert)?;
     }
     if method == Method::Card {
-        return Err(Problem::new(Code::NotImplemented).detail("Card payments are not built yet."));
+        let none = || Problem::new(Code::NotImplemented).detail("No payment gateway is configured.");
+        let clearing = ctx.clearing.as_ref().ok_or_else(none)?;
+        let asked = AuthoriseRequest {
+            reservation,
+            user: identity.user.clone(),
+            payment: ctx.store.new_id(),
+            fingerprint: idempotency::fingerprint(request, &form)?,
+            key,
+        };
+        return card::begin(ctx, request, clearing, asked).await;
     }
     check_currency(ctx, reservation)?;
 
@@ -113,11 +127,37 @@ async fn current(
     user: &UserId,
     answer: Answer<Reservation>,
 ) -> Result<Response, Problem> {
-    let record = &answer.value;
-    let own = record.user == user.as_str() && record.payment == Some(id.id);
-    if !own || !matches!(record.status, Status::Confirmed | Status::Refunded) {
+    if answer.value.user != user.as_str() {
         return Err(Problem::new(Code::NotFound));
     }
+    if answer.value.payment == Some(id.id) {
+        return paid(ctx, request, id, &answer).await;
+    }
+    // The card payment first, then its reservation again: what has become of the one stands in the other from then on.
+    let open = ctx.store.card(id, request.deadline).await?;
+    let answer = ctx.store.reservation(id.reservation, request.deadline).await?;
+    let Some(record) = &answer.value else {
+        return card::archived(ctx, request, id, user).await;
+    };
+    if record.payment == Some(id.id) {
+        let Answer { value, replayed, at, log_id, now } = answer;
+        let value = value.ok_or_else(|| Problem::new(Code::NotFound))?;
+        return paid(ctx, request, id, &Answer { value, replayed, at, log_id, now }).await;
+    }
+    match open {
+        Some(open) => card::look(ctx, request, id, record, &open).await,
+        None => card::ended(ctx, request, id, record).await,
+    }
+}
+
+/// The payment of a reservation that was paid.
+async fn paid(
+    ctx: &Context,
+    request: &Request,
+    id: PaymentId,
+    answer: &Answer<Reservation>,
+) -> Result<Response, Problem> {
+    let record = &answer.value;
     let no_balance = || Problem::caused(Code::Internal, "a paid reservation without the balance after it");
     let balance = record.balance_after.ok_or_else(no_balance)?;
     let layout = layout::with_seats(ctx, record.show, &record.seats, request.deadline).await?;
@@ -125,7 +165,7 @@ async fn current(
     body.status = record.status;
     body.refunded_amount = refunded_amount(&record.refunded);
     let mut response = response::ok(&body)?;
-    freshness::mark_answer(&mut response, &answer);
+    freshness::mark_answer(&mut response, answer);
     Ok(response)
 }
 
@@ -138,7 +178,9 @@ async fn archived(
 ) -> Result<Response, Problem> {
     let found = history::read(request, ctx.archive.payment(id)).await?;
     let found = found.filter(|payment| payment.user == user.as_str());
-    let payment = found.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let Some(payment) = found else {
+        return card::archived(ctx, request, id, user).await;
+    };
     let layout = layout::with_seats(ctx, payment.show, &payment.seats, request.deadline).await?;
     let mut body = payment_body(id, &layout, &payment.seats, (payment.amount, payment.balance));
     body.status = payment.status;

@@ -42,7 +42,6 @@ codes! {
     Unauthenticated "unauthenticated" 401 "A valid identity token is needed",
     QueueTokenInvalid "queue_token_invalid" 401 "A valid queue token is needed",
     QueueTokenExpired "queue_token_expired" 401 "The place in line has ended",
-    #[cfg_attr(not(test), expect(dead_code, reason = "comes with card payments"))]
     PaymentDeclined "payment_declined" 402 "The payment was declined",
     Forbidden "forbidden" 403 "Not allowed",
     QueueTokenNotActive "queue_token_not_active" 403 "The place is still in line",
@@ -56,8 +55,7 @@ codes! {
     SoldOut "sold_out" 409 "Sold out",
     ReservationNotPending "reservation_not_pending" 409 "The reservation is paid",
     SaleNotOpen "sale_not_open" 409 "The sale is not open",
-    #[cfg_attr(not(test), expect(dead_code, reason = "comes with card payments"))]
-    RequestInProgress "request_in_progress" 409 "The same request is being answered",
+    RequestInProgress "request_in_progress" 409 "Something of the kind is under way already",
     IdempotencyKeyReused "idempotency_key_reused" 422 "The Idempotency-Key was used for another request",
     RateLimited "rate_limited" 429 "Too many requests",
     Internal "internal" 500 "Something went wrong here",

@@ -76,6 +76,7 @@ pub(crate) enum Endpoint {
     Release,
     Pay,
     Payment,
+    GatewayWebhook,
     Balance,
     Charge,
     Ledger,
@@ -109,7 +110,13 @@ impl Endpoint {
     fn answers_json(self) -> bool {
         !matches!(
             self,
-            E::Welcome | E::Undocumented | E::SeatsStream | E::QueueStream | E::Leave | E::Release
+            E::Welcome
+                | E::Undocumented
+                | E::SeatsStream
+                | E::QueueStream
+                | E::Leave
+                | E::Release
+                | E::GatewayWebhook
         )
     }
 }
@@ -140,6 +147,7 @@ const ROUTES: &[Row] = &[
     ("/v1/reservations/{id}", &[(Get, E::Reservation), (Delete, E::Release)]),
     ("/v1/payments", &[(Post, E::Pay)]),
     ("/v1/payments/{id}", &[(Get, E::Payment)]),
+    ("/v1/gateway/webhooks/{id}", &[(Post, E::GatewayWebhook)]),
     ("/v1/users/{id}/balance", &[(Get, E::Balance), (Post, E::Charge)]),
     ("/v1/users/{id}/ledger", &[(Get, E::Ledger)]),
     ("/v1/admin/concerts", &[(Post, E::CreateConcert)]),
@@ -237,6 +245,7 @@ fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> {
         E::Release => Box::pin(reservation::release(ctx, r)),
         E::Pay => Box::pin(payment::pay(ctx, r)),
         E::Payment => Box::pin(payment::get(ctx, r)),
+        E::GatewayWebhook => Box::pin(payment::told(ctx, r)),
         E::Balance => Box::pin(wallet::balance(ctx, r)),
         E::Charge => Box::pin(wallet::charge(ctx, r)),
         E::Ledger => Box::pin(wallet::ledger(ctx, r)),

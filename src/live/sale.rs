@@ -156,7 +156,7 @@ impl Sale {
             Event::Released(freed) | Event::Expired(freed) => {
                 self.set_seats(number, freed.show, &freed.seats, AVAILABLE)?;
             }
-            Event::Paid(paid) => {
+            Event::Paid(paid) | Event::Authorised(paid) => {
                 self.set_seats(number, paid.show, &paid.seats, BOOKED)?;
                 self.revenue += paid.amount;
             }
@@ -165,7 +165,17 @@ impl Sale {
                 self.revenue -= refunded.amount;
             }
             // Wallet words are refused by `Entry::decode` for a concert's log.
-            Event::Catalog { .. } | Event::Charged { .. } | Event::Spent { .. } | Event::Returned(_) => {}
+            Event::Catalog { .. }
+            | Event::Charged { .. }
+            | Event::Spent { .. }
+            | Event::Returned(_)
+            | Event::Passed(_)
+            // Of a card payment only that it has paid shows in a map.
+            | Event::Extended(_)
+            | Event::Authorising(_)
+            | Event::Voiding { .. }
+            | Event::Captured(_)
+            | Event::Voided(_) => {}
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 mod admission;
 mod backlog;
 mod catalog;
+mod clearing;
 mod expiry;
 mod gauges;
 mod memory;
@@ -27,6 +28,7 @@ use crate::store::{Failure, SeenLogs, Store};
 pub use self::admission::admission;
 pub use self::backlog::{Backlog, backlog};
 pub use self::catalog::{CatalogError, CatalogLoop, load};
+pub use self::clearing::clearing;
 pub use self::expiry::expiry;
 pub use self::gauges::{Gauges, gauges};
 pub use self::memory::memory;

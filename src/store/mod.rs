@@ -4,6 +4,7 @@
 //! there is no check-then-act in Rust. A [`Store`] is shared by all cores of a server, so that their calls leave together.
 
 mod call;
+mod card;
 mod catalog;
 mod coalesce;
 mod connection;
@@ -35,6 +36,7 @@ use crate::domain::ids::{ConcertId, Id20, LogName, Mark, Offset};
 use crate::domain::outcome::Refusal;
 use crate::domain::time::Millis;
 
+pub use self::card::{AuthoriseRequest, Authorising, Begun, Done, Task, Verdict};
 pub use self::catalog::{Birth, ShowOpening};
 pub use self::coalesce::Limits;
 pub use self::connection::Settings;
@@ -117,6 +119,9 @@ struct ConcertLanes {
     read: Arc<Lane<reservation::Read>>,
     pay: Arc<Lane<payment::Pay>>,
     refund: Arc<Lane<payment::Refund>>,
+    authorise: Arc<Lane<card::Authorise>>,
+    confirm: Arc<Lane<card::Confirm>>,
+    settle: Arc<Lane<card::Settle>>,
 }
 
 /// Redis as one process, or one of its loops, sees it. Cheap to clone; connects at the first call.
@@ -183,6 +188,9 @@ impl Store {
                 read: Lane::new(Arc::clone(caller), Some(concert), limits),
                 pay: Lane::new(Arc::clone(caller), Some(concert), limits),
                 refund: Lane::new(Arc::clone(caller), Some(concert), limits),
+                authorise: Lane::new(Arc::clone(caller), Some(concert), limits),
+                confirm: Lane::new(Arc::clone(caller), Some(concert), limits),
+                settle: Lane::new(Arc::clone(caller), Some(concert), limits),
             })
         });
         Arc::clone(lanes)

@@ -42,7 +42,10 @@ script!(HOLD, "hold", "", ["text" "arguments" "clock" "journal" "map" "log" "con
 script!(RELEASE, "release", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "place" "reservation"]);
 script!(EXPIRE, "expire", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "reservation"]);
 script!(DUE, "due", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "concert" "reservation"]);
-script!(PAY, "pay", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "place" "reservation" "wallet"]);
+script!(PAY, "pay", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "place" "reservation" "wallet" "booking"]);
+script!(AUTHORISE, "authorise", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "place" "reservation" "card"]);
+script!(CONFIRM, "confirm", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "place" "reservation" "wallet" "booking" "card"]);
+script!(SETTLE, "settle", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "card"]);
 script!(REFUND, "refund", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation" "wallet"]);
 script!(CHARGE, "charge", "", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet"]);
 script!(OPEN_LOG, "open_log", "", ["text" "clock"]);
@@ -57,7 +60,7 @@ script!(SNAPSHOT, "snapshot", " flags=no-writes", ["text" "arguments" "clock" "j
 script!(SNAPSHOT_WALLET, "snapshot_wallet", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "wallet"]);
 
 /// All of them, to be loaded when a connection is new.
-pub(super) static ALL: [&Script; 21] = [
+pub(super) static ALL: [&Script; 24] = [
     &JOIN,
     &CLAIM,
     &LEAVE,
@@ -68,6 +71,9 @@ pub(super) static ALL: [&Script; 21] = [
     &DUE,
     &PAY,
     &REFUND,
+    &AUTHORISE,
+    &CONFIRM,
+    &SETTLE,
     &CHARGE,
     &OPEN_LOG,
     &OPEN_SHOW,

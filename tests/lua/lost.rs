@@ -2,6 +2,7 @@
 
 use super::call::{Call, Seen};
 use super::promise::stops_when_the_log_was_lost;
+use super::sale::{Authorise, authorise, confirm, settle};
 use super::sale::{Charge, Hold, Pay, Refund, Sale, charge, hold, pay, refund, release};
 
 /// `a` and `b` hold a seat each by r1 and r2, and have 1,000 each in `w00` and `w01`, by two charges.
@@ -40,6 +41,9 @@ async fn of_the_concert() {
         release(&[("a", 12, "r1")]),
         pay_both(),
         refund_both(),
+        authorise(&[Authorise::new("a", "r1", "p1")]),
+        confirm(&[("p1", "w00", "authorised")]),
+        settle(&[("p1", "captured")]),
     ];
     for call in calls {
         stops_when_the_log_was_lost(&mut sale.world, &call);

@@ -10,6 +10,7 @@ mod world;
 
 mod admit;
 mod buyers;
+mod card;
 mod catalog;
 mod charge;
 mod claim;

@@ -1,6 +1,7 @@
 //! The archive on a real MariaDB: what it writes for each event, exactly once, and what it reads back.
 
 mod apply;
+mod card;
 mod catalog;
 mod faults;
 mod follow;
@@ -38,13 +39,14 @@ pub(crate) async fn connect(url: &str) -> Archive {
     Archive::connect(&config.mysql).await.expect("MariaDB does as told")
 }
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "log_offsets",
     "events",
     "queue_tokens",
     "reservations",
     "booked_seats",
     "payments",
+    "card_payments",
     "ledger_transactions",
     "ledger_entries",
     "concerts",

@@ -5,6 +5,7 @@
 pub(crate) mod buyer;
 mod crash;
 mod engines;
+mod gateway;
 mod ledger;
 mod loss;
 mod network;

@@ -8,14 +8,16 @@ use ed25519_dalek::SigningKey;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use onsale::archive::Archive;
 use onsale::audit;
+use onsale::clearing::Clearing;
 use onsale::domain::queue_token;
 use onsale::follow::{ArchiveFollower, LiveFollower};
+use onsale::gateway::{Gateway, WebhookSecret};
 use onsale::http::{
     Algorithm, Context, Durability, Health, IdentityKey, IdentityKeys, Material, Parts, Server, Settings,
     TopUp, Wallet,
 };
 use onsale::live::Live;
-use onsale::loops::{CatalogLoop, admission, load};
+use onsale::loops::{CatalogLoop, admission, clearing, load};
 use onsale::opening::Opening;
 use onsale::store::log::Tail;
 use onsale::store::{Limits, SeenLogs, Store};
@@ -33,6 +35,7 @@ use crate::support::redis::Redis;
 use crate::support::wait_until;
 
 pub(crate) const SECRET: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
+pub(crate) const WEBHOOK_KEY: &[u8] = b"the key of the gateway's webhooks";
 pub(crate) const QUEUE_KEY: [u8; 32] = [7; 32];
 
 /// A server that stops when it is dropped.
@@ -63,6 +66,8 @@ pub(crate) struct Setup {
     pub(crate) queue_keys: Vec<Vec<u8>>,
     /// Between two steps of admission.
     pub(crate) admission: Duration,
+    /// The base address of a sandbox that takes card payments.
+    pub(crate) gateway: Option<String>,
 }
 
 impl Default for Setup {
@@ -73,6 +78,7 @@ impl Default for Setup {
             limits,
             queue_keys: vec![QUEUE_KEY.to_vec()],
             admission: Duration::from_millis(20),
+            gateway: None,
         }
     }
 }
@@ -96,6 +102,11 @@ fn settings() -> Settings {
             charge_needs_active: false,
         },
     }
+}
+
+fn cards(url: &str, store: &Store, live: &Live) -> Clearing {
+    let gateway = Gateway::sandbox(url, Duration::from_millis(500)).unwrap();
+    Clearing::new(store.clone(), live.clone(), gateway, Some(WebhookSecret::new(WEBHOOK_KEY)))
 }
 
 fn redis_settings(url: String) -> onsale::store::Settings {
@@ -144,7 +155,12 @@ impl App {
         let catalog =
             CatalogLoop { archive: archive.clone(), live: live.clone(), store: store.clone(), changed };
         tokio::spawn(catalog.run(stop.clone()));
-        tokio::spawn(admission(store.clone(), live.clone(), setup.admission, stop));
+        tokio::spawn(admission(store.clone(), live.clone(), setup.admission, stop.clone()));
+        let cards = setup.gateway.as_deref().map(|url| cards(url, &store, &live));
+        if let Some(cards) = cards.clone() {
+            let period = Duration::from_millis(100);
+            tokio::spawn(clearing(cards, store.clone(), live.clone(), period, stop));
+        }
 
         let Setup { settings, limits, queue_keys, .. } = setup;
         let settings = Arc::new(settings);
@@ -161,6 +177,7 @@ impl App {
                 live: live.clone(),
                 archive: archive.clone(),
                 opening: opening.clone(),
+                clearing: cards.clone(),
                 identity: Arc::clone(&identity),
                 queue_keys: queue_keys.clone(),
                 ticket_key: SigningKey::from_bytes(&[9; 32]),

@@ -1,6 +1,7 @@
 //! The HTTP contract against a whole server.
 
 mod app;
+mod card;
 mod client;
 mod connection;
 mod errors;

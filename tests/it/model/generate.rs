@@ -1,6 +1,6 @@
 //! Random batches, seeded: users, seats, keys and bounds of time collide as often as not.
 
-use super::batch::{Batch, Charge, Hold, Pay, PlaceOf, Refund, Release, SHOWS};
+use super::batch::{Authorise, Batch, Charge, Confirm, Hold, Pay, PlaceOf, Refund, Release, SHOWS, Settle};
 use super::rules::{Model, Policy, Reservation, Status};
 
 /// Ids hold what formats split on elsewhere.
@@ -49,6 +49,7 @@ pub(super) struct Generator {
     ids: u64,
     holds: Vec<Hold>,
     pays: Vec<Pay>,
+    cards: Vec<Authorise>,
     refunds: Vec<Refund>,
     charges: Vec<Charge>,
 }
@@ -60,6 +61,7 @@ impl Generator {
             ids: 0,
             holds: Vec::new(),
             pays: Vec::new(),
+            cards: Vec::new(),
             refunds: Vec::new(),
             charges: Vec::new(),
         }
@@ -105,10 +107,13 @@ impl Generator {
 
     pub(super) fn batch(&mut self, model: &Model) -> Batch {
         match self.random.below(100) {
-            0..12 => Batch::Join(self.some(|it, _| it.user(), model)),
-            12..19 => Batch::Claim(self.some(Self::place, model)),
+            0..10 => Batch::Join(self.some(|it, _| it.user(), model)),
+            10..12 => Batch::Authorise(self.some(Self::authorise, model)),
+            12..17 => Batch::Claim(self.some(Self::place, model)),
+            17..19 => Batch::Confirm(self.some(Self::confirm, model)),
             19..23 => Batch::Leave(self.some(Self::place, model)),
-            23..38 => Batch::Admit,
+            23..24 => Batch::Settle(self.some(Self::settle, model)),
+            24..38 => Batch::Admit,
             38..60 => Batch::Hold(self.some(Self::hold, model)),
             60..65 => Batch::Release(self.some(Self::release, model)),
             65..68 => Batch::Due(self.random.pick(&[1, 5, 100])),
@@ -251,6 +256,44 @@ impl Generator {
         let pay = Pay { user, show, id, payment: self.id(), request, fingerprint: self.fingerprint() };
         self.pays.push(pay.clone());
         pay
+    }
+
+    fn authorise(&mut self, model: &Model) -> Authorise {
+        if !self.cards.is_empty() && self.random.percent(15) {
+            let again = self.random.pick(&self.cards);
+            return Authorise { fingerprint: self.fingerprint(), ..again };
+        }
+        let (id, show, owner) = self.reservation(model);
+        let user = self.owner_or_other(owner);
+        let request = if self.random.percent(60) { self.request(&user, "card:") } else { String::new() };
+        let fingerprint = self.fingerprint();
+        let card = Authorise { user, show, id, payment: self.id(), request, fingerprint };
+        self.cards.push(card.clone());
+        card
+    }
+
+    /// The user and name of a card payment, mostly one that is not at its end.
+    fn card(&mut self, model: &Model) -> (String, String) {
+        let open: Vec<_> = model.cards.iter().map(|(id, card)| (card.user.clone(), id.clone())).collect();
+        if open.is_empty() || self.random.percent(15) {
+            let ended = self.cards.last().map(|card| (card.user.clone(), card.payment.clone()));
+            return ended.unwrap_or_else(|| (self.user(), self.id()));
+        }
+        self.random.pick(&open)
+    }
+
+    fn confirm(&mut self, model: &Model) -> Confirm {
+        let (user, payment) = self.card(model);
+        Confirm {
+            user,
+            payment,
+            verdict: self.random.pick(&["authorised", "authorised", "declined", "pending"]),
+        }
+    }
+
+    fn settle(&mut self, model: &Model) -> Settle {
+        let (_, payment) = self.card(model);
+        Settle { payment, done: self.random.pick(&["captured", "voided"]) }
     }
 
     fn refund(&mut self, model: &Model) -> Refund {

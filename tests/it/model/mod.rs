@@ -4,6 +4,7 @@
 //! `ONSALE_MODEL_SEED` repeats a failure, `ONSALE_MODEL_STEPS` runs longer, `ONSALE_LUA` tries other scripts.
 
 mod batch;
+mod card;
 mod expected;
 mod generate;
 mod line;
@@ -32,7 +33,7 @@ const STEPS: u64 = 10_000;
 const EPISODE_STEPS: u64 = 200;
 
 /// Outcomes that a run must have met to have tried anything: all that the scripts have but faults and a user's thousandth key.
-const MET: [(&str, &[&str]); 11] = [
+const MET: [(&str, &[&str]); 14] = [
     ("join", &["active", "waiting", "sale_not_open", "sales_stopped", "sold_out"]),
     ("claim", &["active", "waiting", "queue_token_expired"]),
     ("expire", &["expired", "kept"]),
@@ -55,6 +56,12 @@ const MET: [(&str, &[&str]); 11] = [
         ],
     ),
     ("refund", &["refunded", "replayed", "idempotency_key_reused", "sales_stopped", "invalid_reservation"]),
+    (
+        "authorise",
+        &["authorising", "replayed", "sales_stopped", "invalid_reservation", "request_in_progress"],
+    ),
+    ("confirm", &["capture", "void", "pending", "settled", "sales_stopped"]),
+    ("settle", &["settled", "kept"]),
     ("charge", &["charged", "replayed", "idempotency_key_reused", "amount_out_of_range"]),
     ("policy", &["changed", "stale_policy"]),
 ];

@@ -12,7 +12,11 @@ pub(super) fn seats_text(seats: &[(u32, i64)]) -> String {
 }
 
 /// The first answer's result, or a refusal.
-fn recall(requests: &Requests, request: &str, fingerprint: &str) -> Option<Result<String, String>> {
+pub(super) fn recall(
+    requests: &Requests,
+    request: &str,
+    fingerprint: &str,
+) -> Option<Result<String, String>> {
     let (known, result, ..) = requests.get(request).filter(|_| !request.is_empty())?;
     let same = known == fingerprint;
     Some(if same { Ok(result.clone()) } else { Err("idempotency_key_reused".to_owned()) })
@@ -81,6 +85,7 @@ impl Model {
             catalog: request.catalog,
             payment: "-".to_owned(),
             balance: 0,
+            card: String::new(),
             refunded: Vec::new(),
         };
         let stop = reservation.stop;
@@ -143,7 +148,7 @@ impl Model {
         place.stop = place.stop.max(stop.min(place.admitted + most));
     }
 
-    fn remember(&mut self, request: &str, fingerprint: &str, result: String, user: &str) {
+    pub(super) fn remember(&mut self, request: &str, fingerprint: &str, result: String, user: &str) {
         if !request.is_empty() {
             let kept = (fingerprint.to_owned(), result, self.now + DAY_MS, user.to_owned());
             self.requests.insert(request.to_owned(), kept);
@@ -199,7 +204,7 @@ impl Model {
         if self.stopped {
             return "sales_stopped".to_owned();
         }
-        if let Some(reason) = self.unpayable(request) {
+        if let Some(reason) = self.unpayable(&request.id, &request.user, request.show) {
             return format!("invalid_reservation {reason}");
         }
         let wallet = &mut self.wallets[usize::from(partition(&request.user))];
@@ -219,9 +224,9 @@ impl Model {
         told
     }
 
-    fn unpayable(&self, request: &Pay) -> Option<&'static str> {
-        let of_user = |r: &&Reservation| r.user == request.user && r.show == request.show;
-        let Some(r) = self.reservations.get(&request.id).filter(of_user) else {
+    pub(super) fn unpayable(&self, id: &str, user: &str, show: u32) -> Option<&'static str> {
+        let of_user = |r: &&Reservation| r.user == user && r.show == show;
+        let Some(r) = self.reservations.get(id).filter(of_user) else {
             return Some("not_found");
         };
         match r.status {
@@ -247,6 +252,7 @@ impl Model {
             return "invalid_reservation not_found".to_owned();
         };
         let reason = match r.status {
+            Status::Confirmed if r.is_paid_by_card() => Some("not_found"),
             Status::Confirmed => None,
             Status::Refunded(_) => Some("refunded"),
             Status::Cancelled(_) => Some("cancelled"),
@@ -282,7 +288,7 @@ impl Model {
         format!("refunded {told}")
     }
 
-    fn settle_pay(&mut self, user: &str) {
+    pub(super) fn settle_pay(&mut self, user: &str) {
         if self.live_place(user).is_none() {
             return;
         }

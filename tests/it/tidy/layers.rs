@@ -7,10 +7,10 @@ const ROWS: [&[&str]; 8] = [
     &["domain"],
     // What is counted, below all who count.
     &["config", "metrics"],
-    &["store", "archive", "live", "telemetry"],
+    &["store", "archive", "live", "telemetry", "gateway"],
     &["follow"],
     // What a concert needs before it may sell: store and archive, and how entries follow each other.
-    &["opening"],
+    &["opening", "clearing"],
     // The loops drive the followers; the audit reads the logs by itself.
     &["http", "loops", "embedded", "audit"],
     &["app"],
@@ -18,12 +18,13 @@ const ROWS: [&[&str]; 8] = [
 ];
 
 /// Crates that only one module may name.
-const OWNED: [(&str, &str); 10] = [
+const OWNED: [(&str, &str); 11] = [
     ("redis", "store"),
     ("bb8", "store"),
     ("bb8_redis", "store"),
     ("sqlx", "archive"),
     ("hyper", "http"),
+    ("reqwest", "gateway"),
     ("hyper_util", "http"),
     ("metrics_exporter_prometheus", "metrics"),
     ("opentelemetry", "telemetry"),
