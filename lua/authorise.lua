@@ -47,7 +47,8 @@ local function replayed_outcome(request)
   end
   -- Without a key the payment's own id is the request.
   local card = read_card(request.payment)
-  return card and told('replayed', read_reservation(card.reservation), request.payment) or nil
+  local r = card and read_reservation(card.reservation)
+  return r and told('replayed', r, request.payment) or nil
 end
 
 local function invalid_outcome(r, request)
@@ -56,6 +57,8 @@ local function invalid_outcome(r, request)
   end
   if is_overdue(r) then
     expire_reservation(r)
+  elseif r.status == 'pending' and is_cancelled(r.show) then
+    free_reservation(r, 'cancelled', 'released', 'show')
   end
   return INVALID[r.status] and { 'invalid_reservation', INVALID[r.status] }
 end

@@ -9,7 +9,7 @@
 --   { 'log_lost', partition, number, mark }     retry: later    the log of the owner's partition was lost
 --   { 'settled' }                               retry: same answer    the gateway has done what was decided, or there is no such
 --   { 'capture' }                               retry: same answer    its seats are booked
---   { 'void' }                                  retry: same answer    declined, or the hold has ended, or was paid otherwise
+--   { 'void' }                                  retry: same answer    declined, or the hold or its show has ended, or was paid otherwise
 --   { 'sales_stopped' }                         retry: later
 --   { 'pending' }                               retry: later
 --   { 'internal', message }                     retry: no
@@ -68,6 +68,8 @@ local function decide_confirm(request)
   local r = read_reservation(card.reservation)
   if r and is_overdue(r) then
     expire_reservation(r)
+  elseif r and r.status == 'pending' and is_cancelled(r.show) then
+    free_reservation(r, 'cancelled', 'released', 'show')
   end
   if not r or r.status ~= 'pending' then
     return give_up(card, r and ENDED[r.status] or 'expired')

@@ -10,7 +10,7 @@
 --   { 'idempotency_key_reused' }                retry: no
 --   { 'rate_limited' }                          retry: when older keys are forgotten
 --   { 'sales_stopped' }                         retry: later
---   { 'sale_not_open', opens_at or '' }         retry: from then on
+--   { 'sale_not_open', opens_at or '' }         retry: from then on    of a cancelled show: no
 --   { 'queue_token_invalid' }                   retry: with a token    the policy wants one
 --   { 'queue_token_not_active', position }      retry: when active
 --   { 'queue_token_expired' }                   retry: no
@@ -160,6 +160,9 @@ local function decide_hold(request)
   local closed = closed_outcome(policy)
   if closed then
     return closed
+  end
+  if is_cancelled(request.show) then
+    return { 'sale_not_open', '' }
   end
   local held, refused = gate(request)
   if refused then

@@ -51,6 +51,8 @@ local function invalid_outcome(r, request)
   end
   if is_overdue(r) then
     expire_reservation(r)
+  elseif r.status == 'pending' and is_cancelled(r.show) then
+    free_reservation(r, 'cancelled', 'released', 'show')
   end
   return INVALID[r.status] and { 'invalid_reservation', INVALID[r.status] }
 end

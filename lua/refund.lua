@@ -74,18 +74,6 @@ local function choose(r, wanted)
   }
 end
 
-local function free_seats(r, indexes)
-  local show = shows[r.show]
-  for _, index in ipairs(indexes) do
-    put(show.seats, index, AVAILABLE)
-    put(show.holder, index, false)
-  end
-  local owned = tonumber(get(show.owned, r.user) or 0) - #indexes
-  put(show.owned, r.user, owned > 0 and int(owned))
-  set_count('sellable', count('sellable') + #indexes)
-  touch(show)
-end
-
 -- The record keeps all of its seats and their price: hold and pay tell first answers from it.
 local function write_refund(r, back)
   local list = table.concat(seat_indexes(back.all), ';')
@@ -134,13 +122,18 @@ local function decide_refund(request)
     return { 'amount_out_of_range' }
   end
   write_refund(r, back)
-  free_seats(r, back.indexes)
+  local cancelled = give_seats(r, back.indexes)
   move_money(r, request, wallet, back.amount, balance)
   local told = { request.refund, r.id, r.show, back.seats, int(back.amount), r.status }
   remember(idem, request.request, request.fingerprint, request.by, table.concat(told, ' '), now)
   emit(log, 'refunded ' .. r.id .. ' ' .. r.show .. ' ' .. prefixed(r.user) .. ' ' .. request.refund .. ' ' .. int(back.amount)
     .. ' ' .. int(balance) .. ' ' .. back.seats .. ' ' .. back.all .. ' ' .. r.status .. ' ' .. prefixed(request.request) .. ' '
     .. (request.request == '' and '-' or request.fingerprint))
+  if cancelled then
+    tell_blocked(shows[r.show], back.indexes)
+  else
+    set_count('sellable', count('sellable') + #back.indexes)
+  end
   return { 'refunded', unpack(told) }
 end
 

@@ -4,7 +4,7 @@
 -- shows whose keys follow the block, and their ids.
 
 local CONCERT_KEYS = 15
-local CONCERT_FIELDS = { 'catalog', 'epoch', 'policy', 'seq', 'credit', 'credit_at', 'shows', 'sellable', 'revenue', 'stopped' }
+local CONCERT_FIELDS = { 'catalog', 'epoch', 'policy', 'seq', 'credit', 'credit_at', 'shows', 'sellable', 'revenue', 'stopped', 'cancelled' }
 local POLICY_FIELDS = {
   'max_active', 'admit_per_second', 'active_ms', 'claim_ms', 'hold_ms', 'max_seats_per_reservation',
   'max_seats_per_user', 'gate_reserve', 'end_token_on', 'opens_at', 'closes_at', 'paused',
@@ -51,6 +51,12 @@ end
 
 local function set_count(field, value)
   put(log.meta, field, int(value))
+end
+
+-- Whether a show was cancelled: nothing of it is sold any more. `cancelled` is ` 12 13 `, absent but for concerts that have one.
+local function is_cancelled(show)
+  local list = get(log.meta, 'cancelled')
+  return list and string.find(list, ' ' .. show .. ' ', 1, true) ~= nil
 end
 
 -- Marks the seat map of a show as changed by the entry of this batch.

@@ -1,7 +1,7 @@
 -- reservation: the record of a reservation, and how its seats come back.
 -- KEYS: res, expiry, pending, ended of the concert block; seats, holder, owned of its show.
 
-local AVAILABLE, HELD, BOOKED = 48, 49, 50
+local AVAILABLE, HELD, BOOKED, BLOCKED = 48, 49, 50, 51
 
 local function read_reservation(id)
   local record = get(reservations, id)
@@ -51,24 +51,39 @@ local function remove_pending(user, id)
   put(pending, user, #left > 0 and table.concat(left, ' '))
 end
 
--- Ends a PENDING reservation as `status`: its seats are available from here on. `event` tells it, `reason` follows.
-local function free_reservation(r, status, event, reason)
+-- Seats that a reservation gives back: available from here on, or blocked if their show was cancelled; tells which.
+local function give_seats(r, indexes)
   local show = shows[r.show]
-  local indexes = seat_indexes(r.seats)
+  local cancelled = is_cancelled(show.id)
   for _, index in ipairs(indexes) do
-    put(show.seats, index, AVAILABLE)
+    put(show.seats, index, cancelled and BLOCKED or AVAILABLE)
     put(show.holder, index, false)
   end
   local owned = tonumber(get(show.owned, r.user) or 0) - #indexes
   put(show.owned, r.user, owned > 0 and int(owned))
+  touch(show)
+  return cancelled
+end
+
+local function tell_blocked(show, indexes)
+  emit(log, 'blocked ' .. show.id .. ' ' .. table.concat(indexes, ',') .. ' 0: -')
+end
+
+-- Ends a PENDING reservation as `status`: its seats are free from here on. `event` tells it, `reason` follows.
+local function free_reservation(r, status, event, reason)
+  local indexes = seat_indexes(r.seats)
+  local cancelled = give_seats(r, indexes)
   remove_pending(r.user, r.id)
   put(expiry, r.id, false)
   put(ended, r.id, int(now))
   r.status = status
   write_reservation(r)
-  touch(show)
   local fields = { event, r.id, r.show, prefixed(r.user), r.seats, reason }
   emit(log, table.concat(fields, ' '))
+  if cancelled then
+    set_count('sellable', count('sellable') - #indexes)
+    tell_blocked(shows[r.show], indexes)
+  end
 end
 
 local function expire_reservation(r)

@@ -1,4 +1,4 @@
-//! The loops of a worker: admission, expiry, the archive follower, trimming.
+//! The loops of a worker: admission, expiry, refunds of cancelled shows, the archive follower, trimming.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::follow::{Applied, ArchiveFollower};
 use crate::http::Health;
 use crate::live::Live;
-use crate::loops::{self, Trimming};
+use crate::loops::{self, RefundRate, Trimming};
 use crate::metrics;
 use crate::opening::OpeningError;
 use crate::store::Failure;
@@ -45,6 +45,8 @@ pub(super) async fn start(
         millis(worker.expire_interval_ms),
         stopping.clone(),
     );
+    let rate = RefundRate { batch: worker.refund_batch, period: millis(worker.refund_interval_ms) };
+    let cancellation = loops::cancellation(installation.store()?, live.clone(), rate, stopping.clone());
     let (follower, applied) = ArchiveFollower::new(installation.archive.clone(), installation.tail()?);
     let trimming = Trimming {
         store: installation.store()?,
@@ -54,6 +56,7 @@ pub(super) async fn start(
     };
     tasks.spawn(admission);
     tasks.spawn(expiry);
+    tasks.spawn(cancellation);
     tasks.spawn(follower.run(stopping.clone()));
     tasks.spawn(loops::trimming(trimming, stopping.clone()));
     tasks.spawn(loops::tidying(installation.store()?, applied.clone(), stopping.clone()));

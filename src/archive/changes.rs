@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use sqlx::mysql::MySqlConnection;
 
 use super::Error;
+use super::cancellation::Cancellations;
 use super::card::Cards;
 use super::concert::apply_policy;
 use super::log::{self, EventRow, LogBatch};
@@ -16,6 +17,7 @@ use super::payment::Bookings;
 use super::queue::Places;
 use super::reservation::{self, Reservations};
 use super::rows;
+use super::seats::BlockedSeats;
 use super::wallet::{self, Ledger};
 use crate::domain::event::{Entry, Event, LogKind};
 use crate::domain::fields::Malformed;
@@ -31,6 +33,8 @@ pub(super) struct Changes<'a> {
     reservations: Reservations<'a>,
     bookings: Bookings,
     cards: Cards<'a>,
+    blocked: BlockedSeats,
+    cancelled: Cancellations<'a>,
     ledger: Ledger<'a>,
     /// The last policy of each concert: version and JSON.
     policies: BTreeMap<ConcertId, (u64, &'a str)>,
@@ -87,6 +91,9 @@ impl<'a> Changes<'a> {
                 self.policies.insert(place.concert, (*version, json));
             }
             Event::Paid(paid) | Event::Authorised(paid) => self.bookings.take(place, paid)?,
+            Event::Blocked(blocking) => self.blocked.take(place.concert, blocking, true),
+            Event::Unblocked(blocking) => self.blocked.take(place.concert, blocking, false),
+            Event::Cancelled { show, reason } => self.cancelled.take(*show, place.at, reason),
             Event::Refunded(refunded) => self.bookings.give_back(place, refunded)?,
             _ => {}
         }
@@ -108,6 +115,8 @@ impl<'a> Changes<'a> {
         self.reservations.write(connection).await?;
         self.bookings.write(connection).await?;
         self.cards.write(connection).await?;
+        self.blocked.write(connection).await?;
+        self.cancelled.write(connection).await?;
         self.ledger.write(connection).await?;
         for (concert, (version, json)) in self.policies {
             apply_policy(connection, concert, version, json).await?;

@@ -5,6 +5,7 @@
 //! fresh as the archive; only organisers' calls and history reads come here while a sale runs.
 
 mod apply;
+mod cancellation;
 mod card;
 mod catalog;
 mod changes;
@@ -20,6 +21,7 @@ mod queue;
 mod reservation;
 mod reservation_history;
 mod rows;
+mod seats;
 mod show;
 pub mod snapshot;
 mod wallet;
@@ -33,6 +35,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 
 use crate::config::Mysql;
 
+pub use cancellation::Refunds;
 pub use card::{StoredCard, StoredCardState};
 pub use catalog::{CatalogConcert, CatalogFile, CatalogShow, IMPORTED_IDS_MAX, InvalidCatalog};
 pub use concert::{ConcertUpdate, NewConcert};

@@ -124,6 +124,12 @@ impl Snapshot {
         self.page("seat_index", "concert, reservation", rest, |query| query.bind(show.0).bind(after)).await
     }
 
+    /// Blocked seats of a show behind this index, -1 for all: key index; concert.
+    pub async fn blocked_seats(&mut self, show: ShowId, after: i64) -> Result<Vec<TableRow>, Error> {
+        let rest = "from blocked_seats where show_id = ? and seat_index > ? order by seat_index";
+        self.page("seat_index", "concert", rest, |query| query.bind(show.0).bind(after)).await
+    }
+
     /// Places in a concert's line behind this sequence number: key number; user, admitted, end, claim by, whether claimed,
     /// whether ended.
     pub async fn places(&mut self, concert: ConcertId, after: u64) -> Result<Vec<TableRow>, Error> {
@@ -153,15 +159,16 @@ impl Snapshot {
     pub async fn totals(&mut self) -> Result<Vec<TableRow>, Error> {
         let concerts = ["reservations", "payments", "card_payments", "queue_tokens"];
         let logs = ["events", "ledger_transactions"];
-        let shows =
-            "select 'booked_seats', concat('s', show_id), count(*) from booked_seats group by show_id";
+        let shows = ["booked_seats", "blocked_seats"];
         let counts = concerts
             .map(|table| {
                 format!("select '{table}', concat('c', concert), count(*) from {table} group by concert")
             })
             .into_iter()
             .chain(logs.map(|table| format!("select '{table}', log, count(*) from {table} group by log")))
-            .chain([shows.to_owned()]);
+            .chain(shows.map(|table| {
+                format!("select '{table}', concat('s', show_id), count(*) from {table} group by show_id")
+            }));
         let mut totals = Vec::new();
         for select in counts {
             for row in sqlx::query(AssertSqlSafe(select)).fetch_all(self.connection()).await? {

@@ -25,6 +25,7 @@ pub(super) enum Table {
     Payments,
     Cards,
     BookedSeats(ShowId),
+    BlockedSeats(ShowId),
 }
 
 /// A concert.
@@ -67,6 +68,14 @@ impl Model for Concert {
                 Event::Authorised(paid) => {
                     self.sale.pay(at, paid, &mut evidence.findings);
                     evidence.pairs.take_paid(self.sale.concert, paid, &mut evidence.findings);
+                }
+                Event::Blocked(blocking) | Event::Unblocked(blocking) => {
+                    self.requests.take(log, blocking.request, entry.at, &mut evidence.findings);
+                    let blocked = matches!(event, Event::Blocked(_));
+                    self.sale.block(at, blocking, blocked, &mut evidence.findings);
+                }
+                Event::Cancelled { show, reason } => {
+                    self.sale.cancelled.entry(*show).or_insert_with(|| (*reason).to_owned());
                 }
                 Event::Refunded(refunded) => {
                     self.requests.take(log, refunded.request, entry.at, &mut evidence.findings);
@@ -174,6 +183,10 @@ impl Concert {
                 let made = sale.reservations.get(holder).filter(|made| made.status == Status::Confirmed);
                 made.map(|_| format!("{}|{holder}", sale.concert))
             }
+            Table::BlockedSeats(show) => {
+                let blocked = sale.shows.get(&show)?.blocked.contains(&key.parse().ok()?);
+                blocked.then(|| sale.concert.to_string())
+            }
         }
     }
 
@@ -187,6 +200,10 @@ impl Concert {
                 paid.map(|(id, paid)| format!("{id}|{}", paid.id)).collect()
             }
             Table::Cards => self.cards.all().map(ToString::to_string).collect(),
+            Table::BlockedSeats(show) => {
+                let seats = sale.shows.get(&show).into_iter().flat_map(|show| &show.blocked);
+                seats.map(ToString::to_string).collect()
+            }
             Table::BookedSeats(show) => {
                 let seats = sale.shows.get(&show).into_iter().flat_map(|show| show.holders.keys());
                 let keys = seats.map(ToString::to_string);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 
 use super::findings::{Check, Findings};
-use crate::domain::event::{Authorising, Extended, Freed, Held, Paid, Refunded};
+use crate::domain::event::{Authorising, Blocking, Extended, Freed, Held, Paid, Refunded};
 use crate::domain::ids::{ConcertId, Id20, ShowId};
 use crate::domain::reservation::{Seats, Status};
 use crate::domain::time::Millis;
@@ -53,6 +53,8 @@ pub(super) struct Show {
     pub(super) version: u64,
     pub(super) holders: HashMap<u32, Id20>,
     pub(super) owned: HashMap<String, usize>,
+    /// Seats that are not for sale.
+    pub(super) blocked: HashSet<u32>,
 }
 
 /// All seats and reservations of a concert.
@@ -69,6 +71,8 @@ pub(super) struct Sale {
     pub(super) revenue: i64,
     pub(super) booked: i64,
     pub(super) catalog: u64,
+    /// Cancelled shows with the reason.
+    pub(super) cancelled: BTreeMap<ShowId, String>,
 }
 
 impl Sale {
@@ -83,6 +87,7 @@ impl Sale {
             revenue: 0,
             booked: 0,
             catalog: 0,
+            cancelled: BTreeMap::new(),
         }
     }
 
@@ -110,6 +115,9 @@ impl Sale {
             findings.checked(Check::Seats, 1);
             if seat >= show.seats {
                 wrong.push(format!("{id} holds seat {seat} of show {}, which has none", held.show));
+            }
+            if show.blocked.contains(&seat) {
+                wrong.push(format!("{id} holds seat {seat} of show {}, which is blocked", held.show));
             }
             if let Some(other) = show.holders.insert(seat, id) {
                 wrong.push(format!("{id} holds seat {seat} of show {}, which {other} has", held.show));
@@ -259,6 +267,21 @@ impl Sale {
         self.booked += i64::try_from(before.seats.0.len()).unwrap_or(i64::MAX);
     }
 
+    pub(super) fn block(&mut self, at: At, seats: &Blocking<'_>, blocked: bool, findings: &mut Findings) {
+        let show = self.shows.entry(seats.show).or_default();
+        show.version = at.number;
+        let mut wrong = Vec::new();
+        for seat in &seats.seats {
+            let changed = if blocked { show.blocked.insert(*seat) } else { show.blocked.remove(seat) };
+            if !changed || *seat >= show.seats || show.holders.contains_key(seat) {
+                wrong.push(*seat);
+            }
+        }
+        findings.expect(Check::Seats, wrong.is_empty(), || {
+            format!("entry {}: seats {wrong:?} of show {} could not become that", at.number, seats.show)
+        });
+    }
+
     /// Gives a PENDING reservation its next status and answers what it was; `None` if it was not PENDING.
     fn leave_pending(&mut self, at: At, id: Id20, status: Status) -> Option<Reservation> {
         let made = self.reservations.get_mut(&id).filter(|made| made.status == Status::Pending)?;
@@ -277,7 +300,9 @@ impl Sale {
 
     /// Seats available or held, over all shows.
     pub(super) fn sellable(&self) -> i64 {
-        self.shows.values().map(|show| i64::from(show.seats)).sum::<i64>() - self.booked
+        let unblocked =
+            |show: &Show| i64::from(show.seats) - i64::try_from(show.blocked.len()).unwrap_or(i64::MAX);
+        self.shows.values().map(unblocked).sum::<i64>() - self.booked
     }
 
     /// The byte of a seat in the map (formats 1).
@@ -286,6 +311,7 @@ impl Sale {
         match holder.map(|made| made.status) {
             Some(Status::Pending) => b'1',
             Some(Status::Confirmed) => b'2',
+            _ if show.blocked.contains(&seat) => b'3',
             _ => b'0',
         }
     }

@@ -73,6 +73,12 @@ fn compare_meta(model: &Concert, head: &Head, evidence: &mut Evidence) {
         (Check::Seats, "catalog", head.catalog.to_string(), sale.catalog.to_string()),
         (Check::Seats, "versions", joined(found_shows.collect()), joined(told_shows.collect())),
     ];
+    let mut found_cancelled = head.cancelled.clone();
+    found_cancelled.sort_unstable();
+    let told_cancelled: Vec<_> =
+        sale.cancelled.iter().map(|(show, reason)| (*show, reason.clone())).collect();
+    let listed = |shows: &[(ShowId, String)]| format!("{shows:?}");
+    fields.push((Check::Seats, "cancelled", listed(&found_cancelled), listed(&told_cancelled)));
     fields.push((Check::Line, "seq", head.seq.to_string(), line.0.to_string()));
     fields.push((Check::Line, "policy version", head.policy_version.to_string(), line.1.to_string()));
     fields.push((Check::Line, "policy", head.policy_json.clone(), line.2.to_owned()));

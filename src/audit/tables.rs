@@ -15,7 +15,8 @@ pub(super) async fn compare_concert(
 ) -> Result<(), AuditError> {
     let concert = replay.model.sale.concert;
     let mut tables = vec![Table::Reservations, Table::Payments, Table::Cards];
-    tables.extend(replay.model.sale.shows.keys().map(|show| Table::BookedSeats(*show)));
+    let shows = replay.model.sale.shows.keys();
+    tables.extend(shows.flat_map(|show| [Table::BookedSeats(*show), Table::BlockedSeats(*show)]));
     for table in tables {
         compare_table(snapshot, concert, table, &replay.model, evidence).await?;
     }
@@ -34,6 +35,7 @@ async fn compare_table(
         Table::Payments => (Check::Payments, "payments", format!("c{concert}")),
         Table::Cards => (Check::Payments, "card_payments", format!("c{concert}")),
         Table::BookedSeats(show) => (Check::Seats, "booked_seats", format!("s{show}")),
+        Table::BlockedSeats(show) => (Check::Seats, "blocked_seats", format!("s{show}")),
     };
     let keys = model.rows(table);
     let expected = keys.len() as u64;
@@ -70,6 +72,10 @@ async fn next_rows(
         Table::BookedSeats(show) => {
             let after = after.and_then(|seat| seat.parse().ok()).unwrap_or(-1);
             snapshot.booked_seats(show, after).await
+        }
+        Table::BlockedSeats(show) => {
+            let after = after.and_then(|seat| seat.parse().ok()).unwrap_or(-1);
+            snapshot.blocked_seats(show, after).await
         }
     };
     Ok(rows?)
@@ -113,7 +119,7 @@ pub(super) async fn compare_totals(
     for total in snapshot.totals().await? {
         let (table, owner) = total.key.split_once('|').unwrap_or_default();
         let check = match table {
-            "reservations" | "booked_seats" => Check::Seats,
+            "reservations" | "booked_seats" | "blocked_seats" => Check::Seats,
             "payments" | "card_payments" => Check::Payments,
             "queue_tokens" => Check::Line,
             "events" => Check::Continuity,

@@ -243,6 +243,10 @@ pub struct Worker {
     pub expire_interval_ms: u64,
     /// Milliseconds between two trims of the logs.
     pub trim_interval_ms: u64,
+    /// Milliseconds between two batches of refunds of a concert with a cancelled show.
+    pub refund_interval_ms: u64,
+    /// Reservations of such a batch.
+    pub refund_batch: usize,
     /// Seconds between two audits; 0: never.
     pub audit_interval_seconds: u64,
     /// Health and metrics of a worker that is no server.

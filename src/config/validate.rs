@@ -55,7 +55,7 @@ impl Config {
         .collect()
     }
 
-    fn positive(&self) -> [(&'static str, u64); 16] {
+    fn positive(&self) -> [(&'static str, u64); 18] {
         let server = &self.server;
         // Sizes only ever grow on the way from usize to u64.
         let size = |value: usize| value as u64;
@@ -76,6 +76,8 @@ impl Config {
             ("worker.trim_interval_ms", self.worker.trim_interval_ms),
             ("gateway.timeout_ms", self.gateway.timeout_ms),
             ("gateway.check_interval_ms", self.gateway.check_interval_ms),
+            ("worker.refund_interval_ms", self.worker.refund_interval_ms),
+            ("worker.refund_batch", size(self.worker.refund_batch)),
         ]
     }
 

@@ -3,6 +3,7 @@
 //! A version or word that is not known here is an error, never skipped: a follower that passed over it would
 //! store a history that did not happen.
 
+mod blocking;
 mod card;
 mod refund;
 
@@ -11,6 +12,7 @@ use super::ids::{ConcertId, Id20, Mark, ReservationId, ShowId};
 use super::reservation::Seats;
 use super::time::Millis;
 
+pub use self::blocking::Blocking;
 pub use self::card::{Authorising, Card, Extended, Passed, VoidReason};
 pub use self::refund::{Refunded, Returned};
 
@@ -148,6 +150,12 @@ pub enum Event<'a> {
     Voided(Card<'a>),
     /// Some or all of its seats are available again, paid back.
     Refunded(Refunded<'a>),
+    /// Available seats are not for sale any more.
+    Blocked(Blocking<'a>),
+    /// Blocked seats are available again.
+    Unblocked(Blocking<'a>),
+    /// A show is cancelled: nothing of it is sold any more.
+    Cancelled { show: ShowId, reason: &'a str },
     /// Wallet: money came in.
     Charged { charge: Id20, user: &'a str, amount: i64, balance: i64, request: &'a str, fingerprint: &'a str },
     /// Wallet: money went to a concert.
@@ -221,6 +229,11 @@ impl<'a> Event<'a> {
             }
             "expired" => Self::Expired(decode_freed(fields)?),
             "paid" => Self::Paid(decode_paid(fields)?),
+            "cancelled" => {
+                Self::Cancelled { show: ShowId(fields.parse("show")?), reason: fields.text("reason")? }
+            }
+            "blocked" => Self::Blocked(blocking::decode(fields)?),
+            "unblocked" => Self::Unblocked(blocking::decode(fields)?),
             "refunded" => Self::Refunded(refund::decode_refunded(fields)?),
             _ => return Self::decode_card(word, fields),
         }))

@@ -60,6 +60,7 @@ async fn fill(store: &Store, concert: ConcertId) -> Result<(Filling, u64), FillE
         seq: head.seq,
         revenue: head.revenue,
         show_versions: head.show_versions,
+        cancelled: head.cancelled,
     };
     let mut filling = Filling::start(&head)?;
     fill_line(store, concert, &mut filling).await?;

@@ -88,6 +88,9 @@ impl Tally {
             | Event::Captured(_)
             | Event::Voided(_)
             | Event::Passed(_)
+            | Event::Blocked(_)
+            | Event::Cancelled { .. }
+            | Event::Unblocked(_)
             | Event::Returned(_) => return,
         };
         counter.increment(1);

@@ -24,6 +24,13 @@ pub(crate) fn labels<'a>(layout: &'a Show, seats: &Seats) -> Option<Vec<&'a str>
     seats.indexes().map(label).collect()
 }
 
+/// 409 `seat_unavailable` that names these seats by their labels.
+pub(crate) fn unavailable(layout: &Show, indexes: &[u32]) -> Problem {
+    let label = |index: &u32| layout.seats.get(*index as usize).map(|seat| seat.label.clone());
+    let labels: Vec<String> = indexes.iter().filter_map(label).collect();
+    Problem::new(Code::SeatUnavailable).with("seats", labels)
+}
+
 /// The layout that has these seats, waiting for it up to the deadline.
 pub(crate) async fn with_seats(
     ctx: &Context,

@@ -87,6 +87,9 @@ pub(crate) enum Endpoint {
     ResumeQueue,
     Sale,
     BlockSeats,
+    UnblockSeats,
+    CancelShow,
+    Cancellation,
     Refund,
     History,
 }
@@ -102,6 +105,8 @@ impl Endpoint {
                 | E::PauseQueue
                 | E::ResumeQueue
                 | E::BlockSeats
+                | E::UnblockSeats
+                | E::CancelShow
                 | E::Refund
         )
     }
@@ -157,7 +162,9 @@ const ROUTES: &[Row] = &[
     ("/v1/admin/concerts/{id}/queue/resume", &[(Post, E::ResumeQueue)]),
     ("/v1/admin/concerts/{id}/live", &[(Get, E::Sale)]),
     ("/v1/admin/shows/{id}/seats/block", &[(Post, E::BlockSeats)]),
-    ("/v1/admin/shows/{id}/seats/unblock", &[(Post, E::BlockSeats)]),
+    ("/v1/admin/shows/{id}/seats/unblock", &[(Post, E::UnblockSeats)]),
+    ("/v1/admin/shows/{id}/cancel", &[(Post, E::CancelShow)]),
+    ("/v1/admin/shows/{id}/cancellation", &[(Get, E::Cancellation)]),
     ("/v1/admin/reservations/{id}/refund", &[(Post, E::Refund)]),
     ("/v1/admin/reservations/{id}/history", &[(Get, E::History)]),
 ];
@@ -256,6 +263,9 @@ fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> {
         E::ResumeQueue => Box::pin(organiser::queue::resume(ctx, r)),
         E::Sale => Box::pin(organiser::queue::sale(ctx, r)),
         E::BlockSeats => Box::pin(organiser::seats::block(ctx, r)),
+        E::UnblockSeats => Box::pin(organiser::seats::unblock(ctx, r)),
+        E::CancelShow => Box::pin(organiser::cancellation::cancel(ctx, r)),
+        E::Cancellation => Box::pin(organiser::cancellation::progress(ctx, r)),
         E::Refund => Box::pin(organiser::reservation::refund(ctx, r)),
         E::History => Box::pin(organiser::reservation::history(ctx, r)),
     }

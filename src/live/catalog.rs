@@ -19,7 +19,7 @@ use super::show::ShowView;
 use super::snapshot::Filling;
 use crate::domain::catalog::{Concert, Show};
 use crate::domain::event::Entry;
-use crate::domain::ids::{ConcertId, Mark, Offset};
+use crate::domain::ids::{ConcertId, Mark, Offset, ShowId};
 use crate::domain::policy::{Gate, PolicyState};
 use crate::domain::time::Millis;
 
@@ -254,6 +254,18 @@ impl ConcertView {
     /// Seats and money, all shows.
     pub fn sales(&self) -> SaleCounts {
         read(&self.sale).counts()
+    }
+
+    /// Why a show was cancelled; `None`: it was not.
+    pub fn cancelled(&self, show: ShowId) -> Option<Arc<str>> {
+        read(&self.sale).cancelled.get(&show).cloned()
+    }
+
+    /// Cancelled shows that have a seat which is not blocked.
+    pub fn to_clear(&self) -> Vec<ShowId> {
+        let sale = read(&self.sale);
+        let is_clear = |show: &ShowId| sale.maps.get(show).is_none_or(|map| map.counts().is_clear());
+        sale.cancelled.keys().filter(|show| !is_clear(show)).copied().collect()
     }
 
     /// Seconds from `opensAt`, or else from the first hold, until the last seat was sold; `None` while it is not sold

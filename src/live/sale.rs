@@ -9,11 +9,10 @@ use std::sync::Arc;
 
 use super::positions::TooFar;
 use super::queue::Line;
-use super::seats::{AVAILABLE, BOOKED, HELD, NoSuchSeat, SeatMap};
+use super::seats::{AVAILABLE, BLOCKED, BOOKED, HELD, NoSuchSeat, SeatMap};
 use crate::domain::event::{Entry, Event};
 use crate::domain::ids::{Mark, Offset, ShowId};
 use crate::domain::policy::PolicyState;
-use crate::domain::reservation::Seats;
 use crate::domain::time::Millis;
 
 /// Seats and money of one concert.
@@ -89,6 +88,8 @@ pub(crate) struct Sale {
     pub(crate) line: Line,
     pub(crate) maps: BTreeMap<ShowId, SeatMap>,
     pub(crate) revenue: i64,
+    /// Cancelled shows with the reason.
+    pub(crate) cancelled: BTreeMap<ShowId, Arc<str>>,
     /// All maps together, as of the last entry: polls ask for it, and a concert may have hundreds of shows.
     pub(super) totals: SaleCounts,
     /// Time of the first hold; `None`: none yet, or it lies before the snapshot.
@@ -151,18 +152,27 @@ impl Sale {
                 if self.first_hold.is_none() && !self.began_before {
                     self.first_hold = Some(at);
                 }
-                self.set_seats(number, held.show, &held.seats, HELD)?;
+                self.set_seats(number, held.show, held.seats.indexes(), HELD)?;
             }
             Event::Released(freed) | Event::Expired(freed) => {
-                self.set_seats(number, freed.show, &freed.seats, AVAILABLE)?;
+                self.set_seats(number, freed.show, freed.seats.indexes(), AVAILABLE)?;
             }
             Event::Paid(paid) | Event::Authorised(paid) => {
-                self.set_seats(number, paid.show, &paid.seats, BOOKED)?;
+                self.set_seats(number, paid.show, paid.seats.indexes(), BOOKED)?;
                 self.revenue += paid.amount;
             }
             Event::Refunded(refunded) => {
-                self.set_seats(number, refunded.show, &refunded.seats, AVAILABLE)?;
+                self.set_seats(number, refunded.show, refunded.seats.indexes(), AVAILABLE)?;
                 self.revenue -= refunded.amount;
+            }
+            Event::Blocked(blocking) => {
+                self.set_seats(number, blocking.show, blocking.seats.iter().copied(), BLOCKED)?;
+            }
+            Event::Unblocked(blocking) => {
+                self.set_seats(number, blocking.show, blocking.seats.iter().copied(), AVAILABLE)?;
+            }
+            Event::Cancelled { show, reason } => {
+                self.cancelled.entry(*show).or_insert_with(|| (*reason).into());
             }
             // Wallet words are refused by `Entry::decode` for a concert's log.
             Event::Catalog { .. }
@@ -188,10 +198,15 @@ impl Sale {
         Ok(())
     }
 
-    fn set_seats(&mut self, number: u64, show: ShowId, seats: &Seats, byte: u8) -> Result<(), ApplyError> {
+    fn set_seats(
+        &mut self,
+        number: u64,
+        show: ShowId,
+        mut seats: impl Iterator<Item = u32>,
+        byte: u8,
+    ) -> Result<(), ApplyError> {
         let map = self.maps.entry(show).or_default();
         seats
-            .indexes()
             .try_for_each(|index| map.set(number, index, byte))
             .map_err(|source| ApplyError::Seat { show, source })
     }

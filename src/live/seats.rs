@@ -15,6 +15,9 @@ pub(crate) const HELD: u8 = b'1';
 /// Booked by a CONFIRMED reservation.
 pub(crate) const BOOKED: u8 = b'2';
 
+/// Not for sale.
+pub(crate) const BLOCKED: u8 = b'3';
+
 /// How many seats are what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SeatCounts {
@@ -26,6 +29,13 @@ pub struct SeatCounts {
     pub booked: u64,
     /// Not for sale.
     pub blocked: u64,
+}
+
+impl SeatCounts {
+    /// Whether no seat is, or can be, anybody's.
+    pub fn is_clear(&self) -> bool {
+        self.available + self.held + self.booked == 0
+    }
 }
 
 /// A seat or byte that a seat map cannot have: the log and the map do not belong together.

@@ -62,6 +62,12 @@ impl ShowView {
         sale.maps.get(&show).map(SeatMap::counts).unwrap_or_default()
     }
 
+    /// Number of the last entry that changed the map; 0: none.
+    pub fn changed_in(&self) -> u64 {
+        let show = self.layout.load().show.show;
+        read(&self.sale).maps.get(&show).map_or(0, SeatMap::version)
+    }
+
     /// `<log id>.<number of the last entry that changed the map>`.
     pub fn version(&self) -> String {
         let show = self.layout.load().show.show;

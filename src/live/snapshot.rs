@@ -30,6 +30,8 @@ pub struct Head {
     pub revenue: i64,
     /// Each show on sale with the number of the last entry that changed its seat map.
     pub show_versions: Vec<(ShowId, u64)>,
+    /// Cancelled shows with the reason.
+    pub cancelled: Vec<(ShowId, String)>,
 }
 
 /// An active place as a page tells it.
@@ -62,6 +64,7 @@ impl Filling {
             line: Line::after(head.seq),
             maps: maps.map(|&(show, version)| (show, SeatMap::to_fill(version))).collect(),
             revenue: head.revenue,
+            cancelled: head.cancelled.iter().map(|(show, reason)| (*show, reason.as_str().into())).collect(),
             ..Sale::default()
         };
         sale.set_policy(head.policy_version, &head.policy_json)?;

@@ -254,6 +254,7 @@ fn a_snapshot_is_whole_when_its_last_page_is_caught_up_with() {
         seq: 3,
         revenue: 500,
         show_versions: vec![(ShowId(10), 5)],
+        cancelled: vec![],
     };
     let mut filling = Filling::start(&head).unwrap();
     // Entry 8 admits number 2 and holds seat 1; entry 9 books it. The pages of the line saw neither, that of the seats both.
@@ -296,6 +297,7 @@ fn a_recovered_log_ends_recovering_and_a_snapshot_of_the_same_does_not() {
         seq: 0,
         revenue: 0,
         show_versions: vec![],
+        cancelled: vec![],
     };
     view.install(Filling::start(&head).unwrap());
     assert!(view.recovering());

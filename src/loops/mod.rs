@@ -1,10 +1,11 @@
-//! What happens by itself: admission, expiry, trimming, and keeping this process's catalog up with MySQL.
+//! What happens by itself: admission, expiry, refunds of cancelled shows, trimming, and keeping this process's catalog up with MySQL.
 //!
 //! Every step is an idempotent, bounded script, so any number of workers may run and no leader is elected. A step that
 //! fails is tried again at the next tick; a stopped concert is passed over.
 
 mod admission;
 mod backlog;
+mod cancellation;
 mod catalog;
 mod clearing;
 mod expiry;
@@ -27,6 +28,7 @@ use crate::store::{Failure, SeenLogs, Store};
 
 pub use self::admission::admission;
 pub use self::backlog::{Backlog, backlog};
+pub use self::cancellation::{RefundRate, cancellation};
 pub use self::catalog::{CatalogError, CatalogLoop, load};
 pub use self::clearing::clearing;
 pub use self::expiry::expiry;

@@ -4,6 +4,7 @@
 //! there is no check-then-act in Rust. A [`Store`] is shared by all cores of a server, so that their calls leave together.
 
 mod call;
+mod cancellation;
 mod card;
 mod catalog;
 mod coalesce;
@@ -21,6 +22,7 @@ mod reply;
 mod reservation;
 pub mod scan;
 mod scripts;
+mod seats;
 mod seen;
 pub mod snapshot;
 mod wallet;
@@ -36,6 +38,7 @@ use crate::domain::ids::{ConcertId, Id20, LogName, Mark, Offset};
 use crate::domain::outcome::Refusal;
 use crate::domain::time::Millis;
 
+pub use self::cancellation::Cleared;
 pub use self::card::{AuthoriseRequest, Authorising, Begun, Done, Task, Verdict};
 pub use self::catalog::{Birth, ShowOpening};
 pub use self::coalesce::Limits;
@@ -45,6 +48,7 @@ pub use self::memory::{MemoryBound, MemoryUsage};
 pub use self::payment::{Paid, PayRequest, RefundRequest, Refunded};
 pub use self::queue::{Admitted, Joined, PlaceState};
 pub use self::reservation::{Held, HoldRequest};
+pub use self::seats::{BlockRequest, SeatChange};
 pub use self::seen::{SeenLog, SeenLogs};
 pub use self::wallet::{ChargeRequest, Charged};
 
@@ -122,6 +126,7 @@ struct ConcertLanes {
     authorise: Arc<Lane<card::Authorise>>,
     confirm: Arc<Lane<card::Confirm>>,
     settle: Arc<Lane<card::Settle>>,
+    block: Arc<Lane<seats::Block>>,
 }
 
 /// Redis as one process, or one of its loops, sees it. Cheap to clone; connects at the first call.
@@ -191,6 +196,7 @@ impl Store {
                 authorise: Lane::new(Arc::clone(caller), Some(concert), limits),
                 confirm: Lane::new(Arc::clone(caller), Some(concert), limits),
                 settle: Lane::new(Arc::clone(caller), Some(concert), limits),
+                block: Lane::new(Arc::clone(caller), Some(concert), limits),
             })
         });
         Arc::clone(lanes)

@@ -46,6 +46,9 @@ script!(PAY, "pay", " flags=allow-oom", ["text" "arguments" "clock" "journal" "m
 script!(AUTHORISE, "authorise", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "place" "reservation" "card"]);
 script!(CONFIRM, "confirm", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "place" "reservation" "wallet" "booking" "card"]);
 script!(SETTLE, "settle", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "card"]);
+script!(BLOCK, "block", "", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation"]);
+script!(CANCEL, "cancel", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);
+script!(CLEAR, "clear", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "reservation"]);
 script!(REFUND, "refund", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation" "wallet"]);
 script!(CHARGE, "charge", "", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet"]);
 script!(OPEN_LOG, "open_log", "", ["text" "clock"]);
@@ -60,7 +63,7 @@ script!(SNAPSHOT, "snapshot", " flags=no-writes", ["text" "arguments" "clock" "j
 script!(SNAPSHOT_WALLET, "snapshot_wallet", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "wallet"]);
 
 /// All of them, to be loaded when a connection is new.
-pub(super) static ALL: [&Script; 24] = [
+pub(super) static ALL: [&Script; 27] = [
     &JOIN,
     &CLAIM,
     &LEAVE,
@@ -74,6 +77,9 @@ pub(super) static ALL: [&Script; 24] = [
     &AUTHORISE,
     &CONFIRM,
     &SETTLE,
+    &BLOCK,
+    &CANCEL,
+    &CLEAR,
     &CHARGE,
     &OPEN_LOG,
     &OPEN_SHOW,

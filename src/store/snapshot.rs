@@ -40,6 +40,8 @@ pub struct Head {
     pub shows: u64,
     /// For each show the last entry that changed its seat map.
     pub show_versions: Vec<(ShowId, u64)>,
+    /// Cancelled shows with the reason.
+    pub cancelled: Vec<(ShowId, String)>,
 }
 
 /// An active place.
@@ -159,6 +161,10 @@ fn read_head(outcome: &Outcome, log_id: Mark, offset: Offset) -> Result<Head, Ma
     let versions = meta.iter().filter_map(|(name, value)| {
         Some((ShowId(name.strip_prefix("v:")?.parse().ok()?), value.parse().ok()?))
     });
+    let cancelled = meta.iter().filter_map(|(name, value)| {
+        let (_, reason) = value.split_once(' ')?;
+        Some((ShowId(name.strip_prefix("x:")?.parse().ok()?), reason.to_owned()))
+    });
     let policy_json = match outcome.value(2)? {
         Value::Nil => return Err(MalformedReply("a concert without a policy".into())),
         _ => outcome.text(2)?.to_owned(),
@@ -176,5 +182,6 @@ fn read_head(outcome: &Outcome, log_id: Mark, offset: Offset) -> Result<Head, Ma
         sellable: number("sellable")?,
         shows: number("shows")?.unsigned_abs(),
         show_versions: versions.collect(),
+        cancelled: cancelled.collect(),
     })
 }

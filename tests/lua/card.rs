@@ -226,3 +226,21 @@ async fn a_stopped_sale_leaves_it_for_later() {
     sale.world.command(&["HSET", "{c7}:meta", "stopped", "log_lost"]);
     assert_eq!(sale.run(&settle(&[("p1", "captured")])).outcome(), "settled");
 }
+
+/// Whatever the bank says: nobody comes into a show that does not take place.
+#[tokio::test]
+async fn a_cancelled_show_takes_no_card() {
+    let mut sale = begun().await;
+    sale.held("b", "2", "r2", "5:900");
+    sale.run(&super::call::Call::one("cancel", &["12", "rain"]).shows(&[12]));
+    let step = sale.run(&confirm(&[("p1", "w00", "authorised")]));
+    assert_eq!(step.outcome(), "void");
+    assert_eq!(step.events[0], "released r1 12 1:a 3:500,1:700 show");
+    assert_eq!(step.events[2], "voiding r1 12 1:a p1 cancelled");
+    let step = sale.run(&authorise(&[Authorise::new("b", "r2", "p2")]));
+    assert_eq!(step.outcome(), "invalid_reservation cancelled");
+    assert_eq!(
+        (sale.get(&format!("cards/{}", super::sale::id("p2"))), sale.get("seats:12")),
+        ("-".into(), "0303030000".into())
+    );
+}

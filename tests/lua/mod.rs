@@ -9,7 +9,9 @@ mod step;
 mod world;
 
 mod admit;
+mod block;
 mod buyers;
+mod cancel;
 mod card;
 mod catalog;
 mod charge;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use onsale::domain::event::{Card, Entry, Event, Freed, Held, LogKind, Paid, Refunded, VoidReason};
+use onsale::domain::event::{Blocking, Card, Entry, Event, Freed, Held, LogKind, Paid, Refunded, VoidReason};
 use onsale::domain::fields::{Fields, prefixed};
 
 use super::state::State;
@@ -103,6 +103,13 @@ impl Rebuilt<'_> {
             Event::Released(freed) => self.freed(freed, "cancelled"),
             Event::Expired(freed) => self.freed(freed, "expired"),
             Event::Paid(paid) => self.paid(paid, ""),
+            Event::Blocked(blocking) => self.blocking(blocking, "blocked"),
+            Event::Unblocked(blocking) => self.blocking(blocking, "unblocked"),
+            Event::Cancelled { show, reason } => {
+                let list = self.get("meta/cancelled").unwrap_or_else(|| " ".to_owned());
+                self.set("meta/cancelled", &format!("{list}{show} "));
+                self.set(&format!("meta/x:{show}"), &format!("{} {reason}", self.now));
+            }
             Event::Refunded(refunded) => self.refunded(refunded),
             Event::Returned(back) => {
                 self.set(&format!("balances/{}", back.user), &format!("{} {}", back.balance, self.now));
@@ -271,6 +278,16 @@ impl Rebuilt<'_> {
         let told =
             format!("{refund} {reservation} {show} {} {} {}", back.seats, back.amount, back.status.as_str());
         self.remember(request, &format!("{} {told}", back.fingerprint));
+    }
+
+    fn blocking(&mut self, blocking: &Blocking<'_>, word: &str) {
+        let (byte, sellable) = if word == "blocked" { ("3", -1) } else { ("0", 1) };
+        for index in &blocking.seats {
+            self.set_seat(blocking.show.0, *index, byte);
+            self.add("meta/sellable", sellable);
+        }
+        self.touch(blocking.show.0);
+        self.remember(blocking.request, &format!("{} {word}", blocking.fingerprint));
     }
 
     fn not_pending(&mut self, reservation: &str, user: &str) {

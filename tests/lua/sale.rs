@@ -135,6 +135,38 @@ impl<'a> Refund<'a> {
     }
 }
 
+/// A request of `block`; the default blocks seats of show 12 under a key of `boss`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block<'a> {
+    pub(crate) word: &'a str,
+    pub(crate) show: u32,
+    pub(crate) key: &'a str,
+    pub(crate) fingerprint: &'a str,
+    /// Empty: the key is the server's own.
+    pub(crate) by: &'a str,
+    /// `index,…`
+    pub(crate) seats: &'a str,
+}
+
+impl<'a> Block<'a> {
+    pub(crate) fn new(key: &'a str, seats: &'a str) -> Self {
+        Self { word: "blocked", show: 12, key, fingerprint: "f5", by: "boss", seats }
+    }
+
+    pub(crate) fn back(key: &'a str, seats: &'a str) -> Self {
+        Self { word: "unblocked", ..Self::new(key, seats) }
+    }
+
+    fn fields(&self) -> Vec<String> {
+        let key = request(self.by, "block", self.key);
+        let seats: Vec<_> = self.seats.split(',').map(str::to_owned).collect();
+        let mut fields = vec![self.word.into(), self.show.to_string(), key, self.fingerprint.into()];
+        fields.extend([self.by.into(), seats.len().to_string()]);
+        fields.extend(seats);
+        fields
+    }
+}
+
 /// A request of `charge`; the default is a user's own in partition `w00`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Charge<'a> {
@@ -225,6 +257,12 @@ pub(crate) fn refund(requests: &[Refund<'_>]) -> Call {
     batch("refund", requests.iter().map(Refund::fields))
         .shows(&without_repeats(requests.iter().map(|refund| refund.show)))
         .wallets(&partitions(requests.iter().map(|refund| refund.wallet)))
+}
+
+/// A batch of blockings with the keys of their shows.
+pub(crate) fn block(requests: &[Block<'_>]) -> Call {
+    batch("block", requests.iter().map(Block::fields))
+        .shows(&without_repeats(requests.iter().map(|block| block.show)))
 }
 
 /// A batch of charges with the keys of their partitions.

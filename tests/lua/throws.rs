@@ -4,8 +4,8 @@
 use super::call::Call;
 use super::promise::a_throw_leaves_no_trace;
 use super::sale::{
-    Authorise, Charge, Hold, Pay, Refund, Sale, authorise, charge, confirm, hold, pay, refund, release,
-    settle,
+    Authorise, Block, Charge, Hold, Pay, Refund, Sale, authorise, block, charge, confirm, hold, pay, refund,
+    release, settle,
 };
 
 const USERS: [&str; 8] = ["a|b", "7:a b", "7", "한글 이름", "e", "f", "g", "h"];
@@ -261,6 +261,38 @@ async fn in_confirm_and_settle() {
         ("p9", "captured"),
         ("p5", "captured"),
         ("p7", "captured"),
+    ]);
+    each_may_throw(&mut sale, &call);
+}
+
+#[tokio::test]
+async fn in_block() {
+    let mut sale = eight().await;
+    sale.held(USERS[0], "1", "r1", "0:10,1:10");
+    sale.run(&pay(&[Pay::new(USERS[0], "r1", "p1")]));
+    sale.held(USERS[1], "2", "r2", "2:10,3:10");
+    sale.run(&block(&[Block::new("old", "8,9")]));
+    sale.at(100_000);
+    sale.held("e", "5", "r3", "4:10");
+    sale.at(300_000);
+    let in_13 = |block: Block<'static>| Block { show: 13, ..block };
+    let call = block(&[
+        Block::new("k1", "2"),
+        Block::new("k1", "2"),
+        Block { fingerprint: "f9", ..Block::new("k1", "2") },
+        Block::new("k2", "3,2"),
+        Block::new("k3", "3,5"),
+        Block::new("k4", "4"),
+        Block::new("k5", "0,6"),
+        Block::back("k6", "8,7"),
+        Block::back("k7", "9"),
+        Block { by: USERS[3], ..Block::new("k1", "9") },
+        Block { by: "", ..Block::new("k8", "6,7") },
+        Block { by: "", ..Block::back("k9", "6") },
+        in_13(Block::new("k10", "0,1,2")),
+        in_13(Block::back("k11", "1")),
+        in_13(Block::new("k12", "1,99")),
+        Block::new("k13", "6,7"),
     ]);
     each_may_throw(&mut sale, &call);
 }

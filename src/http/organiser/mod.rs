@@ -3,6 +3,7 @@
 //! These may touch MySQL and take longer than a buyer's. A concert of another organiser does not exist for
 //! them (404).
 
+pub(super) mod cancellation;
 pub(super) mod catalog;
 mod opening;
 mod policy;

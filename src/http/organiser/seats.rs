@@ -1,36 +1,104 @@
-//! Blocking and unblocking seats: known to the contract, not built yet.
+//! Taking seats out of sale, and putting them back.
 
-use serde::Deserialize;
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
 
 use super::{caller, owned};
+use crate::domain::catalog::Show;
 use crate::domain::ids::ShowId;
+use crate::domain::outcome::Refusal;
 use crate::http::body;
 use crate::http::context::Context;
+use crate::http::freshness;
 use crate::http::idempotency;
+use crate::http::layout;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
-use crate::http::response::Response;
+use crate::http::response::{self, Response};
+use crate::store::{BlockRequest, Failure, SeatChange};
 
-#[derive(Deserialize)]
+/// Seats of one call: all or none change in one script call, which takes some 2 ms for these.
+const SEATS_MAX: usize = 1000;
+
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct SeatsForm {
     seats: Vec<String>,
 }
 
-/// `POST /v1/admin/shows/{showId}/seats/block` and `/unblock`
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SeatsBody<'a> {
+    show_id: ShowId,
+    seats: &'a [String],
+    /// What they are now.
+    status: &'static str,
+}
+
+/// `POST /v1/admin/shows/{showId}/seats/block`
 pub(crate) async fn block(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
+    change(ctx, request, SeatChange::Block).await
+}
+
+/// `POST /v1/admin/shows/{showId}/seats/unblock`
+pub(crate) async fn unblock(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
+    change(ctx, request, SeatChange::Unblock).await
+}
+
+async fn change(ctx: &Context, request: &mut Request, change: SeatChange) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
-    idempotency::key(request)?;
+    let key = idempotency::key(request)?;
     let form: SeatsForm = body::read(ctx, request).await?;
+    check_form(&form)?;
+    let not_found = || Problem::new(Code::NotFound);
+    let id = ShowId(request.path_id()?);
+    let (view, show) = ctx.live.show(id).ok_or_else(not_found)?;
+    owned(ctx, view.id(), &identity)?;
+    let layout = show.layout();
+
+    let asked = BlockRequest {
+        show: id,
+        change,
+        seats: indexes(&layout, &form.seats)?,
+        id: ctx.store.new_id(),
+        fingerprint: idempotency::fingerprint(request, &form)?,
+        key: key.map(|key| (identity.user.clone(), key)),
+    };
+    let answer = match ctx.store.block(view.id(), asked, request.deadline).await {
+        Err(Failure::Refused(Refusal::SeatUnavailable { seats })) => {
+            return Err(layout::unavailable(&layout, &seats));
+        }
+        other => other?,
+    };
+    let status = match change {
+        SeatChange::Block => "BLOCKED",
+        SeatChange::Unblock => "AVAILABLE",
+    };
+    let mut response = response::ok(&SeatsBody { show_id: id, seats: &form.seats, status })?;
+    idempotency::mark_replayed(&mut response, answer.replayed);
+    freshness::mark_answer(&mut response, &answer);
+    Ok(response)
+}
+
+fn check_form(form: &SeatsForm) -> Result<(), Problem> {
     if form.seats.is_empty() {
         return Err(Problem::field("seats", "Expected at least one seat."));
     }
-    let not_found = || Problem::new(Code::NotFound);
-    let (view, show) = ctx.live.show(ShowId(request.path_id()?)).ok_or_else(not_found)?;
-    owned(ctx, view.concert().concert, &identity)?;
-    let layout = show.layout();
-    if let Some(label) = form.seats.iter().find(|label| !layout.by_label.contains_key(*label)) {
-        return Err(Problem::field("seats", format!("The show has no seat {label:?}.")));
+    if form.seats.len() > SEATS_MAX {
+        return Err(Problem::new(Code::TooManySeats).with("limit", SEATS_MAX));
     }
-    Err(Problem::new(Code::NotImplemented).detail("Blocking seats is not built yet."))
+    let mut seen = HashSet::with_capacity(form.seats.len());
+    match form.seats.iter().find(|label| !seen.insert(label.as_str())) {
+        Some(label) => Err(Problem::field("seats", format!("{label:?} appears twice."))),
+        None => Ok(()),
+    }
+}
+
+fn indexes(layout: &Show, labels: &[String]) -> Result<Vec<u32>, Problem> {
+    let index = |label: &String| {
+        let index = layout.by_label.get(label).copied();
+        index.ok_or_else(|| Problem::field("seats", format!("The show has no seat {label:?}.")))
+    };
+    labels.iter().map(index).collect()
 }

@@ -172,7 +172,7 @@ async fn ask(
                 layout::other_than(concert, version, Instant::now() + SECOND_ASK).await;
             }
             Err(Failure::Refused(Refusal::SeatUnavailable { seats })) => {
-                return Err(unavailable(&layout, &seats));
+                return Err(layout::unavailable(&layout, &seats));
             }
             Err(failure) => return Err(failure.into()),
             Ok(answer) => return Ok(answer),
@@ -195,12 +195,6 @@ fn priced(layout: &Show, labels: &[String]) -> Result<Seats, Problem> {
     // Looked at before, but this may be a newer layout.
     check_labels(layout, labels)?;
     Err(Problem::caused(Code::Internal, "a layout whose labels and seats differ"))
-}
-
-fn unavailable(layout: &Show, indexes: &[u32]) -> Problem {
-    let label = |index: &u32| layout.seats.get(*index as usize).map(|seat| seat.label.clone());
-    let labels: Vec<String> = indexes.iter().filter_map(label).collect();
-    Problem::new(Code::SeatUnavailable).with("seats", labels)
 }
 
 async fn answered(

@@ -26,6 +26,8 @@ fn concert() -> Log {
         .and(&[format!("joined 3 {ann}"), format!("ended 2 {odd} left")])
         .and(&[two_held(4, ODD), two_paid(4, ODD)])
         .and(&[refunded(4, ODD, "9:500", "9:500", "confirmed"), held(5, "ann", 9)])
+        .and(&["blocked 12 20,21,22 4:0:xx f", "cancelled 13 4:rain"])
+        .and(&["unblocked 12 20,21 4:0:xy f", "blocked 12 21 4:0:xz f", "blocked 13 20 0: -"])
         .and(&[refunded(4, ODD, "8:500", "8:500,9:500", "refunded"), paid(5, "ann", 9)])
 }
 
@@ -77,7 +79,7 @@ async fn every_event_leaves_its_rows() {
     assert_eq!(
         fresh.rows("log_offsets").await,
         [
-            "c7|000000000000feed|0|11|0000000000000b0b|selling",
+            "c7|000000000000feed|0|13|0000000000000d0d|selling",
             "w03|000000000000feed|0|4|0000000000000404|selling"
         ]
     );
@@ -98,9 +100,9 @@ async fn every_event_leaves_its_rows() {
             format!("7|{two}|12|{ODD}|cancelled|500|6:500|5000|301000|6000|~|5|~|~|6|~|~|~|~"),
             format!("7|{three}|12|ann|expired|500|7:500|5000|301000|7000|~|5|~|~|7|~|~|~|~"),
             format!(
-                "7|{four}|12|{ODD}|refunded|1000|8:500,9:500|9000|301000|11000|{other}|9|700|9000|9|1000|8:500,9:500|10,11|~"
+                "7|{four}|12|{ODD}|refunded|1000|8:500,9:500|9000|301000|13000|{other}|9|700|9000|9|1000|8:500,9:500|10,13|~"
             ),
-            format!("7|{five}|12|ann|confirmed|500|9:500|10000|301000|~|{last}|10|9500|11000|11|~|~|~|~"),
+            format!("7|{five}|12|ann|confirmed|500|9:500|10000|301000|~|{last}|10|9500|13000|13|~|~|~|~"),
         ]
     );
     assert_eq!(fresh.rows("booked_seats").await, [format!("12|5|7|{one}"), format!("12|9|7|{five}")]);
@@ -109,9 +111,10 @@ async fn every_event_leaves_its_rows() {
         [
             format!("7|{one}|{payment}|ann|500|9500|6000|confirmed|0"),
             format!("7|{four}|{other}|{ODD}|1000|700|9000|refunded|1000"),
-            format!("7|{five}|{last}|ann|500|9500|11000|confirmed|0"),
+            format!("7|{five}|{last}|ann|500|9500|13000|confirmed|0"),
         ]
     );
+    assert_eq!(fresh.rows("blocked_seats").await, ["12|21|7", "12|22|7", "13|20|7"]);
     let (charge, other, refund) = (id(50), id(51), id(2004));
     assert_eq!(
         fresh.rows("ledger_transactions").await,

@@ -39,12 +39,13 @@ pub(crate) async fn connect(url: &str) -> Archive {
     Archive::connect(&config.mysql).await.expect("MariaDB does as told")
 }
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "log_offsets",
     "events",
     "queue_tokens",
     "reservations",
     "booked_seats",
+    "blocked_seats",
     "payments",
     "card_payments",
     "ledger_transactions",

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use onsale::audit::{self, Report};
 use onsale::domain::ids::{LogName, Mark, ReservationId};
+use onsale::domain::outcome::Refusal;
 use onsale::domain::policy::{Policy, PolicyState};
 use onsale::domain::reservation::Seats;
 use onsale::follow::{Applied, ArchiveFollower};
 use onsale::store::log::Tail;
 use onsale::store::{
-    ChargeRequest, HoldRequest, PayRequest, PlaceState, RefundRequest, SeenLogs, Settings, Store,
+    BlockRequest, ChargeRequest, Failure, HoldRequest, PayRequest, PlaceState, RefundRequest, SeatChange,
+    SeenLogs, Settings, Store,
 };
 use redis::aio::MultiplexedConnection;
 use sqlx::AssertSqlSafe;
@@ -130,6 +132,22 @@ async fn charge(store: &Store, name: &str, key: &str) {
     store.charge(request, soon()).await.unwrap();
 }
 
+/// Whether they may be does not matter: somebody may hold one.
+async fn block(store: &Store, change: SeatChange, seats: &[u32], key: &str) {
+    let request = BlockRequest {
+        show: SHOW,
+        change,
+        seats: seats.to_vec(),
+        id: store.new_id(),
+        key: Some((user("boss"), key.into())),
+        fingerprint: Mark(5),
+    };
+    match store.block(CONCERT, request, soon()).await {
+        Ok(_) | Err(Failure::Refused(Refusal::SeatUnavailable { .. })) => {}
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
 async fn refund(store: &Store, name: &str, reservation: ReservationId, seats: &[u32]) {
     let request = RefundRequest {
         reservation,
@@ -164,6 +182,8 @@ async fn some_sales(store: &Store) {
             refund(store, &name, reservation, &[]).await;
         }
     }
+    block(store, SeatChange::Block, &[30, 31, 32], "out").await;
+    block(store, SeatChange::Unblock, &[31], "in").await;
     for seat in 8..11 {
         hold(store, &format!("holder|{seat}"), seat).await.unwrap();
     }
@@ -200,6 +220,10 @@ async fn buy(store: Store, lane: u32, stop: watch::Receiver<bool>) {
                 store.release(reservation, &user(&name), soon()).await.unwrap();
             }
             _ => {}
+        }
+        if number % 5 == 4 {
+            block(&store, SeatChange::Block, &[SEATS - 1 - lane], &format!("out {number}")).await;
+            block(&store, SeatChange::Unblock, &[SEATS - 1 - lane], &format!("in {number}")).await;
         }
         if *stop.borrow() {
             return;

@@ -160,6 +160,15 @@ impl Table {
         self.run("a seat each of four that are over", &over, ("held", all.0), &things);
         let taken = holds_of(all.0, 3000, |i| (format!("t{i}"), 4 * (1000 + 2 * i)));
         self.run("a taken seat each", &taken, ("seat_unavailable", all.0), &each);
+        let many: Vec<_> = (0..1000).map(|i| (34_000 + i).to_string()).collect();
+        for word in ["blocked", "unblocked"] {
+            let request = format!("4:bossblock:{word}");
+            let mut fields = vec![word, "12", &request, "f", "boss", "1000"];
+            fields.extend(many.iter().map(String::as_str));
+            let things = [("request", 1), ("seat", 1000), ("show", 1)];
+            let call = Call::batch("block", &[&fields]).shows(&[12]);
+            self.run("a thousand seats", &call, (word, 1), &things);
+        }
         let shows: Vec<_> = (100..100 + all.0).collect();
         for show in &shows {
             self.crowd.run(&Call::one("open_show", &[&show.to_string(), "10", "1"]).shows(&[*show]));
@@ -275,6 +284,16 @@ impl Table {
         self.run("a page of balances", &page, ("balances", 1), &[]);
     }
 
+    /// A show of the crowd is cancelled: a hundred seats of holds of four, every other of which is over.
+    fn cancelled(&mut self) {
+        self.run("a show", &Call::one("cancel", &["12", "rain"]).shows(&[12]), ("cancelled", 1), &[]);
+        for first in ["8000", "40000"] {
+            let clear = Call::batch("clear", &[&["12", first]]).shows(&[12]);
+            let things = [("hold", 25), ("seat", 100)];
+            self.run("a hundred seats", &clear, ("cleared", 1), &things);
+        }
+    }
+
     fn upkeep(&mut self) {
         let tidy = Call::one("tidy", &["9000000000000"]);
         let outcomes = self.run("a hundred requests", &tidy, ("tidied", 1), &[]);
@@ -312,6 +331,7 @@ async fn no_call_touches_more_than_its_header_says() {
     table.money();
     table.upkeep();
     table.full_room();
+    table.cancelled();
     let mut text = String::from("touched   bound  CPU µs\n");
     for Row { verb, what, bound, touched, micros } in &table.rows {
         writeln!(text, "{touched:>7} {bound:>7} {micros:>7}  {verb}: {what}").unwrap();

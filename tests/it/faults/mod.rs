@@ -3,6 +3,7 @@
 //! The servers are processes of the built command. What was acknowledged must be there afterwards, once.
 
 pub(crate) mod buyer;
+mod cancelled;
 mod crash;
 mod engines;
 mod gateway;

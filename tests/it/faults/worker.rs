@@ -31,7 +31,7 @@ const KILLS: u64 = 10;
 /// For a hundred thousand events on a machine that others use too.
 const CAUGHT_UP: Duration = Duration::from_mins(2);
 
-fn deadline() -> tokio::time::Instant {
+pub(super) fn deadline() -> tokio::time::Instant {
     tokio::time::Instant::now() + Duration::from_secs(30)
 }
 
@@ -82,7 +82,7 @@ async fn buy(store: &Store, number: u32) {
     store.pay(pay, deadline()).await.unwrap();
 }
 
-async fn buy_all(store: &Store, numbers: std::ops::Range<u32>) {
+pub(super) async fn buy_all(store: &Store, numbers: std::ops::Range<u32>) {
     let (start, end) = (numbers.start, numbers.end);
     let mut buyers = tokio::task::JoinSet::new();
     for first in start..end.min(start + AT_ONCE) {

@@ -17,7 +17,7 @@ use onsale::http::{
     TopUp, Wallet,
 };
 use onsale::live::Live;
-use onsale::loops::{CatalogLoop, admission, clearing, load};
+use onsale::loops::{CatalogLoop, RefundRate, admission, cancellation, clearing, load};
 use onsale::opening::Opening;
 use onsale::store::log::Tail;
 use onsale::store::{Limits, SeenLogs, Store};
@@ -155,6 +155,8 @@ impl App {
         let catalog =
             CatalogLoop { archive: archive.clone(), live: live.clone(), store: store.clone(), changed };
         tokio::spawn(catalog.run(stop.clone()));
+        let rate = RefundRate { batch: 20, period: Duration::from_millis(20) };
+        tokio::spawn(cancellation(store.clone(), live.clone(), rate, stop.clone()));
         tokio::spawn(admission(store.clone(), live.clone(), setup.admission, stop.clone()));
         let cards = setup.gateway.as_deref().map(|url| cards(url, &store, &live));
         if let Some(cards) = cards.clone() {

@@ -1,6 +1,8 @@
 //! The HTTP contract against a whole server.
 
 mod app;
+mod block;
+mod cancellation;
 mod card;
 mod client;
 mod connection;

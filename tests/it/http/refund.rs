@@ -9,10 +9,15 @@ use super::app::App;
 use super::client::Answered;
 use crate::support::wait_until;
 
-const EVERYBODY: &str = "select cast(sum(amount) as signed) from ledger_entries";
+pub(super) const EVERYBODY: &str = "select cast(sum(amount) as signed) from ledger_entries";
 
 /// A buyer has paid these seats: the reservation's id, the payment's.
-async fn bought(app: &App, (concert, show): (u64, u64), user: &str, seats: &[&str]) -> (String, String) {
+pub(super) async fn bought(
+    app: &App,
+    (concert, show): (u64, u64),
+    user: &str,
+    seats: &[&str],
+) -> (String, String) {
     let mut buyer = app.in_line(user, concert).await;
     let charged = buyer.post_once("c", "/v1/users/me/balance", &json!({"amount": 500_000})).await;
     assert_eq!(charged.status, 200, "{charged:?}");

@@ -95,6 +95,18 @@ pub(super) struct Refund {
     pub(super) seats: Vec<u32>,
 }
 
+/// Seats that go out of sale or come back.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    /// `blocked` or `unblocked`.
+    pub(super) word: &'static str,
+    pub(super) show: u32,
+    pub(super) request: String,
+    pub(super) fingerprint: String,
+    pub(super) by: String,
+    pub(super) seats: Vec<u32>,
+}
+
 /// Money that comes in.
 #[derive(Clone, Debug)]
 pub(super) struct Charge {
@@ -124,6 +136,10 @@ pub(super) enum Batch {
     Authorise(Vec<Authorise>),
     Confirm(Vec<Confirm>),
     Settle(Vec<Settle>),
+    Block(Vec<Block>),
+    Cancel(u32),
+    /// Show and index of the first seat.
+    Clear(u32, u32),
     Charge(Vec<Charge>),
     /// The version that it was made from, and the policy.
     Policy(u64, Policy),
@@ -205,6 +221,15 @@ impl Refund {
     }
 }
 
+impl Block {
+    fn fields(&self) -> Vec<String> {
+        let mut fields = vec![self.word.to_owned(), self.show.to_string(), self.request.clone()];
+        fields.extend([self.fingerprint.clone(), self.by.clone(), self.seats.len().to_string()]);
+        fields.extend(self.seats.iter().map(u32::to_string));
+        fields
+    }
+}
+
 impl Charge {
     fn fields(&self) -> Vec<String> {
         let wallet = format!("w{:02}", partition(&self.user));
@@ -237,6 +262,11 @@ impl Batch {
                 batch("settle", all, |settle| vec![settle.payment.clone(), settle.done.to_owned()])
             }
             Self::Refund(refunds) => batch("refund", refunds, Refund::fields).shows(&SHOWS).wallets(&wallets),
+            Self::Block(blocks) => batch("block", blocks, Block::fields).shows(&SHOWS),
+            Self::Cancel(show) => one("cancel", &[show.to_string(), "rain".to_owned()]).shows(&[*show]),
+            Self::Clear(show, first) => {
+                Call::batch("clear", &[&[&show.to_string(), &first.to_string()]]).shows(&[*show])
+            }
             Self::Charge(charges) => {
                 batch("charge", charges, Charge::fields).without_concert().wallets(&wallets)
             }

@@ -14,7 +14,9 @@ impl Model {
             }
             None => {}
         }
-        if let Some(card) = self.cards.get(&request.payment) {
+        if let Some(card) = self.cards.get(&request.payment)
+            && self.reservations.contains_key(&card.reservation)
+        {
             return self.told_card("replayed", &card.reservation, &request.payment);
         }
         if self.stopped {
@@ -71,6 +73,11 @@ impl Model {
         if self.stopped {
             return "sales_stopped".to_owned();
         }
+        let live = self.reservations.get(&card.reservation).filter(|r| r.is_live(now));
+        if live.is_some_and(|r| self.is_cancelled(r.show)) {
+            self.reservations.get_mut(&card.reservation).unwrap().status = Status::Cancelled(now);
+            self.give(&card.reservation);
+        }
         let outcome = match self.reservations.get_mut(&card.reservation) {
             Some(r) if r.is_live(now) => match request.verdict {
                 "authorised" => "capture",
@@ -86,6 +93,9 @@ impl Model {
             }
             _ => "void",
         };
+        if matches!(self.reservations.get(&card.reservation), Some(r) if r.status == Status::Expired(now)) {
+            self.give(&card.reservation);
+        }
         let told = self.cards.get_mut(&request.payment).unwrap();
         (told.state, told.since) = (outcome, now);
         if outcome == "capture" {
@@ -117,6 +127,6 @@ impl Reservation {
     }
 
     fn is_declined(&self, payment: &str) -> bool {
-        self.status != Status::Confirmed && self.card == format!("declined={payment}")
+        self.payment == "-" && self.card == format!("declined={payment}")
     }
 }

@@ -18,6 +18,9 @@ impl Model {
                 && look.lines.get(&format!("res/{id}")).is_some_and(|record| record.starts_with("expired "))
             {
                 r.status = Status::Expired(now);
+                if self.cancelled.iter().any(|(show, _)| *show == r.show) {
+                    self.blocked.extend(r.seats.iter().map(|(index, _)| (r.show, *index)));
+                }
             }
         }
     }
@@ -65,6 +68,13 @@ impl Model {
         if let Some((credit, at)) = self.credit {
             meta.extend([("credit", format!("{credit:.6}")), ("credit_at", at.to_string())]);
         }
+        for (show, at) in &self.cancelled {
+            lines.insert(format!("meta/x:{show}"), format!("{at} rain"));
+        }
+        if !self.cancelled.is_empty() {
+            let shows: Vec<_> = self.cancelled.iter().map(|(show, _)| show.to_string()).collect();
+            meta.push(("cancelled", format!(" {} ", shows.join(" "))));
+        }
         if self.stopped {
             meta.push(("stopped", "test".to_owned()));
         }
@@ -105,6 +115,11 @@ impl Model {
                 *place = byte;
                 lines.insert(format!("holder:{}/{index}", r.show), id.clone());
             }
+        }
+        for (show, seat) in &self.blocked {
+            let place = &mut bytes.get_mut(show).unwrap()[usize::try_from(*seat).unwrap()];
+            assert_eq!(*place, b'0', "seat {seat} of show {show} is blocked and has an owner");
+            *place = b'3';
         }
         lines.extend(owned.into_iter().map(|(path, count)| (path, count.to_string())));
         lines.extend(pending.into_iter().map(|(user, ids)| (format!("pending/{user}"), ids.join(" "))));

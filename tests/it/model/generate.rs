@@ -1,6 +1,8 @@
 //! Random batches, seeded: users, seats, keys and bounds of time collide as often as not.
 
-use super::batch::{Authorise, Batch, Charge, Confirm, Hold, Pay, PlaceOf, Refund, Release, SHOWS, Settle};
+use super::batch::{
+    Authorise, Batch, Block, Charge, Confirm, Hold, Pay, PlaceOf, Refund, Release, SHOWS, Settle,
+};
 use super::rules::{Model, Policy, Reservation, Status};
 
 /// Ids hold what formats split on elsewhere.
@@ -51,6 +53,7 @@ pub(super) struct Generator {
     pays: Vec<Pay>,
     cards: Vec<Authorise>,
     refunds: Vec<Refund>,
+    blocks: Vec<Block>,
     charges: Vec<Charge>,
 }
 
@@ -63,6 +66,7 @@ impl Generator {
             pays: Vec::new(),
             cards: Vec::new(),
             refunds: Vec::new(),
+            blocks: Vec::new(),
             charges: Vec::new(),
         }
     }
@@ -109,27 +113,43 @@ impl Generator {
         match self.random.below(100) {
             0..10 => Batch::Join(self.some(|it, _| it.user(), model)),
             10..12 => Batch::Authorise(self.some(Self::authorise, model)),
-            12..17 => Batch::Claim(self.some(Self::place, model)),
-            17..19 => Batch::Confirm(self.some(Self::confirm, model)),
+            12..16 => Batch::Claim(self.some(Self::place, model)),
+            16..19 => Batch::Confirm(self.some(Self::confirm, model)),
             19..23 => Batch::Leave(self.some(Self::place, model)),
-            23..24 => Batch::Settle(self.some(Self::settle, model)),
-            24..38 => Batch::Admit,
+            23..25 => Batch::Settle(self.some(Self::settle, model)),
+            25..37 => Batch::Admit,
+            37..38 => Batch::Authorise(self.some(Self::authorise, model)),
             38..60 => Batch::Hold(self.some(Self::hold, model)),
             60..65 => Batch::Release(self.some(Self::release, model)),
             65..68 => Batch::Due(self.random.pick(&[1, 5, 100])),
             68..71 => Batch::Expire(self.some(Self::reservation_of_any, model)),
             71..80 => Batch::Pay(self.some(Self::pay, model)),
             80..83 => Batch::Refund(self.some(Self::refund, model)),
-            83..90 => Batch::Charge(self.some(|it, _| it.charge(), model)),
+            83..85 => Batch::Block(self.some(Self::block, model)),
+            85..90 => Batch::Charge(self.some(|it, _| it.charge(), model)),
             90..94 => {
                 let base = model.policy_version - u64::from(self.random.percent(20));
                 Batch::Policy(base, self.policy(model.now))
             }
             94..96 => self.open_show(model),
-            96 => Batch::Catalog(model.catalog + self.random.below(2)),
+            96 => match self.random.below(8) {
+                0 => Batch::Cancel(self.show(model)),
+                1 => Batch::Clear(self.show(model), 0),
+                _ => Batch::Catalog(model.catalog + self.random.below(2)),
+            },
             97 => Batch::Tidy(model.now + self.random.between(-2000, 2000)),
+            98 if !model.cancelled.is_empty() => {
+                let first = if self.random.percent(70) { 0 } else { self.random.below(6) };
+                Batch::Clear(model.cancelled[0].0, u32::try_from(first).unwrap())
+            }
             _ => Batch::TidyWallets,
         }
+    }
+
+    /// One that is on sale.
+    fn show(&mut self, model: &Model) -> u32 {
+        let shows: Vec<_> = model.shows.keys().copied().collect();
+        self.random.pick(&shows)
     }
 
     /// A show that every sale begins with, or one that grows.
@@ -266,8 +286,7 @@ impl Generator {
         let (id, show, owner) = self.reservation(model);
         let user = self.owner_or_other(owner);
         let request = if self.random.percent(60) { self.request(&user, "card:") } else { String::new() };
-        let fingerprint = self.fingerprint();
-        let card = Authorise { user, show, id, payment: self.id(), request, fingerprint };
+        let card = Authorise { user, show, id, payment: self.id(), request, fingerprint: self.fingerprint() };
         self.cards.push(card.clone());
         card
     }
@@ -317,6 +336,29 @@ impl Generator {
             Refund { user, show, id, name: self.id(), request, fingerprint: self.fingerprint(), by, seats };
         self.refunds.push(refund.clone());
         refund
+    }
+
+    fn block(&mut self, model: &Model) -> Block {
+        if !self.blocks.is_empty() && self.random.percent(15) {
+            let again = self.random.pick(&self.blocks);
+            return Block { fingerprint: self.fingerprint(), ..again };
+        }
+        let show = self.random.pick(&SHOWS);
+        let blocked: Vec<_> =
+            model.blocked.iter().filter(|(of, _)| *of == show).map(|(_, seat)| *seat).collect();
+        // Seats come back sooner than they go, so that there is something left to sell.
+        let word = if blocked.is_empty() || self.random.percent(20) { "blocked" } else { "unblocked" };
+        let end = model.shows.get(&show).copied().unwrap_or(0) + 1;
+        let any = u32::try_from(self.random.below(u64::from(end))).unwrap();
+        let mut seats = if word == "blocked" || self.random.percent(10) { vec![any] } else { blocked };
+        if word == "blocked" && self.random.percent(30) {
+            seats.push(any + 1);
+        }
+        let by = if self.random.percent(80) { self.user() } else { String::new() };
+        let request = format!("{}:{by}block:k{}", by.len(), self.random.below(25));
+        let block = Block { word, show, request, fingerprint: self.fingerprint(), by, seats };
+        self.blocks.push(block.clone());
+        block
     }
 
     fn charge(&mut self) -> Charge {

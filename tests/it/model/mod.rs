@@ -4,6 +4,7 @@
 //! `ONSALE_MODEL_SEED` repeats a failure, `ONSALE_MODEL_STEPS` runs longer, `ONSALE_LUA` tries other scripts.
 
 mod batch;
+mod cancellation;
 mod card;
 mod expected;
 mod generate;
@@ -33,7 +34,7 @@ const STEPS: u64 = 10_000;
 const EPISODE_STEPS: u64 = 200;
 
 /// Outcomes that a run must have met to have tried anything: all that the scripts have but faults and a user's thousandth key.
-const MET: [(&str, &[&str]); 14] = [
+const MET: [(&str, &[&str]); 17] = [
     ("join", &["active", "waiting", "sale_not_open", "sales_stopped", "sold_out"]),
     ("claim", &["active", "waiting", "queue_token_expired"]),
     ("expire", &["expired", "kept"]),
@@ -62,6 +63,12 @@ const MET: [(&str, &[&str]); 14] = [
     ),
     ("confirm", &["capture", "void", "pending", "settled", "sales_stopped"]),
     ("settle", &["settled", "kept"]),
+    (
+        "block",
+        &["blocked", "unblocked", "replayed", "idempotency_key_reused", "sales_stopped", "seat_unavailable"],
+    ),
+    ("cancel", &["cancelled"]),
+    ("clear", &["cleared", "not_cancelled"]),
     ("charge", &["charged", "replayed", "idempotency_key_reused", "amount_out_of_range"]),
     ("policy", &["changed", "stale_policy"]),
 ];

@@ -4,7 +4,7 @@
 //! model's business: seats, limits and records follow from the reservations. Places are kept until somebody looks,
 //! since capacity counts those that nobody has swept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::{Batch, SHOWS};
 
@@ -134,6 +134,10 @@ pub(super) struct Model {
     pub(super) shows: BTreeMap<u32, u32>,
     pub(super) reservations: BTreeMap<String, Reservation>,
     pub(super) cards: BTreeMap<String, Card>,
+    /// Show and index.
+    pub(super) blocked: BTreeSet<(u32, u32)>,
+    /// Since, ms, in the order of the calls.
+    pub(super) cancelled: Vec<(u32, i64)>,
     pub(super) requests: Requests,
     pub(super) wallets: [Wallet; 2],
 }
@@ -154,6 +158,8 @@ impl Model {
             shows: BTreeMap::new(),
             reservations: BTreeMap::new(),
             cards: BTreeMap::new(),
+            blocked: BTreeSet::new(),
+            cancelled: Vec::new(),
             requests: BTreeMap::new(),
             wallets: <[Wallet; 2]>::default(),
         }
@@ -173,6 +179,9 @@ impl Model {
             Batch::Authorise(all) => all.iter().map(|request| self.authorise(request)).collect(),
             Batch::Confirm(all) => all.iter().map(|request| self.confirm(request)).collect(),
             Batch::Settle(all) => all.iter().map(|request| self.settle(request)).collect(),
+            Batch::Block(blocks) => blocks.iter().map(|block| self.block(block)).collect(),
+            Batch::Cancel(show) => vec![self.cancel(*show)],
+            Batch::Clear(show, first) => vec![self.clear(*show, *first)],
             Batch::Refund(refunds) => refunds.iter().map(|refund| self.refund(refund)).collect(),
             Batch::Pay(pays) => pays.iter().map(|pay| self.pay(pay)).collect(),
             Batch::Charge(charges) => charges.iter().map(|charge| self.charge(charge)).collect(),
@@ -242,7 +251,7 @@ impl Model {
 
     /// Seats that are neither booked nor blocked, of all shows.
     pub(super) fn sellable(&self) -> i64 {
-        let booked = self.confirmed().map(|r| r.left().count()).sum::<usize>();
+        let booked = self.confirmed().map(|r| r.left().count()).sum::<usize>() + self.blocked.len();
         i64::from(SHOWS.iter().filter_map(|show| self.shows.get(show)).sum::<u32>())
             - i64::try_from(booked).unwrap()
     }

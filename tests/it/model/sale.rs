@@ -1,6 +1,6 @@
 //! The sale of the model: hold, release, expire, pay, charge.
 
-use super::batch::{Charge, Hold, Pay, Refund, Release, partition};
+use super::batch::{Block, Charge, Hold, Pay, Refund, Release, partition};
 use super::rules::{DAY_MS, Model, Requests, Reservation, Status};
 
 /// Balances stay below, so that Lua counts them exactly.
@@ -47,7 +47,7 @@ impl Reservation {
         self.seats.iter().filter(|(index, _)| !self.refunded.contains(index))
     }
 
-    fn counts(&self, now: i64) -> bool {
+    pub(super) fn counts(&self, now: i64) -> bool {
         self.status == Status::Confirmed || self.is_live(now)
     }
 }
@@ -67,6 +67,9 @@ impl Model {
         }
         if let Some(closed) = self.closed() {
             return closed;
+        }
+        if self.is_cancelled(request.show) {
+            return "sale_not_open ''".to_owned();
         }
         let gated = match self.gate(request) {
             Ok(gated) => gated,
@@ -131,7 +134,8 @@ impl Model {
         if owned + wanted > limit {
             return Some(format!("purchase_limit {limit} {owned}"));
         }
-        let taken = |seat: u32| of_show().any(|r| r.left().any(|(other, _)| *other == seat));
+        let booked = |seat: u32| of_show().any(|r| r.left().any(|(other, _)| *other == seat));
+        let taken = |seat: u32| booked(seat) || self.blocked.contains(&(request.show, seat));
         let taken: Vec<_> =
             request.seats.iter().filter(|(seat, _)| taken(*seat)).map(|(seat, _)| seat.to_string()).collect();
         (!taken.is_empty()).then(|| format!("seat_unavailable {}", taken.join(" ")))
@@ -166,6 +170,7 @@ impl Model {
         }
         if r.is_live(now) {
             r.status = Status::Cancelled(now);
+            self.give(&request.id);
         }
         "released".to_owned()
     }
@@ -185,6 +190,7 @@ impl Model {
             return "kept".to_owned();
         };
         r.status = Status::Expired(now);
+        self.give(id);
         "expired".to_owned()
     }
 
@@ -224,11 +230,17 @@ impl Model {
         told
     }
 
-    pub(super) fn unpayable(&self, id: &str, user: &str, show: u32) -> Option<&'static str> {
+    pub(super) fn unpayable(&mut self, id: &str, user: &str, show: u32) -> Option<&'static str> {
+        let now = self.now;
         let of_user = |r: &&Reservation| r.user == user && r.show == show;
         let Some(r) = self.reservations.get(id).filter(of_user) else {
             return Some("not_found");
         };
+        if r.is_live(now) && self.is_cancelled(r.show) {
+            self.reservations.get_mut(id).unwrap().status = Status::Cancelled(now);
+            self.give(id);
+            return Some("cancelled");
+        }
         match r.status {
             Status::Confirmed => Some("already_paid"),
             Status::Refunded(_) => Some("refunded"),
@@ -282,10 +294,51 @@ impl Model {
             r.status = Status::Refunded(now);
         }
         let status = if all { "refunded" } else { "confirmed" };
+        let (show, cancelled) = (r.show, self.cancelled.iter().any(|(other, _)| *other == r.show));
+        if cancelled {
+            self.blocked.extend(back.iter().map(|(index, _)| (show, *index)));
+        }
+        let r = &self.reservations[&request.id];
         let told =
             format!("{} {} {} {} {amount} {status}", request.name, request.id, r.show, seats_text(&back));
         self.remember(&request.request, &request.fingerprint, told.clone(), &request.by);
         format!("refunded {told}")
+    }
+
+    pub(super) fn block(&mut self, request: &Block) -> String {
+        match recall(&self.requests, &request.request, &request.fingerprint) {
+            Some(Err(refused)) => return refused,
+            Some(Ok(_)) => return "replayed".to_owned(),
+            None => {}
+        }
+        if self.stopped {
+            return "sales_stopped".to_owned();
+        }
+        let (show, blocks) = (request.show, request.word == "blocked");
+        if self.is_cancelled(show) {
+            return "sale_not_open ''".to_owned();
+        }
+        let of_show = || self.reservations.values().filter(|r| r.show == show && r.counts(self.now));
+        let taken = |seat: u32| of_show().any(|r| r.left().any(|(other, _)| *other == seat));
+        let fits = |seat: u32| match (blocks, self.blocked.contains(&(show, seat))) {
+            (true, false) => !taken(seat) && self.shows.get(&show).is_some_and(|seats| seat < *seats),
+            (false, true) => true,
+            _ => false,
+        };
+        let unfit: Vec<_> =
+            request.seats.iter().filter(|seat| !fits(**seat)).map(ToString::to_string).collect();
+        if !unfit.is_empty() {
+            return format!("seat_unavailable {}", unfit.join(" "));
+        }
+        for seat in &request.seats {
+            if blocks {
+                self.blocked.insert((show, *seat));
+            } else {
+                self.blocked.remove(&(show, *seat));
+            }
+        }
+        self.remember(&request.request, &request.fingerprint, request.word.to_owned(), &request.by);
+        request.word.to_owned()
     }
 
     pub(super) fn settle_pay(&mut self, user: &str) {

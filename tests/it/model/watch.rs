@@ -50,6 +50,7 @@ pub(super) struct Watch {
     line: LineWatch,
     /// Seat to reservation, and whether it is booked.
     seats: BTreeMap<(ShowId, u32), (String, bool)>,
+    blocked: BTreeSet<(ShowId, u32)>,
     balances: BTreeMap<String, i64>,
     /// What `cash` gave, less what the concert got.
     cash: i64,
@@ -115,6 +116,17 @@ impl Watch {
                     assert_eq!(before, Some((back.reservation.to_string(), true)), "seat {index}");
                 }
             }
+            Event::Blocked(blocking) => {
+                for index in &blocking.seats {
+                    assert!(self.blocked.insert((blocking.show, *index)), "seat {index} is blocked twice");
+                    assert_eq!(self.seats.get(&(blocking.show, *index)), None, "seat {index}");
+                }
+            }
+            Event::Unblocked(blocking) => {
+                for index in &blocking.seats {
+                    assert!(self.blocked.remove(&(blocking.show, *index)), "seat {index} was not blocked");
+                }
+            }
             Event::Returned(back) => self.moves(back.user, back.amount, back.balance),
             Event::Charged { user, amount, balance, .. } => {
                 self.cash += amount;
@@ -142,8 +154,9 @@ impl Watch {
         for (path, bytes) in look.lines.iter().filter(|(path, _)| path.starts_with("seats:")) {
             let show = ShowId(path["seats:".len()..].parse().unwrap());
             for (index, byte) in (0..).zip(bytes.bytes()) {
+                let free = if self.blocked.contains(&(show, index)) { b'3' } else { b'0' };
                 let told =
-                    self.seats.get(&(show, index)).map_or(b'0', |(_, booked)| b'1' + u8::from(*booked));
+                    self.seats.get(&(show, index)).map_or(free, |(_, booked)| b'1' + u8::from(*booked));
                 assert_eq!(byte, told, "seat {index} of {path}");
             }
         }

@@ -68,7 +68,7 @@ fn a_value_that_nothing_has_is_found() {
     for (expression, complaint) in [
         ("x{status=\"booked\"} / y{status=~\"held|sold\"}", "there is no status sold"),
         ("x{result=~\"overload|fault|held\"}", "there is no result overload"),
-        ("x{event!=\"refunded\"}", "there is no event refunded"),
+        ("x{event!=\"resold\"}", "there is no event resold"),
         ("x{reason=\"bored\"}", "there is no reason bored"),
         ("x{follower=\"kafka\"}", "there is no follower kafka"),
         ("x{verb=\"buy\"}", "there is no verb buy"),

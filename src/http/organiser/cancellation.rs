@@ -1,0 +1,121 @@
+//! Cancelling a show: its sale ends at once, its buyers are refunded by the workers, and how far they are.
+
+use serde::{Deserialize, Serialize};
+
+use super::{caller, owned};
+use crate::domain::ids::{LogName, ShowId};
+use crate::http::body;
+use crate::http::context::Context;
+use crate::http::freshness;
+use crate::http::history;
+use crate::http::idempotency;
+use crate::http::problem::{Code, Problem};
+use crate::http::request::Request;
+use crate::http::response::{self, Response};
+
+/// Bytes of a reason: what its column holds.
+const REASON_BYTES_MAX: usize = 200;
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CancelForm {
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Progress {
+    /// Something is left to be refunded, given back or blocked, or to be archived.
+    Refunding,
+    /// Every buyer has his money, and every seat is blocked.
+    Done,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CancellationBody<'a> {
+    show_id: ShowId,
+    state: Progress,
+    reason: Option<&'a str>,
+    #[serde(flatten)]
+    counts: Option<Counts<'a>>,
+}
+
+#[derive(Serialize)]
+struct Counts<'a> {
+    refunded: i64,
+    outstanding: i64,
+    amount: i64,
+    currency: &'a str,
+}
+
+impl Progress {
+    fn of(done: bool) -> Self {
+        if done { Self::Done } else { Self::Refunding }
+    }
+}
+
+fn told(reason: &str) -> Option<&str> {
+    (!reason.is_empty()).then_some(reason)
+}
+
+/// `POST /v1/admin/shows/{showId}/cancel`; again it changes nothing, and the first reason stays.
+pub(crate) async fn cancel(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
+    let identity = caller(ctx, request)?;
+    idempotency::key(request)?;
+    let form: CancelForm = body::read_optional(ctx, request).await?;
+    let reason = form.reason.unwrap_or_default();
+    if reason.len() > REASON_BYTES_MAX || reason.chars().any(char::is_control) {
+        return Err(Problem::field("reason", "Expected at most 200 bytes without control characters."));
+    }
+    let show = ShowId(request.path_id()?);
+    let (view, _) = ctx.live.show(show).ok_or_else(|| Problem::new(Code::NotFound))?;
+    owned(ctx, view.id(), &identity)?;
+    let at = ctx.store.cancel_show(view.id(), show, &reason, request.deadline).await?;
+    // It is cancelled: what MySQL, or this view, can't say now is no error.
+    view.reached(at.number, request.deadline).await;
+    let known = view.cancelled(show);
+    let body = CancellationBody {
+        show_id: show,
+        // Whether that is archived the report says.
+        state: Progress::Refunding,
+        reason: told(known.as_deref().unwrap_or(&reason)),
+        counts: None,
+    };
+    let mut response = response::ok(&body)?;
+    freshness::mark(&mut response, view.log_id(), at.number);
+    Ok(response)
+}
+
+/// `GET /v1/admin/shows/{showId}/cancellation`: a history read, as fresh as the archive.
+pub(crate) async fn progress(ctx: &Context, request: &Request) -> Result<Response, Problem> {
+    let identity = caller(ctx, request)?;
+    let (view, show_view) =
+        ctx.live.show(ShowId(request.path_id()?)).ok_or_else(|| Problem::new(Code::NotFound))?;
+    owned(ctx, view.id(), &identity)?;
+    freshness::wait(request, &view).await?;
+    let layout = show_view.layout();
+    let (log_id, number) = (view.log_id(), view.number());
+    let not_cancelled = || Problem::new(Code::NotFound).detail("The show is not cancelled.");
+    let reason = view.cancelled(layout.show).ok_or_else(not_cancelled)?;
+    // A show that is clear changes no more: its last change is the last refund.
+    let (is_clear, changed) = (show_view.counts().is_clear(), show_view.changed_in());
+    // The offset first: what it covers is in what is counted after it.
+    let log = LogName::Concert(view.id());
+    let archived = history::read(request, ctx.archive.offset(log)).await?.map_or(0, |row| row.offset.number);
+    let refunds = history::read(request, ctx.archive.refunds_of(view.id(), layout.show)).await?;
+    let counts = Counts {
+        refunded: refunds.refunded,
+        outstanding: refunds.outstanding,
+        amount: refunds.amount,
+        currency: &layout.currency,
+    };
+    let mut response = response::ok(&CancellationBody {
+        show_id: layout.show,
+        state: Progress::of(is_clear && archived >= changed),
+        reason: told(&reason),
+        counts: Some(counts),
+    })?;
+    freshness::mark(&mut response, log_id, number);
+    Ok(response)
+}
