@@ -244,14 +244,19 @@ impl App {
 
     /// Panics unless an audit finds nothing, once all that Redis has is archived.
     pub(crate) async fn audit(&self) {
-        let store = store_on(&self.redis, SeenLogs::default());
-        let tail = Tail::new(&redis_settings(self.redis.url())).unwrap();
         let level = || async {
-            let report = audit::run(&self.archive, &store, &tail).await.unwrap();
+            let report = self.report().await;
             assert!(report.ok, "{report:#?}");
             report.logs.iter().all(|log| log.archived == log.end)
         };
         wait_until(Duration::from_secs(20), "everything is archived and audited", level).await;
+    }
+
+    /// What an audit finds now.
+    pub(crate) async fn report(&self) -> audit::Report {
+        let store = store_on(&self.redis, SeenLogs::default());
+        let tail = Tail::new(&redis_settings(self.redis.url())).unwrap();
+        audit::run(&self.archive, &store, &tail).await.unwrap()
     }
 
     /// How many statements the MySQL of this app has been sent; it must be its own ([`App::start_alone`]).

@@ -115,6 +115,37 @@ async fn a_seat_is_bought_by_card() {
     assert_eq!(app.count("select cast(sum(amount) as signed) from ledger_entries").await, 0);
 }
 
+/// What nobody decided is found, wherever it stands.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_finds_a_card_payment_that_is_not_what_the_log_tells() {
+    let (app, _gateway) = start().await;
+    let sale = on_sale(&app).await;
+    let (mut buyer, held) = held(&app, sale, "u", "A-1-1").await;
+    let begun = buyer.post("/v1/payments", &by_card(&held.text("reservationId"))).await.text("paymentId");
+    app.audit().await;
+    let (key, name) = (format!("{{c{}}}:cards", sale.0), begun.rsplit('-').next().unwrap());
+    let record: String = app.redis(&["HGET", &key, name]).await;
+    for wrong in [record.replace("authorising", "capture"), record.replace("50002", "50003")] {
+        let () = app.redis(&["HSET", &key, name, &wrong]).await;
+        assert!(!app.report().await.ok, "{wrong}");
+    }
+    let () = app.redis(&["HSET", &key, name, &record]).await;
+    app.audit().await;
+    for wrong in ["state = 'captured'", "amount = amount - 1", "reason = 'paid'"] {
+        let kept = "create table kept as select * from card_payments";
+        sqlx::raw_sql(kept).execute(&app.mysql).await.unwrap();
+        let change = format!("update card_payments set {wrong}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(change)).execute(&app.mysql).await.unwrap();
+        assert!(!app.report().await.ok, "{wrong}");
+        for back in
+            ["delete from card_payments", "insert into card_payments select * from kept", "drop table kept"]
+        {
+            sqlx::raw_sql(back).execute(&app.mysql).await.unwrap();
+        }
+    }
+    app.audit().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_declined_card_leaves_the_hold_to_be_paid_otherwise() {
     let (app, gateway) = start().await;

@@ -112,13 +112,12 @@ impl Generator {
     pub(super) fn batch(&mut self, model: &Model) -> Batch {
         match self.random.below(100) {
             0..10 => Batch::Join(self.some(|it, _| it.user(), model)),
-            10..12 => Batch::Authorise(self.some(Self::authorise, model)),
-            12..16 => Batch::Claim(self.some(Self::place, model)),
-            16..19 => Batch::Confirm(self.some(Self::confirm, model)),
-            19..23 => Batch::Leave(self.some(Self::place, model)),
+            10..13 => Batch::Authorise(self.some(Self::authorise, model)),
+            13..16 => Batch::Claim(self.some(Self::place, model)),
+            16..20 => Batch::Confirm(self.some(Self::confirm, model)),
+            20..23 => Batch::Leave(self.some(Self::place, model)),
             23..25 => Batch::Settle(self.some(Self::settle, model)),
-            25..37 => Batch::Admit,
-            37..38 => Batch::Authorise(self.some(Self::authorise, model)),
+            25..38 => Batch::Admit,
             38..60 => Batch::Hold(self.some(Self::hold, model)),
             60..65 => Batch::Release(self.some(Self::release, model)),
             65..68 => Batch::Due(self.random.pick(&[1, 5, 100])),
@@ -306,7 +305,7 @@ impl Generator {
         Confirm {
             user,
             payment,
-            verdict: self.random.pick(&["authorised", "authorised", "declined", "pending"]),
+            verdict: self.random.pick(&["authorised", "pending", "pending", "declined"]),
         }
     }
 

@@ -57,11 +57,8 @@ const MET: [(&str, &[&str]); 17] = [
         ],
     ),
     ("refund", &["refunded", "replayed", "idempotency_key_reused", "sales_stopped", "invalid_reservation"]),
-    (
-        "authorise",
-        &["authorising", "replayed", "sales_stopped", "invalid_reservation", "request_in_progress"],
-    ),
-    ("confirm", &["capture", "void", "pending", "settled", "sales_stopped"]),
+    ("authorise", &["authorising", "replayed", "invalid_reservation", "request_in_progress"]),
+    ("confirm", &["capture", "void", "pending", "settled"]),
     ("settle", &["settled", "kept"]),
     (
         "block",
