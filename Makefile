@@ -10,7 +10,7 @@ SECRETS ?= secrets
 TARGET = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 SCENARIO ?= journey goose
 
-.PHONY: run test bench lint lint-loadtest loadtest secrets install install-deny
+.PHONY: run test bench lint lint-loadtest loadtest secrets install install-programs install-python install-deny
 
 run: install
 	$(CARGO) build --release --locked --bin onsale
@@ -56,7 +56,9 @@ loadtest: install
 		REPORT_DIR=$$target/loadtest-reports loadtest/run.sh $(SCENARIO)
 
 # RUNLEVEL=1 keeps the packages from starting services: tests and `up` run engines of their own.
-install:
+install: install-programs install-python
+
+install-programs:
 	@set -e; \
 	missing=; \
 	need() { command -v "$$1" >/dev/null || [ -x "/usr/sbin/$$1" ] || missing="$$missing $$2"; }; \
@@ -69,10 +71,21 @@ install:
 	need promtool prometheus; \
 	need setpriv util-linux; \
 	need ps procps; \
+	python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
 	[ -n "$$missing" ] || exit 0; \
 	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
 	$$root apt-get update; \
 	$$root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $$missing
+
+# What asks and uses the API in tests/it/openapi, in a folder of its own beside the build.
+install-python: install-programs
+	@set -e; \
+	python=$(TARGET)/python; wanted=tests/it/openapi/requirements.txt; \
+	cmp -s $$wanted $$python/requirements.txt || { \
+		python3 -m venv --clear $$python; \
+		$$python/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $$wanted; \
+		cp $$wanted $$python/; \
+	}
 
 install-deny:
 	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny@$(CARGO_DENY_VERSION)

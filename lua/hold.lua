@@ -15,13 +15,14 @@
 --   { 'queue_token_not_active', position }      retry: when active
 --   { 'queue_token_expired' }                   retry: no
 --   { 'stale_catalog' }                         retry: with the newer catalog
+--   { 'again' }                                 retry: at once, by the server    requests before it found too many holds over
 --   { 'too_many_seats', limit }                 retry: with fewer
 --   { 'purchase_limit', limit, owned }          retry: with fewer
 --   { 'seat_unavailable', index, … }            retry: with others
 --   { 'held', reservation, show, seats, amount, created ms, end ms }
 --   { 'internal', message }                     retry: no
 -- INCLUDES text arguments clock journal map log concert idem place reservation
--- COST     O(seats) a request, and O(seats of the holds that it finds over); touches 100 + 30 a request + 12 a seat + 12 a show
+-- COST     O(seats) a request, and O(seats of the holds that it finds over), which end at 64 and those of one request; touches 100 + 30 a request + 12 a seat + 12 a show
 --          + 20 a hold found over + 6 a seat of one + 3 a hold of the user
 
 if log.lost then
@@ -170,6 +171,9 @@ local function decide_hold(request)
   end
   if request.catalog ~= version and tonumber(request.catalog) < count('catalog') then
     return { 'stale_catalog' }
+  end
+  if is_exhausted() then
+    return { 'again' }
   end
   local show = shows[request.show]
   local unsold = limit_outcome(request, show) or taken_outcome(request, show)

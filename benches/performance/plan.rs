@@ -41,8 +41,8 @@ impl Plan {
     /// For the document.
     pub(crate) fn full() -> Self {
         Self {
-            rounds: 5,
-            time: Duration::from_secs(3),
+            rounds: 3,
+            time: Duration::from_secs(2),
             users: 100_000,
             buyers: 800_000,
             waiting: 1_000_000,

@@ -19,6 +19,15 @@ a broken invariant, counts as 0.
 ";
 
 const TAIL: &str = "
+## Where the time goes
+What profiles say of the goals that are missed (perf on Redis and server, INFO commandstats; no row measures it again).
+
+- *Redis, a hold in a batch of 64*: some 27 µs, of which 8 are its commands (8 fields read, 13 written) and 19 are Lua: arguments, tables of what was read and decided, the journal that undoes a request that throws, records and events as
+  text. A quarter of Lua's part allocates and frees. A payment writes to two logs and takes half as much again. This is most of P6 and of P16 hold and pay, and all of P10: half of the weight would bring the hold below 1 ms in the mean and cost every buyer more.
+- *Server, a hold*: hello's 6 µs are the kernel's reading and writing, which a hold pays too; the rest is HTTP with eight headers each way, two tokens, JSON both ways, arguments and replies of Redis (6 %), the live view that reads each entry back (10 %), wake-ups from the lane.
+- *P12 and P7's lag*: loader, server, Redis, worker and MySQL share two cores. At 70 % of the closed loop's peak the archive's transactions of up to 4,000 lines still run beside the sale, and what they take shows in the tail; the median is 3 ms.
+- *P13*: a refusal is a whole request with a problem in JSON; the overload control that answers before all that is a later issue.
+
 ## By hand
 `make bench` writes this page anew. `cargo bench --bench performance -- --only P4,P16` measures some of it and prints it. The sources are in `benches/performance`.
 ";

@@ -3,6 +3,11 @@
 
 local AVAILABLE, HELD, BOOKED, BLOCKED = 48, 49, 50, 51
 
+-- Seats of holds that are over which one call gives back, before the last request that may find more of them: as many as a batch
+-- may hold. What finds them is cheap to send, so nothing else would bound the call.
+local EXPIRED_SEATS_MAX = 64
+local expired_seats = 0
+
 local function read_reservation(id)
   local record = get(reservations, id)
   if not record then
@@ -88,6 +93,12 @@ end
 
 local function expire_reservation(r)
   free_reservation(r, 'expired', 'expired')
+  expired_seats = expired_seats + #seat_indexes(r.seats)
+end
+
+-- Whether this call has given back so many seats that the rest of its requests has to come again.
+local function is_exhausted()
+  return expired_seats >= EXPIRED_SEATS_MAX
 end
 
 local function is_overdue(r)

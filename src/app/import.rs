@@ -11,17 +11,17 @@ use crate::config::Config;
 use crate::domain::ids::ConcertId;
 use crate::domain::policy::PolicyState;
 use crate::opening::Opening;
-use crate::store::ShowOpening;
+use crate::store::{ShowOpening, Store};
 
 /// Imports `file`; the same file again changes nothing. Finishes what an earlier import broke off.
 pub async fn import(config: &Config, file: &Path) -> Result<(), Error> {
     let catalog = read(file).await?;
     let installation = Installation::connect(config).await?;
     let report = installation.archive.import(&catalog).await?;
-    let opening = installation.opening()?;
+    let (opening, store) = (installation.opening()?, installation.store()?);
     for concert in &report.concerts {
         open(&installation.archive, &opening, concert.concert, concert.policy.as_ref()).await?;
-        announce(&installation, concert).await?;
+        announce(&opening, &store, concert).await?;
     }
     Ok(())
 }
@@ -53,11 +53,11 @@ pub(super) async fn open(
 }
 
 /// Tells the running servers what changed.
-async fn announce(installation: &Installation, imported: &ImportedConcert) -> Result<(), Error> {
+async fn announce(opening: &Opening, store: &Store, imported: &ImportedConcert) -> Result<(), Error> {
     let deadline = Instant::now() + START;
     if let Some(policy) = &imported.policy {
-        installation.opening()?.policy(imported.concert, policy, deadline).await?;
+        opening.policy(imported.concert, policy, deadline).await?;
     }
-    installation.store()?.catalog_changed(imported.concert, imported.version, deadline).await?;
+    store.catalog_changed(imported.concert, imported.version, deadline).await?;
     Ok(())
 }

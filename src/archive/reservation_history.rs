@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySql, QueryBuilder, Row as _};
+use utoipa::ToSchema;
 
 use super::error::stored;
 use super::log::read_text;
@@ -46,7 +47,7 @@ pub struct ReservationCursor {
 }
 
 /// What happened to a reservation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Action {
     /// Its seats were held.
@@ -64,13 +65,14 @@ pub enum Action {
 }
 
 /// One change of a reservation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HistoryItem {
     /// When.
     pub at: Millis,
     /// What.
     pub action: Action,
     /// Why, where there is more than one reason: `EXPIRED`.
+    #[schema(required = true)]
     pub reason: Option<&'static str>,
 }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySql, QueryBuilder, Row as _};
+use utoipa::ToSchema;
 
 use super::error::stored;
 use super::page::{InvalidCursor, Page, bounded};
@@ -14,7 +15,7 @@ use crate::domain::ids::{ConcertId, Id20, LogName, ReservationId, ShowId};
 use crate::domain::time::Millis;
 
 /// Why a user's balance changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum LedgerKind {
     /// Money came in.

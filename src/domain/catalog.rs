@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::ids::{ConcertId, ShowId};
 use super::policy::Policy;
@@ -14,7 +15,7 @@ use super::time::Millis;
 pub const SEATS_MAX: usize = 200_000;
 
 /// How an organiser describes seats: rows × seats, or the labels themselves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Section {
     /// Unique within the show; the first part of labels made from rows.

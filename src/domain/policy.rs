@@ -1,11 +1,12 @@
 //! The policy of a concert: what organisers set, checked (`api.md`, "Policy of a concert").
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::time::Millis;
 
 /// A call that a policy can put behind the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Gate {
     /// The shows of the concert.
@@ -19,7 +20,7 @@ pub enum Gate {
 }
 
 /// When a place ends because its owner is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EndTokenOn {
     /// When his last PENDING reservation of the concert is paid.
@@ -42,7 +43,7 @@ impl EndTokenOn {
 }
 
 /// The order of the line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
     /// As they came.
@@ -52,7 +53,7 @@ pub enum Order {
 }
 
 /// The policy. Every field has a default.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Policy {
     /// Active places at once; 0: closed.

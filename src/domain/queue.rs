@@ -4,11 +4,12 @@ use super::policy::Policy;
 
 /// Seconds until somebody at `position` is admitted, or `None` when nobody can know.
 ///
-/// `observed` is the admission rate of the last seconds, places a second. Without one the policy bounds it:
-/// places become free at the latest when they lapse, `maxActive` of them every `activeSeconds`.
+/// `observed` is the admission rate of the last seconds, places a second. It counts within what the policy makes of it: at
+/// least places become free when they lapse, `maxActive` of them every `activeSeconds`; at most `admitPerSecond`.
+/// A burst into an empty room, or a second without anybody, says nothing of the hour to come.
 pub fn estimated_wait_seconds(position: u64, policy: &Policy, observed: f64) -> Option<u64> {
     let turnover = f64::from(policy.max_active) / f64::from(policy.active_seconds);
-    let rate = if observed > 0.0 { observed } else { turnover.min(policy.admit_per_second) };
+    let rate = observed.max(turnover).min(policy.admit_per_second);
     if rate <= 0.0 {
         return None;
     }
@@ -33,6 +34,9 @@ mod tests {
         let policy = Policy { max_active: 60, active_seconds: 600, ..Policy::default() };
         assert_eq!(estimated_wait_seconds(100, &policy, 10.0), Some(10));
         assert_eq!(estimated_wait_seconds(1, &policy, 0.0), Some(10));
+        assert_eq!(estimated_wait_seconds(1, &policy, 0.01), Some(10));
+        let slow = Policy { admit_per_second: 0.5, ..policy.clone() };
+        assert_eq!(estimated_wait_seconds(100, &slow, 10.0), Some(200));
         assert_eq!(estimated_wait_seconds(1, &Policy { max_active: 0, ..policy }, 0.0), None);
     }
 

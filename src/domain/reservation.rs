@@ -4,14 +4,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::fields::{Fields, Malformed};
 use super::ids::{Id20, InvalidId, ShowId};
 use super::time::Millis;
 
 /// What a reservation is now. Upper case in JSON, lower case in records and tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
+#[schema(as = ReservationStatus)]
 pub enum Status {
     /// Its seats are held until its end.
     Pending,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Backoff;
 use super::snapshot::{FillError, Filled, fill_wanted};
@@ -25,8 +25,11 @@ use crate::store::{Failure, Store};
 const ENTRIES_OF_READ: usize = 4096;
 const SHARE: (usize, usize) = (8, 500);
 
-/// How long a read waits for the first entry: bounds how late a snapshot is taken up.
+/// How long a read waits for the first entry: bounds how late a publication is taken up.
 const BLOCK: Duration = Duration::from_millis(50);
+
+/// While snapshots are under way the loop waits for them, and reads the logs this often.
+const READ_BESIDE: Duration = Duration::from_millis(5);
 
 /// Between two looks at where the logs end, some of them each time.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
@@ -172,31 +175,51 @@ impl Round {
 
     fn take_filled(&mut self) {
         while let Ok(filled) = self.filled.try_recv() {
-            let Some(track) = self.tracks.get_mut(&filled.concert) else {
-                continue;
-            };
-            match filled.result {
-                Ok((filling, _)) if filling.log_id() != track.view.published_log_id() => {
+            self.take(filled);
+        }
+    }
+
+    /// Takes snapshots as they come, for [`READ_BESIDE`] or until none is under way.
+    async fn wait_for_filled(&mut self) {
+        let until = Instant::now() + READ_BESIDE;
+        while let Ok(Some(filled)) = timeout_at(until, self.filled.recv()).await {
+            self.take(filled);
+            if !self.fills() {
+                return;
+            }
+        }
+    }
+
+    /// Whether snapshots are under way.
+    fn fills(&self) -> bool {
+        self.tracks.values().any(|track| matches!(track.stage, Stage::Asked))
+    }
+
+    fn take(&mut self, filled: Filled) {
+        let Some(track) = self.tracks.get_mut(&filled.concert) else {
+            return;
+        };
+        match filled.result {
+            Ok((filling, _)) if filling.log_id() != track.view.published_log_id() => {
+                self.stale.insert(filled.concert);
+                track.stage = Stage::Due(Instant::now() + RETRY_AFTER);
+            }
+            Ok((filling, catalog)) => {
+                if catalog > track.view.concert().version {
                     self.stale.insert(filled.concert);
-                    track.stage = Stage::Due(Instant::now() + RETRY_AFTER);
                 }
-                Ok((filling, catalog)) => {
-                    if catalog > track.view.concert().version {
-                        self.stale.insert(filled.concert);
-                    }
-                    track.stage = Stage::CatchingUp(Box::new(filling));
-                    track.install_if_complete();
-                }
-                Err(FillError::Read(Failure::Stopped(_))) => self.stop_lost(filled.concert),
-                // Redis away, or the log not born yet: every concert says so several times a second.
-                Err(FillError::Read(Failure::Unavailable(_))) => {
-                    track.stage = Stage::Due(Instant::now() + RETRY_AFTER);
-                }
-                Err(error) => {
-                    track.stage = Stage::Due(Instant::now() + RETRY_AFTER);
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(concert = filled.concert.0, error, "a live view has no snapshot yet");
-                }
+                track.stage = Stage::CatchingUp(Box::new(filling));
+                track.install_if_complete();
+            }
+            Err(FillError::Read(Failure::Stopped(_))) => self.stop_lost(filled.concert),
+            // Redis away, or the log not born yet: every concert says so several times a second.
+            Err(FillError::Read(Failure::Unavailable(_))) => {
+                track.stage = Stage::Due(Instant::now() + RETRY_AFTER);
+            }
+            Err(error) => {
+                track.stage = Stage::Due(Instant::now() + RETRY_AFTER);
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(concert = filled.concert.0, error, "a live view has no snapshot yet");
             }
         }
     }
@@ -208,11 +231,17 @@ impl Round {
         });
         let from: Vec<_> = places.collect();
         if from.is_empty() {
-            sleep(BLOCK / 10).await;
+            self.wait_for_filled().await;
             return Ok(Left::Nothing);
         }
         let share = (ENTRIES_OF_READ / from.len()).clamp(SHARE.0, SHARE.1);
-        let read = self.follower.tail.read(&from, share, BLOCK).await?;
+        // A read that blocks keeps every snapshot waiting, and the next ones with it: a hundred views took eleven seconds.
+        let block = if self.fills() { Duration::ZERO } else { BLOCK };
+        let read = self.follower.tail.read(&from, share, block).await?;
+        if block.is_zero() && read.is_empty() {
+            self.wait_for_filled().await;
+            return Ok(Left::More);
+        }
         let left = Left::of(read.iter().map(|(_, entries)| entries.len()), share);
         for (log, entries) in read {
             let LogName::Concert(id) = log else {

@@ -1,10 +1,13 @@
 //! Concerts, shows and rankings: read from memory, open to all unless a policy gates a concert's shows.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::context::Context;
 use super::freshness;
 use super::gate;
+use super::openapi::params::{Available, ConcertPath, Paging, Span, Version};
+use super::openapi::refusals::refusals;
 use super::page::{self, List};
 use super::problem::{Code, Problem};
 use super::query;
@@ -16,27 +19,29 @@ use crate::domain::time::Millis;
 use crate::live::{ConcertView, Ranked, SaleState, ShowView};
 
 /// A concert as lists show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ConcertItem {
+pub(crate) struct ConcertItem {
     concert_id: ConcertId,
     title: String,
     artist: String,
     venue: String,
+    #[schema(required = true)]
     opens_at: Option<Millis>,
+    #[schema(required = true)]
     closes_at: Option<Millis>,
     state: SaleState,
 }
 
 /// A concert alone: with its policy.
-#[derive(Serialize)]
-struct ConcertBody {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ConcertBody {
     #[serde(flatten)]
     concert: ConcertItem,
     policy: Policy,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ShowItem {
     show_id: ShowId,
@@ -47,17 +52,45 @@ struct ShowItem {
     seats_available: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct RankingItem {
     rank: u64,
     concert_id: ConcertId,
     title: String,
     booked: u64,
+    #[schema(required = true)]
     sold_out_in_seconds: Option<u64>,
 }
 
+/// Orders of the list of concerts.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes a parameter that is read as a word")]
+enum Sort {
+    Popular,
+}
+
+/// What the ranking goes by.
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "describes a parameter that is read as a word")]
+enum RankedBy {
+    Booked,
+    SoldOut,
+}
+
+refusals!(ConcertsRefusals: JSON, FORM, FRESH);
+
 /// `GET /v1/concerts`
+#[utoipa::path(
+    get, path = "/v1/concerts", operation_id = "listConcerts", tag = "catalog", summary = "All concerts",
+    params(
+        Paging, Version,
+        ("sort" = inline(Option<Sort>), Query, description = "The ranking's order; else that of the ids."),
+    ),
+    responses((status = 200, description = "A page.", body = List<ConcertItem>), ConcertsRefusals),
+)]
 pub(crate) async fn concerts(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let asked = page::asked(request)?;
     let popular = match query::parameter(request, "sort")?.as_deref() {
@@ -76,7 +109,15 @@ pub(crate) async fn concerts(ctx: &Context, request: &Request) -> Result<Respons
     response::ok(&list)
 }
 
+refusals!(ConcertRefusals: JSON, PATH, FRESH);
+
 /// `GET /v1/concerts/{concertId}`
+#[utoipa::path(
+    get, path = "/v1/concerts/{concertId}", operation_id = "getConcert", tag = "catalog",
+    summary = "One concert with its policy",
+    params(ConcertPath, Version),
+    responses((status = 200, description = "The concert.", body = ConcertBody), ConcertRefusals),
+)]
 pub(crate) async fn concert(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let view = find(ctx, request)?;
     freshness::wait(request, &view).await?;
@@ -99,7 +140,16 @@ pub(crate) fn find(ctx: &Context, request: &Request) -> Result<std::sync::Arc<Co
     view.ok_or_else(|| Problem::new(Code::NotFound))
 }
 
+refusals!(ConcertShowsRefusals: JSON, PATH, FORM, FRESH, GATED);
+
 /// `GET /v1/concerts/{concertId}/shows`
+#[utoipa::path(
+    get, path = "/v1/concerts/{concertId}/shows", operation_id = "listConcertShows", tag = "catalog",
+    summary = "The shows of a concert",
+    params(ConcertPath, Available, Paging, Version),
+    responses((status = 200, description = "A page.", body = List<ShowItem>), ConcertShowsRefusals),
+    security((), ("identity" = [], "queueToken" = [])),
+)]
 pub(crate) async fn concert_shows(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let asked = page::asked(request)?;
     let only_available = query::flag(request, "available")?;
@@ -115,7 +165,15 @@ pub(crate) async fn concert_shows(ctx: &Context, request: &Request) -> Result<Re
     Ok(response)
 }
 
+refusals!(ShowsRefusals: JSON, FORM, FRESH);
+
 /// `GET /v1/shows`: those of gated concerts are left out, they need a place in that concert's line.
+#[utoipa::path(
+    get, path = "/v1/shows", operation_id = "listShows", tag = "catalog",
+    summary = "The shows of all concerts that gate none",
+    params(Available, Span, Paging, Version),
+    responses((status = 200, description = "A page.", body = List<ShowItem>), ShowsRefusals),
+)]
 pub(crate) async fn shows(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let asked = page::asked(request)?;
     let only_available = query::flag(request, "available")?;
@@ -133,7 +191,18 @@ pub(crate) async fn shows(ctx: &Context, request: &Request) -> Result<Response, 
     response::ok(&page::cut(wanted, &asked)?)
 }
 
+refusals!(RankingRefusals: JSON, FORM, FRESH);
+
 /// `GET /v1/rankings/concerts`
+#[utoipa::path(
+    get, path = "/v1/rankings/concerts", operation_id = "rankConcerts", tag = "catalog",
+    summary = "Concerts by what they sold",
+    params(
+        Paging, Version,
+        ("by" = inline(Option<RankedBy>), Query, description = "Seats booked, or how soon it was sold out."),
+    ),
+    responses((status = 200, description = "A page.", body = List<RankingItem>), RankingRefusals),
+)]
 pub(crate) async fn ranking(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let asked = page::asked(request)?;
     freshness::wait_any(ctx, request).await?;

@@ -18,6 +18,7 @@ mod history;
 mod idempotency;
 mod layout;
 mod negotiate;
+mod openapi;
 mod operations;
 mod organiser;
 mod page;

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::problem::Problem;
 use super::query;
@@ -23,10 +24,12 @@ pub(crate) struct Asked {
 }
 
 /// A page of a list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct List<T> {
     pub(crate) items: Vec<T>,
+    /// For the next page; null on the last.
+    #[schema(required = true)]
     pub(crate) next_cursor: Option<String>,
 }
 

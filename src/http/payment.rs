@@ -1,10 +1,12 @@
 //! Payments: from the balance one script decides, and a payment that was sent runs to its end; by card see `card`.
 
 mod card;
-mod webhook;
+pub(crate) mod webhook;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+use self::card::CardBody;
 use super::auth;
 use super::body;
 use super::context::Context;
@@ -14,6 +16,8 @@ use super::gate;
 use super::history;
 use super::idempotency;
 use super::layout;
+use super::openapi::params::{Durable, Key, PaymentPath};
+use super::openapi::refusals::refusals;
 use super::problem::{Code, Problem};
 use super::request::Request;
 use super::reservation;
@@ -25,9 +29,7 @@ use crate::domain::policy::Gate;
 use crate::domain::reservation::{Reservation, Seats, Status};
 use crate::store::{Answer, AuthoriseRequest, PayRequest};
 
-pub(crate) use webhook::told;
-
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PayForm {
     reservation_id: String,
@@ -35,15 +37,16 @@ struct PayForm {
     method: Option<Method>,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
+#[schema(as = PaymentMethod)]
 enum Method {
     #[default]
     Balance,
     Card,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PaymentBody<'a> {
     payment_id: String,
@@ -51,6 +54,7 @@ struct PaymentBody<'a> {
     seats: Vec<&'a str>,
     amount: i64,
     currency: &'a str,
+    #[schema(value_type = PaymentStatus)]
     status: Status,
     balance: i64,
     /// What of the amount went back, if anything has.
@@ -58,7 +62,40 @@ struct PaymentBody<'a> {
     refunded_amount: Option<i64>,
 }
 
+refusals!(PayRefusals: JSON, IDENTITY, KEY, DURABILITY, BODY, STORE, NOT_BUILT; QueueTokenInvalid,
+    InsufficientBalance, InvalidReservation, PaymentDeclined, RequestInProgress);
+
+/// A payment, or a card payment that has not paid.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes the two bodies that the call has")]
+enum PaymentAnswer<'a> {
+    Paid(PaymentBody<'a>),
+    Card(CardBody<'a>),
+}
+
+/// Words for how a payment stands.
+#[derive(ToSchema)]
+#[schema(rename_all = "UPPERCASE")]
+#[expect(dead_code, reason = "describes `PaymentBody::status`, which is a word already")]
+enum PaymentStatus {
+    Confirmed,
+    Refunded,
+}
+
 /// `POST /v1/payments`
+#[utoipa::path(
+    post, path = "/v1/payments", operation_id = "pay", tag = "payments",
+    summary = "Pays a reservation",
+    params(Key, Durable),
+    request_body = PayForm,
+    responses(
+        (status = 200, description = "It is paid.", body = PaymentBody),
+        (status = 202, description = "A card payment is under way.", body = CardBody),
+        PayRefusals,
+    ),
+    security(("identity" = [], "queueToken" = []), ("identity" = [])),
+)]
 pub(crate) async fn pay(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
     let key = idempotency::key(request)?;
@@ -109,7 +146,16 @@ pub(crate) async fn pay(ctx: &Context, request: &mut Request) -> Result<Response
     Ok(response)
 }
 
+refusals!(PaymentRefusals: JSON, IDENTITY, PATH, STORE);
+
 /// `GET /v1/payments/{paymentId}`; `balance` is what its owner had after it.
+#[utoipa::path(
+    get, path = "/v1/payments/{paymentId}", operation_id = "getPayment", tag = "payments",
+    summary = "One of the caller's payments",
+    params(PaymentPath),
+    responses((status = 200, description = "The payment.", body = PaymentAnswer), PaymentRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn get(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
     let id: PaymentId = request.path_id()?;

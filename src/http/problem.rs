@@ -21,7 +21,7 @@ macro_rules! codes {
         pub(crate) enum Code { $($(#[$attribute])* $code,)* }
 
         impl Code {
-            #[cfg(test)]
+            /// All of them, in the order of the table.
             pub(crate) const ALL: &[Self] = &[$(Self::$code,)*];
 
             fn row(self) -> (&'static str, u16, &'static str) {

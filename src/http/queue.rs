@@ -9,6 +9,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use super::auth;
 use super::body;
@@ -16,6 +17,8 @@ use super::context::Context;
 use super::durability;
 use super::freshness;
 use super::gate::{self, Proof};
+use super::openapi::params::{Durable, Version};
+use super::openapi::refusals::refusals;
 use super::problem::{Code, Problem};
 use super::request::Request;
 use super::response::{self, Response};
@@ -32,22 +35,41 @@ const TOKEN_SECONDS: i64 = 24 * 60 * 60;
 /// How long an answer waits for the view to be as new as itself: the follower is milliseconds behind.
 const LEVEL: Duration = Duration::from_millis(100);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"concertId": 1}))]
 struct JoinForm {
+    #[schema(value_type = ConcertId)]
     concert_id: u64,
 }
 
+/// Words for how a place stands; clients take one that they don't know for waiting.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "describes `Standing::status`, which is a word already")]
+enum StandingStatus {
+    Waiting,
+    Active,
+    SoldOutPending,
+    SoldOut,
+    Paused,
+}
+
 /// How a place stands.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Standing {
+    #[schema(value_type = StandingStatus)]
     status: &'static str,
     /// 0 once ACTIVE.
     position: u64,
     queue_position: u64,
+    /// Null when nobody can know.
+    #[schema(required = true)]
     estimated_wait_seconds: Option<u64>,
     poll_after_seconds: u64,
+    /// Null while waiting.
+    #[schema(required = true)]
     active_until: Option<Millis>,
     /// Seats that may come back.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,7 +83,21 @@ struct Standing {
     concert_id: Option<ConcertId>,
 }
 
+refusals!(JoinRefusals: JSON, IDENTITY, DURABILITY, BODY, PATH, STORE; SaleNotOpen, SoldOut);
+
 /// `POST /v1/queue/tokens`
+#[utoipa::path(
+    post, path = "/v1/queue/tokens", operation_id = "joinQueue", tag = "queue",
+    summary = "Takes a place in line, or shows the one that is there",
+    params(Durable),
+    request_body = JoinForm,
+    responses(
+        (status = 201, description = "A new place.", body = Standing),
+        (status = 200, description = "The same place as before.", body = Standing),
+        JoinRefusals,
+    ),
+    security(("identity" = [])),
+)]
 pub(crate) async fn join(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
     durability::check(request, ctx.settings.durability)?;
@@ -94,7 +130,15 @@ pub(crate) async fn join(ctx: &Context, request: &mut Request) -> Result<Respons
     Ok(response)
 }
 
+refusals!(LeaveRefusals: IDENTITY, PLACE, STORE);
+
 /// `DELETE /v1/queue/tokens`
+#[utoipa::path(
+    delete, path = "/v1/queue/tokens", operation_id = "leaveQueue", tag = "queue",
+    summary = "Leaves the line, or gives the active place back",
+    responses((status = 204, description = "The place is gone."), LeaveRefusals),
+    security(("identity" = [], "queueToken" = [])),
+)]
 pub(crate) async fn leave(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
     let place = gate::own(ctx, request, &identity.user)?.current()?;
@@ -106,7 +150,16 @@ pub(crate) async fn leave(ctx: &Context, request: &Request) -> Result<Response, 
     Ok(response)
 }
 
+refusals!(StatusRefusals: JSON, IDENTITY, PLACE, STORE);
+
 /// `GET /v1/queue/status`
+#[utoipa::path(
+    get, path = "/v1/queue/status", operation_id = "getQueueStatus", tag = "queue",
+    summary = "How the place stands",
+    params(Version),
+    responses((status = 200, description = "The place.", body = Standing), StatusRefusals),
+    security(("queueBearer" = []), ("identity" = [], "queueToken" = [])),
+)]
 pub(crate) async fn status(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let (token, proof) = caller_place(ctx, request)?;
     let place = proof.current()?;
@@ -136,14 +189,30 @@ pub(crate) async fn status(ctx: &Context, request: &Request) -> Result<Response,
     Ok(response)
 }
 
+refusals!(QueueStreamRefusals: IDENTITY, PLACE, NOT_BUILT);
+
 /// `GET /v1/queue/stream`
+#[utoipa::path(
+    get, path = "/v1/queue/stream", operation_id = "streamQueue", tag = "queue",
+    summary = "How the place stands, as server-sent events",
+    responses(QueueStreamRefusals),
+    security(("queueBearer" = []), ("identity" = [], "queueToken" = [])),
+)]
 pub(crate) fn stream(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let (_, proof) = caller_place(ctx, request)?;
     concert_of(ctx, &proof.current()?)?;
     Err(Problem::new(Code::NotImplemented))
 }
 
+refusals!(StreamTicketRefusals: JSON, IDENTITY, NOT_BUILT);
+
 /// `POST /v1/stream-tickets`
+#[utoipa::path(
+    post, path = "/v1/stream-tickets", operation_id = "createStreamTicket", tag = "queue",
+    summary = "A ticket that stands for a token in a stream's address",
+    responses(StreamTicketRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) fn stream_ticket(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     auth::identity(ctx, request)?;
     Err(Problem::new(Code::NotImplemented))

@@ -6,14 +6,16 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::StatusCode;
 use serde::Serialize;
-use serde_json::json;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use super::auth;
 use super::context::Context;
 use super::freshness;
 use super::history;
 use super::layout;
+use super::openapi::params::{Paging, ReservationPath};
+use super::openapi::refusals::refusals;
 use super::page::{self, List};
 use super::problem::{Code, Problem};
 use super::request::Request;
@@ -28,12 +30,12 @@ use crate::domain::time::Millis;
 use crate::live::ConcertView;
 use crate::store::{Answer, Failure};
 
-mod hold;
+pub(crate) mod hold;
 
 pub(crate) use hold::hold;
 
 /// A reservation as clients read it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ReservationBody<'a> {
     reservation_id: String,
@@ -50,7 +52,33 @@ struct ReservationBody<'a> {
     tickets: Option<Vec<Ticket>>,
 }
 
+/// What ticket codes are verified with: a JWK set (RFC 7517) of Ed25519 keys.
+#[derive(Serialize, ToSchema)]
+struct TicketKeys {
+    keys: [TicketKey; 1],
+}
+
+#[derive(Serialize, ToSchema)]
+struct TicketKey {
+    kty: &'static str,
+    crv: &'static str,
+    x: String,
+    kid: String,
+    #[serde(rename = "use")]
+    purpose: &'static str,
+    alg: &'static str,
+}
+
+refusals!(ReservationRefusals: JSON, IDENTITY, PATH, STORE);
+
 /// `GET /v1/reservations/{reservationId}`: current while Redis knows it, then as the archive has it.
+#[utoipa::path(
+    get, path = "/v1/reservations/{reservationId}", operation_id = "getReservation", tag = "reservations",
+    summary = "One of the caller's reservations, with its tickets once paid",
+    params(ReservationPath),
+    responses((status = 200, description = "The reservation.", body = ReservationBody), ReservationRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn get(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
     let (id, view) = known(ctx, request)?;
@@ -99,7 +127,16 @@ async fn archived(
     Ok(Shown::stored(&row, Context::now()))
 }
 
+refusals!(ReservationsRefusals: JSON, IDENTITY, FORM, FRESH);
+
 /// `GET /v1/reservations`: a history read, as fresh as the archive.
+#[utoipa::path(
+    get, path = "/v1/reservations", operation_id = "listReservations", tag = "reservations",
+    summary = "The caller's reservations, newest first",
+    params(Paging),
+    responses((status = 200, description = "A page.", body = List<ReservationBody>), ReservationsRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn list(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
     let asked = page::asked(request)?;
@@ -117,7 +154,16 @@ pub(crate) async fn list(ctx: &Context, request: &Request) -> Result<Response, P
     response::ok(&List { items, next_cursor: page.next.map(|cursor| cursor.to_string()) })
 }
 
+refusals!(ReleaseRefusals: IDENTITY, PATH, STORE; ReservationNotPending);
+
 /// `DELETE /v1/reservations/{reservationId}`
+#[utoipa::path(
+    delete, path = "/v1/reservations/{reservationId}", operation_id = "releaseReservation",
+    tag = "reservations", summary = "Gives held seats back",
+    params(ReservationPath),
+    responses((status = 204, description = "It has ended, now or before."), ReleaseRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn release(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
     let (id, _) = known(ctx, request)?;
@@ -137,19 +183,26 @@ pub(crate) async fn release(ctx: &Context, request: &Request) -> Result<Response
     Ok(response)
 }
 
+refusals!(TicketKeysRefusals: JSON);
+
 /// `GET /v1/keys`: what verifies ticket codes offline.
+#[utoipa::path(
+    get, path = "/v1/keys", operation_id = "getTicketKeys", tag = "reservations",
+    summary = "What ticket codes are verified with, offline",
+    responses((status = 200, description = "A JWK set.", body = TicketKeys), TicketKeysRefusals),
+)]
 pub(crate) fn ticket_keys(ctx: &Context) -> Result<Response, Problem> {
     let public = ctx.ticket_key.verifying_key().to_bytes();
     let hash = Sha256::digest(public);
-    let key = json!({
-        "kty": "OKP",
-        "crv": "Ed25519",
-        "x": URL_SAFE_NO_PAD.encode(public),
-        "kid": URL_SAFE_NO_PAD.encode(&hash[..8]),
-        "use": "sig",
-        "alg": "EdDSA",
-    });
-    response::ok(&json!({ "keys": [key] }))
+    let key = TicketKey {
+        kty: "OKP",
+        crv: "Ed25519",
+        x: URL_SAFE_NO_PAD.encode(public),
+        kid: URL_SAFE_NO_PAD.encode(&hash[..8]),
+        purpose: "sig",
+        alg: "EdDSA",
+    };
+    response::ok(&TicketKeys { keys: [key] })
 }
 
 /// The path's reservation, if its concert exists: nothing is asked about others.

@@ -9,10 +9,11 @@ use hyper::Method;
 use hyper::header::ACCEPT;
 
 use super::context::Context;
+use super::openapi::refusals::refusals;
 use super::problem::{Code, Problem};
 use super::request::Request;
 use super::response::{self, Response};
-use super::{catalog, durability, negotiate, organiser, payment, queue, reservation, seats, wallet};
+use super::{catalog, durability, negotiate, openapi, organiser, payment, queue, reservation, seats, wallet};
 
 /// Methods that routes have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +57,9 @@ impl Verb {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Welcome,
-    Undocumented,
+    Document,
+    Docs,
+    DocsFile,
     TicketKeys,
     Concerts,
     Concert,
@@ -116,7 +119,8 @@ impl Endpoint {
         !matches!(
             self,
             E::Welcome
-                | E::Undocumented
+                | E::Docs
+                | E::DocsFile
                 | E::SeatsStream
                 | E::QueueStream
                 | E::Leave
@@ -129,13 +133,14 @@ impl Endpoint {
 use Endpoint as E;
 use Verb::{Delete, Get, Patch, Post};
 
-type Row = (&'static str, &'static [(Verb, Endpoint)]);
+pub(super) type Row = (&'static str, &'static [(Verb, Endpoint)]);
 
 /// One path, its methods.
-const ROUTES: &[Row] = &[
+pub(super) const ROUTES: &[Row] = &[
     ("/", &[(Get, E::Welcome)]),
-    ("/openapi.json", &[(Get, E::Undocumented)]),
-    ("/docs", &[(Get, E::Undocumented)]),
+    ("/openapi.json", &[(Get, E::Document)]),
+    ("/docs", &[(Get, E::Docs)]),
+    ("/docs/{id}", &[(Get, E::DocsFile)]),
     ("/v1/keys", &[(Get, E::TicketKeys)]),
     ("/v1/concerts", &[(Get, E::Concerts)]),
     ("/v1/concerts/{id}", &[(Get, E::Concert)]),
@@ -231,8 +236,10 @@ type Answering<'r> = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Se
 /// carry, and move, what an organiser's call needs.
 fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> {
     match r.endpoint {
-        E::Welcome => now(Ok(response::text(welcome()))),
-        E::Undocumented => now(Err(Problem::new(Code::NotImplemented))),
+        E::Welcome => now(Ok(welcome())),
+        E::Document => now(Ok(openapi::document())),
+        E::Docs => now(Ok(openapi::docs(r))),
+        E::DocsFile => now(openapi::docs_file(r)),
         E::TicketKeys => now(reservation::ticket_keys(ctx)),
         E::Concerts => Box::pin(catalog::concerts(ctx, r)),
         E::Concert => Box::pin(catalog::concert(ctx, r)),
@@ -252,7 +259,7 @@ fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> {
         E::Release => Box::pin(reservation::release(ctx, r)),
         E::Pay => Box::pin(payment::pay(ctx, r)),
         E::Payment => Box::pin(payment::get(ctx, r)),
-        E::GatewayWebhook => Box::pin(payment::told(ctx, r)),
+        E::GatewayWebhook => Box::pin(payment::webhook::told(ctx, r)),
         E::Balance => Box::pin(wallet::balance(ctx, r)),
         E::Charge => Box::pin(wallet::charge(ctx, r)),
         E::Ledger => Box::pin(wallet::ledger(ctx, r)),
@@ -275,10 +282,17 @@ fn now<'r>(answer: Result<Response, Problem>) -> Answering<'r> {
     Box::pin(std::future::ready(answer))
 }
 
+refusals!(WelcomeRefusals:);
+
 /// What a person who opens the address reads: the part of the README that buys a seat by hand.
-fn welcome() -> &'static str {
+#[utoipa::path(
+    get, path = "/", operation_id = "getWelcome", tag = "documentation", summary = "How to buy a seat by hand",
+    responses((status = 200, description = "A text.", body = String), WelcomeRefusals),
+)]
+pub(super) fn welcome() -> Response {
     let readme = include_str!("../../README.md");
-    readme.split_once("## Buy a seat").and_then(|(_, rest)| rest.split("## ").next()).unwrap_or(readme).trim()
+    let part = readme.split_once("## Buy a seat").and_then(|(_, rest)| rest.split("## ").next());
+    response::text(part.unwrap_or(readme).trim())
 }
 
 #[cfg(test)]

@@ -6,11 +6,15 @@ use hyper::header::{
 };
 use serde::Serialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 use super::context::Context;
 use super::freshness;
 use super::gate;
 use super::negotiate;
+use super::openapi::params::{Condition, ShowPath, Version};
+use super::openapi::refusals::refusals;
+use super::openapi::seat_map::{SeatMap, SeatStatus};
 use super::problem::{Code, Problem};
 use super::query;
 use super::request::Request;
@@ -19,19 +23,40 @@ use crate::domain::ids::ShowId;
 use crate::domain::policy::Gate;
 use crate::live::{ConcertView, Encoded, SeatsForm, ShowView};
 
-#[derive(Serialize)]
-struct Changes<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Changes<'a> {
     version: String,
     changes: Vec<SeatChange<'a>>,
 }
 
-#[derive(Serialize)]
-struct SeatChange<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct SeatChange<'a> {
     seat: &'a str,
+    #[schema(value_type = SeatStatus)]
     status: &'static str,
 }
 
+refusals!(SeatsRefusals: JSON, PATH, FORM, FRESH, GATED);
+
 /// `GET /v1/shows/{showId}/seats`
+#[utoipa::path(
+    get, path = "/v1/shows/{showId}/seats", operation_id = "getSeats", tag = "catalog",
+    summary = "The seats of a show, whole or what changed",
+    params(
+        ShowPath, Version, Condition,
+        ("view" = inline(Option<SeatsForm>), Query, description = "Everything, what changes, or what does not."),
+        ("since" = Option<String>, Query,
+            description = "A `version`: only what changed since then, unless that is too old."),
+    ),
+    responses(
+        (status = 200, description = "The map in the form asked for.", body = SeatMap,
+            headers(("ETag" = String, description = "Strong, of this form of this version."))),
+        (status = 304, description = "The client has it.",
+            headers(("ETag" = String, description = "That of the form which the client has."))),
+        SeatsRefusals,
+    ),
+    security((), ("identity" = [], "queueToken" = [])),
+)]
 pub(crate) async fn seats(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let form = form(request)?;
     let since = query::parameter(request, "since")?;
@@ -49,7 +74,16 @@ pub(crate) async fn seats(ctx: &Context, request: &Request) -> Result<Response, 
     Ok(encoded(request, &body, seen))
 }
 
+refusals!(SeatsStreamRefusals: PATH, FRESH, GATED, NOT_BUILT);
+
 /// `GET /v1/shows/{showId}/seats/stream`
+#[utoipa::path(
+    get, path = "/v1/shows/{showId}/seats/stream", operation_id = "streamSeats", tag = "catalog",
+    summary = "The seats of a show as server-sent events",
+    params(ShowPath),
+    responses(SeatsStreamRefusals),
+    security((), ("identity" = [], "queueToken" = [])),
+)]
 pub(crate) async fn stream(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let (concert, _) = find(ctx, request)?;
     gate::pass(ctx, request, &concert, Gate::Seats).await?;

@@ -21,6 +21,7 @@ use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
 
 use super::connection::{Connection, Phase};
 use super::context::Context;
+use super::openapi;
 use super::operations::Health;
 use super::settings::Settings;
 
@@ -58,6 +59,7 @@ pub struct Server {
 impl Server {
     /// Binds one listener a core. With port 0 the kernel chooses for the first, the others share it.
     pub fn bind(address: SocketAddr, settings: Arc<Settings>) -> io::Result<Self> {
+        openapi::prepare();
         let first = listen(address)?;
         let address = first.local_addr()?;
         let mut listeners = vec![first];

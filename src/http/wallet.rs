@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::auth::{self, Identity, Role};
 use super::body;
@@ -12,6 +13,8 @@ use super::freshness;
 use super::gate;
 use super::history;
 use super::idempotency;
+use super::openapi::params::{Durable, NeededKey, Paging, UserPath};
+use super::openapi::refusals::refusals;
 use super::page::{self, List};
 use super::problem::{Code, Problem};
 use super::request::Request;
@@ -24,29 +27,32 @@ use crate::domain::time::Millis;
 use crate::domain::wallet::Balance;
 use crate::store::{ChargeRequest, Failure};
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"amount": 100_000}))]
 struct ChargeForm {
     amount: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct BalanceBody<'a> {
     user_id: &'a str,
     balance: i64,
     currency: &'a str,
+    /// Null of a user never seen.
+    #[schema(required = true)]
     updated_at: Option<Millis>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ChargedBody {
     charged_amount: i64,
     current_balance: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct LedgerBody {
     entry_id: String,
@@ -59,7 +65,16 @@ struct LedgerBody {
     created_at: Millis,
 }
 
+refusals!(BalanceRefusals: JSON, IDENTITY, PATH, STORE; Forbidden);
+
 /// `GET /v1/users/{userId}/balance`
+#[utoipa::path(
+    get, path = "/v1/users/{userId}/balance", operation_id = "getBalance", tag = "payments",
+    summary = "The caller's balance",
+    params(UserPath),
+    responses((status = 200, description = "The balance.", body = BalanceBody), BalanceRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn balance(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let (_, user) = own(ctx, request)?;
     let balance = current(ctx, request, &user).await?;
@@ -85,7 +100,18 @@ async fn current(ctx: &Context, request: &Request, user: &UserId) -> Result<Bala
     }))
 }
 
+refusals!(ChargeRefusals: JSON, IDENTITY, PATH, KEY, DURABILITY, BODY, PLACE, STORE; Forbidden,
+    IdempotencyKeyRequired, AmountOutOfRange, QueueTokenNotActive);
+
 /// `POST /v1/users/{userId}/balance`
+#[utoipa::path(
+    post, path = "/v1/users/{userId}/balance", operation_id = "chargeBalance", tag = "payments",
+    summary = "Charges a balance",
+    params(UserPath, NeededKey, Durable),
+    request_body = ChargeForm,
+    responses((status = 200, description = "It is charged.", body = ChargedBody), ChargeRefusals),
+    security(("identity" = []), ("identity" = [], "queueToken" = [])),
+)]
 pub(crate) async fn charge(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
     let user = named(request, &identity)?;
@@ -127,7 +153,16 @@ pub(crate) async fn charge(ctx: &Context, request: &mut Request) -> Result<Respo
     Ok(response)
 }
 
+refusals!(LedgerRefusals: JSON, IDENTITY, PATH, FORM, FRESH; Forbidden);
+
 /// `GET /v1/users/{userId}/ledger`: a history read, as fresh as the archive.
+#[utoipa::path(
+    get, path = "/v1/users/{userId}/ledger", operation_id = "listLedger", tag = "payments",
+    summary = "What changed the caller's balance, newest first",
+    params(UserPath, Paging),
+    responses((status = 200, description = "A page.", body = List<LedgerBody>), LedgerRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn ledger(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let (_, user) = own(ctx, request)?;
     let asked = page::asked(request)?;

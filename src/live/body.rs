@@ -14,7 +14,8 @@ use super::layout::{Layout, Pieces};
 use crate::domain::ids::Mark;
 
 /// The forms in which a client can ask for a seat map (`api.md`, `GET /v1/shows/{showId}/seats`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub enum SeatsForm {
     /// Every seat with all there is to know.
     Full,

@@ -24,7 +24,7 @@ use crate::domain::policy::{Gate, PolicyState};
 use crate::domain::time::Millis;
 
 /// What a concert is to a buyer; of several the first that applies, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SaleState {
     /// Its log is lost; nothing is sold until it is recovered.

@@ -185,7 +185,7 @@ impl<V: Verb> Lane<V> {
                 return;
             }
             match self.ask(&batch).await {
-                Ok(decided) => return self.answer_all(batch, &decided),
+                Ok(decided) => return self.put_back(self.answer_all(batch, &decided)),
                 Err(AskError::Call(error)) if is_passing(&error) => {
                     let unknown = V::CHANGES && matches!(error, CallError::Unknown(_));
                     for pending in &mut batch {
@@ -219,14 +219,21 @@ impl<V: Verb> Lane<V> {
         self.caller.ask(V::script(), scope, deadline, arguments).instrument(span).await
     }
 
-    fn answer_all(&self, batch: Vec<Pending<V>>, decided: &Decided) {
+    /// Gives back those that the script had no room for: nothing has happened to them.
+    fn answer_all(&self, batch: Vec<Pending<V>>, decided: &Decided) -> Vec<Pending<V>> {
+        let mut again = Vec::new();
         if decided.outcomes.len() != batch.len() {
             let what = format!("{} outcomes for {} requests", decided.outcomes.len(), batch.len());
-            return fail_all(batch, &Failure::from(AskError::from(MalformedReply(what))), &self.meters);
+            fail_all(batch, &Failure::from(AskError::from(MalformedReply(what))), &self.meters);
+            return again;
         }
         // Most of a batch fare alike: they are counted together.
         let mut alike: (&str, u64) = ("", 0);
         for (pending, outcome) in batch.into_iter().zip(&decided.outcomes) {
+            if outcome.name().is_ok_and(|name| name == "again") {
+                again.push(Pending { sent: false, ..pending });
+                continue;
+            }
             let mut answer = match self.read(outcome, decided, &pending.span) {
                 Ok(answer) => answer,
                 Err(failure) => {
@@ -247,6 +254,15 @@ impl<V: Verb> Lane<V> {
             let _ = pending.answer.send(Ok(answer));
         }
         self.meters.count(alike.0, alike.1);
+        again
+    }
+
+    /// They go first, in their order.
+    fn put_back(&self, again: Vec<Pending<V>>) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        for pending in again.into_iter().rev() {
+            queue.waiting.push_front(pending);
+        }
     }
 
     /// An answer about a wallet only reflects the log of its partition.

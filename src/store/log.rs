@@ -57,7 +57,8 @@ impl Tail {
         Ok(Self { pool, limit: settings.response_timeout })
     }
 
-    /// Entries behind the given numbers, at most `count` of each log; waits up to `block` for the first.
+    /// Entries behind the given numbers, at most `count` of each log; waits up to `block` for the first, and not at all
+    /// if that is zero. Redis looks at its clock ten times a second only: a wait in vain may take so much longer.
     pub async fn read(
         &self,
         from: &[(LogName, u64)],
@@ -68,11 +69,10 @@ impl Tail {
             return Ok(Vec::new());
         }
         let mut command = redis::cmd("XREAD");
-        command
-            .arg("COUNT")
-            .arg(count)
-            .arg("BLOCK")
-            .arg(u64::try_from(block.as_millis()).unwrap_or(u64::MAX).max(1));
+        command.arg("COUNT").arg(count);
+        if !block.is_zero() {
+            command.arg("BLOCK").arg(u64::try_from(block.as_millis()).unwrap_or(u64::MAX).max(1));
+        }
         command.arg("STREAMS");
         for (log, _) in from {
             command.arg(keys::log(*log));

@@ -20,7 +20,9 @@ mod live;
 mod lua;
 mod model;
 mod observability;
+mod openapi;
 mod readme;
+mod source_designs;
 mod store;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;

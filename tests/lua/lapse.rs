@@ -1,6 +1,6 @@
 //! Holds that are over: free in the very call that looks, swept or not, and payable by nobody.
 
-use super::sale::{Hold, Pay, Sale, hold, pay};
+use super::sale::{Hold, Pay, Sale, hold, id, pay};
 
 /// `a` holds seats 0 to 3 until 300,000, by r1; `b` and `c` are in.
 async fn four_held() -> Sale {
@@ -163,4 +163,46 @@ async fn a_clock_that_goes_back_makes_no_hold_live_again() {
         (super::state::relative(&balance), sale.get("meta/time")),
         ("0 T+299000".into(), "1900000300000".into())
     );
+}
+
+/// Two holds of 32 seats and one of a single seat are over; four want a seat under each and a free one.
+#[tokio::test]
+async fn a_call_that_gave_back_64_seats_has_no_room_for_the_rest() {
+    let mut sale = Sale::with(&["a", "b", "c", "d", "e", "f"]).await;
+    sale.world.open_show(12, 100);
+    sale.world.policy(&[("max_seats_per_reservation", "50"), ("max_seats_per_user", "100")]);
+    let seats =
+        |first: usize| (first..first + 32).map(|seat| format!("{seat}:10")).collect::<Vec<_>>().join(",");
+    sale.held("a", "1", "r1", &seats(0));
+    sale.held("a", "1", "r2", &seats(32));
+    sale.held("a", "1", "r3", "64:10");
+    sale.at(300_000);
+    let asked = [
+        Hold::new("b", "2", "r4", "0:10"),
+        Hold::new("c", "3", "r5", "32:10"),
+        Hold::new("d", "4", "r6", "64:10"),
+        Hold { key: "k", ..Hold::new("e", "5", "r7", "70:10") },
+        Hold { catalog: "0", ..Hold::new("f", "6", "r8", "71:10") },
+    ];
+    let step = sale.run(&hold(&asked));
+    assert_eq!(
+        step.outcomes,
+        [
+            "held r4 12 0:10 10 T+300000 T+600000",
+            "held r5 12 32:10 10 T+300000 T+600000",
+            "again",
+            "again",
+            "stale_catalog"
+        ]
+    );
+    assert_eq!(["r6", "r7"].map(|reservation| sale.get(&format!("res/{}", id(reservation)))), ["-", "-"]);
+    assert_eq!(sale.get("idem/1:ehold:k:"), "-");
+    assert_ne!(sale.get(&format!("expiry/{}", id("r3"))), "-");
+
+    let step = sale.run(&hold(&asked[2..4]));
+    assert_eq!(
+        step.outcomes,
+        ["held r6 12 64:10 10 T+300000 T+600000", "held r7 12 70:10 10 T+300000 T+600000"]
+    );
+    assert_eq!(step.events[0], "expired r3 12 1:a 64:10");
 }

@@ -2,7 +2,11 @@
 
 use std::{future::Future, pin::Pin};
 
-use crate::{Result, goal::Outcome, plan::Plan};
+use crate::{
+    Result,
+    goal::{Goal, Outcome, Row, Spread},
+    plan::Plan,
+};
 
 mod archive;
 mod growth;
@@ -52,6 +56,15 @@ pub(crate) const GROUPS: &[Group] = &[
 ];
 
 impl Group {
+    /// Its rows, each of which counts as 0.
+    pub(crate) fn broken_by(&self, error: &str) -> Outcome {
+        let row = |id| {
+            let nothing = Row::new(id, "not measured", "ratio", Goal::None, Spread::once(0.0));
+            nothing.broken_by(Some(error.to_owned()))
+        };
+        Outcome { rows: self.ids.iter().copied().map(row).collect(), plots: Vec::new() }
+    }
+
     /// Whether it has a row that was asked for: `P16` asks for `P16 hold`, too. Nothing asked for is everything.
     pub(crate) fn is_wanted(&self, only: &[String]) -> bool {
         let asked = |id: &str| only.iter().any(|word| id.split(' ').next() == Some(word) || id == word);

@@ -34,8 +34,9 @@ const LOOK: Duration = Duration::from_millis(250);
 const LOOKS: usize = 8;
 /// It should be well by then.
 const WELL: Duration = Duration::from_secs(20);
-/// Requests that may wait before each lane, so that there is a bound to be met: of the default, 20,000, two cores would keep 40,000.
-const BOUND: [(&str, &str); 1] = [("ONSALE__COALESCE__QUEUE_REQUESTS", "500")];
+/// Requests that may wait before a lane, so that there is a bound to be met: more than the connections of the peak, of which none is to
+/// be refused, and fewer than those of the crowd. The default is 20,000.
+const BOUND: [(&str, &str); 1] = [("ONSALE__COALESCE__QUEUE_REQUESTS", "1000")];
 
 /// Holds, and takes a no for an answer.
 struct Insisting {
@@ -167,7 +168,7 @@ fn rows(seen: &Seen) -> Vec<Row> {
             .part("given up before a connection was free", "1/s", per_second(given_up))
             .note(format!(
                 "Measured now, before there is an overload control: Poisson arrivals over {CROWD} connections, the loader on the same \
-                 cores; refusals come from `coalesce.queue_requests`, here 500 a core. A cap on the peak can't be configured yet, so the \
+                 cores; refusals come from `coalesce.queue_requests`, here 1,000. A cap on the peak can't be configured yet, so the \
                  second half, ten times a peak of 5,000/s, is not measured."
             )),
         Row::new("P13", "server CPU per refusal ÷ hello", "ratio", Goal::AtMost(1.1), Spread::once(refusal_us / hello_us))

@@ -1,6 +1,7 @@
 //! Cancelling a show: its sale ends at once, its buyers are refunded by the workers, and how far they are.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{caller, owned};
 use crate::domain::ids::{LogName, ShowId};
@@ -9,6 +10,8 @@ use crate::http::context::Context;
 use crate::http::freshness;
 use crate::http::history;
 use crate::http::idempotency;
+use crate::http::openapi::params::{Durable, Key, ShowPath};
+use crate::http::openapi::refusals::refusals;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
@@ -16,13 +19,16 @@ use crate::http::response::{self, Response};
 /// Bytes of a reason: what its column holds.
 const REASON_BYTES_MAX: usize = 200;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CancelForm {
+    /// At most 200 bytes.
+    #[schema(max_length = 200)]
     reason: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CancellationState)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum Progress {
     /// Something is left to be refunded, given back or blocked, or to be archived.
@@ -31,17 +37,27 @@ enum Progress {
     Done,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Cancellation)]
 #[serde(rename_all = "camelCase")]
 struct CancellationBody<'a> {
     show_id: ShowId,
     state: Progress,
     reason: Option<&'a str>,
-    #[serde(flatten)]
-    counts: Option<Counts<'a>>,
 }
 
-#[derive(Serialize)]
+/// What is cancelled, and how far its refunds are.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CancellationProgress)]
+struct ProgressBody<'a> {
+    #[serde(flatten)]
+    cancellation: CancellationBody<'a>,
+    #[serde(flatten)]
+    counts: Counts<'a>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = CancellationCounts)]
 struct Counts<'a> {
     refunded: i64,
     outstanding: i64,
@@ -59,7 +75,17 @@ fn told(reason: &str) -> Option<&str> {
     (!reason.is_empty()).then_some(reason)
 }
 
+refusals!(CancelRefusals: JSON, ORGANISER, DURABILITY, KEY, BODY, PATH, STORE);
+
 /// `POST /v1/admin/shows/{showId}/cancel`; again it changes nothing, and the first reason stays.
+#[utoipa::path(
+    post, path = "/v1/admin/shows/{showId}/cancel", operation_id = "cancelShow", tag = "organiser",
+    summary = "Ends the sale of a show and refunds its buyers",
+    params(ShowPath, Key, Durable),
+    request_body = Option<CancelForm>,
+    responses((status = 200, description = "It is cancelled; refunds follow.", body = CancellationBody), CancelRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn cancel(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     idempotency::key(request)?;
@@ -80,14 +106,22 @@ pub(crate) async fn cancel(ctx: &Context, request: &mut Request) -> Result<Respo
         // Whether that is archived the report says.
         state: Progress::Refunding,
         reason: told(known.as_deref().unwrap_or(&reason)),
-        counts: None,
     };
     let mut response = response::ok(&body)?;
     freshness::mark(&mut response, view.log_id(), at.number);
     Ok(response)
 }
 
+refusals!(CancellationRefusals: JSON, ORGANISER, PATH, FRESH, FORM);
+
 /// `GET /v1/admin/shows/{showId}/cancellation`: a history read, as fresh as the archive.
+#[utoipa::path(
+    get, path = "/v1/admin/shows/{showId}/cancellation", operation_id = "getCancellation", tag = "organiser",
+    summary = "How far the refunds of a cancelled show are",
+    params(ShowPath),
+    responses((status = 200, description = "So far.", body = ProgressBody), CancellationRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn progress(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let (view, show_view) =
@@ -110,12 +144,12 @@ pub(crate) async fn progress(ctx: &Context, request: &Request) -> Result<Respons
         amount: refunds.amount,
         currency: &layout.currency,
     };
-    let mut response = response::ok(&CancellationBody {
+    let cancellation = CancellationBody {
         show_id: layout.show,
         state: Progress::of(is_clear && archived >= changed),
         reason: told(&reason),
-        counts: Some(counts),
-    })?;
+    };
+    let mut response = response::ok(&ProgressBody { cancellation, counts })?;
     freshness::mark(&mut response, log_id, number);
     Ok(response)
 }

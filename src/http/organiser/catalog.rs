@@ -3,6 +3,7 @@
 use hyper::StatusCode;
 use hyper::header::LOCATION;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::policy::{self, PolicyForm};
 use super::{caller, deadline, opening, owned_by_path};
@@ -12,8 +13,10 @@ use crate::domain::ids::{ConcertId, ShowId};
 use crate::domain::policy::{Policy, PolicyState};
 use crate::domain::time::Millis;
 use crate::http::body::{self, Field};
-use crate::http::catalog::concert_response;
+use crate::http::catalog::{ConcertBody, concert_response};
 use crate::http::context::Context;
+use crate::http::openapi::params::{ConcertPath, Durable};
+use crate::http::openapi::refusals::refusals;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
@@ -21,11 +24,15 @@ use crate::http::response::{self, Response};
 /// Bytes of a title, an artist or a venue: what their columns hold.
 const NAME_BYTES_MAX: usize = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"title": "T", "artist": "A", "venue": "V", "policy": {"maxActive": 50}}))]
 struct NewConcertForm {
+    #[schema(min_length = 1, max_length = 200)]
     title: String,
+    #[schema(min_length = 1, max_length = 200)]
     artist: String,
+    #[schema(min_length = 1, max_length = 200)]
     venue: String,
     opens_at: Option<Millis>,
     closes_at: Option<Millis>,
@@ -33,28 +40,40 @@ struct NewConcertForm {
 }
 
 /// What is absent stays.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ConcertForm {
+    #[schema(min_length = 1, max_length = 200)]
     title: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
     artist: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
     venue: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Option<Millis>)]
     opens_at: Field<Millis>,
     #[serde(default)]
+    #[schema(value_type = Option<Millis>)]
     closes_at: Field<Millis>,
     policy: Option<PolicyForm>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({
+    "startsAt": "2030-01-01T19:30:00Z", "currency": "KRW",
+    "sections": [{"name": "A", "rows": 2, "seatsPerRow": 10, "price": 50_000}],
+}))]
 struct ShowForm {
     starts_at: Millis,
+    /// ISO 4217.
+    #[schema(pattern = "^[A-Z]{3}$")]
     currency: String,
+    #[schema(min_items = 1)]
     sections: Vec<Section>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ShowBody {
     show_id: ShowId,
@@ -64,7 +83,21 @@ struct ShowBody {
     seats_total: u64,
 }
 
+refusals!(CreateConcertRefusals: JSON, ORGANISER, DURABILITY, BODY, STORE, NOT_BUILT);
+
 /// `POST /v1/admin/concerts`
+#[utoipa::path(
+    post, path = "/v1/admin/concerts", operation_id = "createConcert", tag = "organiser",
+    summary = "Makes a concert, which works once it is answered",
+    params(Durable),
+    request_body = NewConcertForm,
+    responses(
+        (status = 201, description = "The concert.", body = ConcertBody,
+            headers(("Location" = String, description = "The concert."))),
+        CreateConcertRefusals,
+    ),
+    security(("identity" = [])),
+)]
 pub(crate) async fn create_concert(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let no_org = || Problem::new(Code::Forbidden).detail("The identity token names no org.");
@@ -91,7 +124,17 @@ pub(crate) async fn create_concert(ctx: &Context, request: &mut Request) -> Resu
     Ok(response)
 }
 
+refusals!(UpdateConcertRefusals: JSON, ORGANISER, BODY, PATH, STORE, NOT_BUILT);
+
 /// `PATCH /v1/admin/concerts/{concertId}`
+#[utoipa::path(
+    patch, path = "/v1/admin/concerts/{concertId}", operation_id = "updateConcert", tag = "organiser",
+    summary = "Changes what is given of a concert and its policy",
+    params(ConcertPath),
+    request_body = ConcertForm,
+    responses((status = 200, description = "The concert.", body = ConcertBody), UpdateConcertRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn update_concert(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let form: ConcertForm = body::read(ctx, request).await?;
@@ -116,7 +159,21 @@ pub(crate) async fn update_concert(ctx: &Context, request: &mut Request) -> Resu
     concert_response(&view, StatusCode::OK)
 }
 
+refusals!(CreateShowRefusals: JSON, ORGANISER, DURABILITY, BODY, PATH, STORE);
+
 /// `POST /v1/admin/concerts/{concertId}/shows`
+#[utoipa::path(
+    post, path = "/v1/admin/concerts/{concertId}/shows", operation_id = "createShow", tag = "organiser",
+    summary = "Makes a show with its seats",
+    params(ConcertPath, Durable),
+    request_body = ShowForm,
+    responses(
+        (status = 201, description = "The show.", body = ShowBody,
+            headers(("Location" = String, description = "Its seats."))),
+        CreateShowRefusals,
+    ),
+    security(("identity" = [])),
+)]
 pub(crate) async fn create_show(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let form: ShowForm = body::read(ctx, request).await?;

@@ -2,27 +2,37 @@
 
 use serde::Deserialize;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use crate::domain::policy::{EndTokenOn, Gate, Order, Policy, PolicyState};
+use crate::domain::time::Millis;
 use crate::http::context::Context;
 use crate::http::problem::{Code, Problem};
 use crate::live::ConcertView;
 
 /// A policy as a body gives it.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct PolicyForm {
+    #[schema(minimum = 0, maximum = 10_000_000)]
     max_active: Option<u32>,
+    #[schema(minimum = 0.0, maximum = 100_000.0)]
     admit_per_second: Option<f64>,
+    #[schema(minimum = 1, maximum = 86_400)]
     active_seconds: Option<u32>,
+    /// 0, or 3 and more.
+    #[schema(minimum = 0, maximum = 86_400)]
     claim_seconds: Option<u32>,
+    #[schema(minimum = 1, maximum = 86_400)]
     hold_seconds: Option<u32>,
+    #[schema(minimum = 1, maximum = 50)]
     max_seats_per_reservation: Option<u32>,
+    #[schema(minimum = 1, maximum = 10_000)]
     max_seats_per_user: Option<u32>,
     gated: Option<Vec<Gate>>,
     end_token_on: Option<EndTokenOn>,
     order: Option<Order>,
-    prequeue_opens_at: Option<String>,
+    prequeue_opens_at: Option<Millis>,
 }
 
 impl PolicyForm {
@@ -90,7 +100,6 @@ pub(super) async fn change(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::time::Millis;
 
     fn apply(json: &str) -> Result<Policy, Problem> {
         let form: PolicyForm = serde_json::from_str(json).unwrap();

@@ -1,8 +1,8 @@
 //! Steering the line, and a look into a running sale.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use tokio::time::timeout_at;
+use utoipa::ToSchema;
 
 use super::{caller, deadline, owned_by_path, policy};
 use crate::domain::ids::{ConcertId, LogName};
@@ -10,6 +10,8 @@ use crate::domain::policy::PolicyState;
 use crate::http::body;
 use crate::http::context::Context;
 use crate::http::freshness;
+use crate::http::openapi::params::{ConcertPath, Durable, Version};
+use crate::http::openapi::refusals::refusals;
 use crate::http::problem::Problem;
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
@@ -18,17 +20,19 @@ use crate::live::ConcertView;
 /// Bytes of a reason: it is sent to everybody who waits.
 const REASON_BYTES_MAX: usize = 200;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PauseForm {
+    /// At most 200 bytes.
+    #[schema(max_length = 200)]
     reason: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ResumeForm {}
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SaleBody {
     waiting: u64,
@@ -39,10 +43,31 @@ struct SaleBody {
     revenue: i64,
     admitted_per_second: f64,
     /// Entries that the archive has not stored yet; null when MySQL does not answer.
+    #[schema(required = true)]
     log_lag_entries: Option<u64>,
 }
 
+/// Whether admission is stopped.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AdmissionBody {
+    concert_id: ConcertId,
+    paused: bool,
+    #[schema(required = true)]
+    reason: Option<String>,
+}
+
+refusals!(PauseRefusals: JSON, ORGANISER, DURABILITY, BODY, PATH, STORE);
+
 /// `POST /v1/admin/concerts/{concertId}/queue/pause`
+#[utoipa::path(
+    post, path = "/v1/admin/concerts/{concertId}/queue/pause", operation_id = "pauseQueue",
+    tag = "organiser", summary = "Stops admission",
+    params(ConcertPath, Durable),
+    request_body = Option<PauseForm>,
+    responses((status = 200, description = "It is stopped.", body = AdmissionBody), PauseRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn pause(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let form: PauseForm = body::read_optional(ctx, request).await?;
@@ -57,7 +82,17 @@ pub(crate) async fn pause(ctx: &Context, request: &mut Request) -> Result<Respon
     answer(&view)
 }
 
+refusals!(ResumeRefusals: JSON, ORGANISER, DURABILITY, BODY, PATH, STORE);
+
 /// `POST /v1/admin/concerts/{concertId}/queue/resume`
+#[utoipa::path(
+    post, path = "/v1/admin/concerts/{concertId}/queue/resume", operation_id = "resumeQueue",
+    tag = "organiser", summary = "Restarts admission",
+    params(ConcertPath, Durable),
+    request_body = Option<ResumeForm>,
+    responses((status = 200, description = "It goes on.", body = AdmissionBody), ResumeRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn resume(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let ResumeForm {} = body::read_optional(ctx, request).await?;
@@ -68,7 +103,16 @@ pub(crate) async fn resume(ctx: &Context, request: &mut Request) -> Result<Respo
     answer(&view)
 }
 
+refusals!(SaleRefusals: JSON, ORGANISER, PATH, FRESH);
+
 /// `GET /v1/admin/concerts/{concertId}/live`
+#[utoipa::path(
+    get, path = "/v1/admin/concerts/{concertId}/live", operation_id = "getSale", tag = "organiser",
+    summary = "A look into the running sale",
+    params(ConcertPath, Version),
+    responses((status = 200, description = "The sale.", body = SaleBody), SaleRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn sale(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let view = owned_by_path(ctx, request, &identity)?;
@@ -91,12 +135,11 @@ pub(crate) async fn sale(ctx: &Context, request: &Request) -> Result<Response, P
 
 fn answer(view: &ConcertView) -> Result<Response, Problem> {
     let state = view.policy();
-    let concert: ConcertId = view.concert().concert;
-    response::ok(&json!({
-        "concertId": concert,
-        "paused": state.paused,
-        "reason": state.pause_reason,
-    }))
+    response::ok(&AdmissionBody {
+        concert_id: view.concert().concert,
+        paused: state.paused,
+        reason: state.pause_reason.clone(),
+    })
 }
 
 async fn lag(ctx: &Context, request: &Request, view: &ConcertView) -> Option<u64> {

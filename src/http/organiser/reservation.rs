@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{caller, owned};
+use crate::archive::HistoryItem;
 use crate::domain::catalog::Show;
 use crate::domain::ids::{ReservationId, UserId};
 use crate::domain::outcome::{InvalidReason, Refusal};
@@ -15,20 +17,25 @@ use crate::http::freshness;
 use crate::http::history;
 use crate::http::idempotency;
 use crate::http::layout;
-use crate::http::page;
+use crate::http::openapi::params::{Durable, NeededKey, Paging, ReservationPath};
+use crate::http::openapi::refusals::refusals;
+use crate::http::page::{self, List};
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
 use crate::store::RefundRequest;
 
-#[derive(Default, Deserialize, Serialize)]
+#[derive(Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RefundForm {
+    /// All of them where absent.
+    #[schema(min_items = 1)]
     seats: Option<Vec<String>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Refund)]
 struct RefundBody<'a> {
     refund_id: String,
     reservation_id: String,
@@ -40,7 +47,16 @@ struct RefundBody<'a> {
     status: Status,
 }
 
+refusals!(HistoryRefusals: JSON, ORGANISER, FORM, PATH, FRESH);
+
 /// `GET /v1/admin/reservations/{reservationId}/history`
+#[utoipa::path(
+    get, path = "/v1/admin/reservations/{reservationId}/history", operation_id = "listHistory",
+    tag = "organiser", summary = "Every change of a reservation",
+    params(ReservationPath, Paging),
+    responses((status = 200, description = "A page.", body = List<HistoryItem>), HistoryRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn history(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let asked = page::asked(request)?;
@@ -53,7 +69,18 @@ pub(crate) async fn history(ctx: &Context, request: &Request) -> Result<Response
     response::ok(&page::cut(changes.into_iter(), &asked)?)
 }
 
+refusals!(RefundRefusals: JSON, ORGANISER, DURABILITY, KEY, BODY, PATH, STORE; IdempotencyKeyRequired, InvalidReservation,
+    AmountOutOfRange);
+
 /// `POST /v1/admin/reservations/{reservationId}/refund`
+#[utoipa::path(
+    post, path = "/v1/admin/reservations/{reservationId}/refund", operation_id = "refundReservation",
+    tag = "organiser", summary = "Gives money and seats back",
+    params(ReservationPath, NeededKey, Durable),
+    request_body = Option<RefundForm>,
+    responses((status = 200, description = "They are given back.", body = RefundBody), RefundRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn refund(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let key = idempotency::required_key(request)?;

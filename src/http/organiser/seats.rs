@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{caller, owned};
 use crate::domain::catalog::Show;
@@ -13,6 +14,8 @@ use crate::http::context::Context;
 use crate::http::freshness;
 use crate::http::idempotency;
 use crate::http::layout;
+use crate::http::openapi::params::{Durable, Key, ShowPath};
+use crate::http::openapi::refusals::refusals;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
@@ -21,14 +24,17 @@ use crate::store::{BlockRequest, Failure, SeatChange};
 /// Seats of one call: all or none change in one script call, which takes some 2 ms for these.
 const SEATS_MAX: usize = 1000;
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SeatsToBlock)]
 struct SeatsForm {
+    #[schema(min_items = 1)]
     seats: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = BlockedSeats)]
 struct SeatsBody<'a> {
     show_id: ShowId,
     seats: &'a [String],
@@ -36,12 +42,30 @@ struct SeatsBody<'a> {
     status: &'static str,
 }
 
+refusals!(BlockRefusals: JSON, ORGANISER, DURABILITY, KEY, BODY, PATH, STORE; TooManySeats, SeatUnavailable);
+
 /// `POST /v1/admin/shows/{showId}/seats/block`
+#[utoipa::path(
+    post, path = "/v1/admin/shows/{showId}/seats/block", operation_id = "blockSeats", tag = "organiser",
+    summary = "Takes seats out of the sale",
+    params(ShowPath, Key, Durable),
+    request_body = SeatsForm,
+    responses((status = 200, description = "All of them are.", body = SeatsBody), BlockRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn block(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     change(ctx, request, SeatChange::Block).await
 }
 
 /// `POST /v1/admin/shows/{showId}/seats/unblock`
+#[utoipa::path(
+    post, path = "/v1/admin/shows/{showId}/seats/unblock", operation_id = "unblockSeats", tag = "organiser",
+    summary = "Puts blocked seats back on sale",
+    params(ShowPath, Key, Durable),
+    request_body = SeatsForm,
+    responses((status = 200, description = "All of them are.", body = SeatsBody), BlockRefusals),
+    security(("identity" = [])),
+)]
 pub(crate) async fn unblock(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     change(ctx, request, SeatChange::Unblock).await
 }

@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::timeout_at;
+use utoipa::ToSchema;
 
 use super::Problem;
 use crate::archive::StoredCardState;
@@ -30,20 +31,32 @@ use crate::store::{AuthoriseRequest, Begun};
 const ANSWERING: Duration = Duration::from_millis(100);
 
 /// A card payment as clients read it while it has not paid.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct CardBody<'a> {
+pub(super) struct CardBody<'a> {
     payment_id: String,
     reservation_id: String,
     seats: Vec<&'a str>,
     amount: i64,
     currency: &'a str,
+    #[schema(value_type = CardStatus)]
     status: &'static str,
     /// What the buyer has to do, if the gateway has said so.
     next_action: Option<Value>,
     /// When the hold lapses; absent where it is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Millis>,
+}
+
+/// Words for how a card payment stands that has not paid.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "describes `CardBody::status`, which is a word already")]
+enum CardStatus {
+    RequiresAction,
+    Processing,
+    Failed,
+    Voided,
 }
 
 /// The rest of `POST /v1/payments`: 202, or 402 if the gateway declines at once.

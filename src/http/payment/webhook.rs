@@ -4,12 +4,15 @@
 use hyper::StatusCode;
 use hyper::header::HeaderName;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::Problem;
 use crate::domain::ids::PaymentId;
 use crate::gateway::SIGNATURE_HEADER;
 use crate::http::body;
 use crate::http::context::Context;
+use crate::http::openapi::params::GatewayPath;
+use crate::http::openapi::refusals::refusals;
 use crate::http::problem::Code;
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
@@ -17,12 +20,22 @@ use crate::http::response::{self, Response};
 const SIGNATURE: HeaderName = HeaderName::from_static(SIGNATURE_HEADER);
 
 /// Other fields are the gateway's own.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = GatewayMessage)]
 struct Message {
     payment: String,
 }
 
+refusals!(WebhookRefusals: FORM, PATH, STORE; Unauthenticated, PayloadTooLarge);
+
 /// `POST /v1/gateway/webhooks/{gateway}`: 204 once the payment is as far as it goes, else the gateway sends it again.
+#[utoipa::path(
+    post, path = "/v1/gateway/webhooks/{gateway}", operation_id = "tellOfPayment", tag = "payments",
+    summary = "What the payment gateway tells by itself, signed",
+    params(GatewayPath),
+    request_body = Message,
+    responses((status = 204, description = "The payment is as far as it goes."), WebhookRefusals),
+)]
 pub(crate) async fn told(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let clearing = ctx.clearing.as_ref().filter(|clearing| clearing.gateway() == request.id);
     let (Some(clearing), bytes) = (clearing, body::receive(ctx, request).await?) else {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use super::ReservationBody;
 use crate::domain::catalog::Show;
@@ -23,6 +24,8 @@ use crate::http::freshness;
 use crate::http::gate;
 use crate::http::idempotency;
 use crate::http::layout;
+use crate::http::openapi::params::{Durable, Key};
+use crate::http::openapi::refusals::refusals;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
@@ -34,23 +37,45 @@ const SECOND_ASK: Duration = Duration::from_millis(100);
 /// A sequence number that no place has: they are counted from 1.
 const NO_PLACE: u64 = u64::MAX;
 
-#[derive(Deserialize, Serialize)]
+/// One of `seats`, `bestAvailable` and `anyOf`.
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"showId": 1, "seats": ["12"]}))]
 struct HoldForm {
+    #[schema(value_type = ShowId)]
     show_id: u64,
+    /// Labels, each once.
+    #[schema(min_items = 1)]
     seats: Option<Vec<String>>,
     best_available: Option<BestAvailable>,
+    #[schema(min_items = 1)]
     any_of: Option<Vec<Vec<String>>>,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct BestAvailable {
+    #[schema(minimum = 1)]
     count: u32,
     section: Option<String>,
 }
 
+refusals!(HoldRefusals: JSON, IDENTITY, KEY, DURABILITY, BODY, PATH, PLACE, STORE, NOT_BUILT; TooManySeats,
+    QueueTokenNotActive, PurchaseLimit, SeatUnavailable, SoldOut, SaleNotOpen);
+
 /// `POST /v1/reservations`
+#[utoipa::path(
+    post, path = "/v1/reservations", operation_id = "holdSeats", tag = "reservations",
+    summary = "Holds seats, all or none",
+    params(Key, Durable),
+    request_body = HoldForm,
+    responses(
+        (status = 201, description = "They are held until `expiresAt`.", body = ReservationBody,
+            headers(("Location" = String, description = "The reservation."))),
+        HoldRefusals,
+    ),
+    security(("identity" = [], "queueToken" = []), ("identity" = [])),
+)]
 pub(crate) async fn hold(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
     let key = idempotency::key(request)?;

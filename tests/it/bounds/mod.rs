@@ -155,9 +155,10 @@ impl Table {
         self.run("fifty free seats each", &batch("hold", 2, fifty).shows(&[12]), ("held", 2), &things);
         // Every other hold of four is over.
         let over = holds_of(all.0, 2000, |i| (format!("o{i}"), 4 * (1001 + 2 * i)));
-        let freed = [("hold found over", all.1), ("seat of one", 4 * all.1)];
+        // One call gives back 64 seats.
+        let freed = [("hold found over", 16), ("seat of one", 64)];
         let things = [each.as_slice(), &freed].concat();
-        self.run("a seat each of four that are over", &over, ("held", all.0), &things);
+        self.run("a seat each of four that are over", &over, ("held", 16), &things);
         let taken = holds_of(all.0, 3000, |i| (format!("t{i}"), 4 * (1000 + 2 * i)));
         self.run("a taken seat each", &taken, ("seat_unavailable", all.0), &each);
         let many: Vec<_> = (0..1000).map(|i| (34_000 + i).to_string()).collect();
@@ -186,9 +187,9 @@ impl Table {
         let live = holds_of(all.0, 5000, |i| (format!("buyer{}", 161 + i), 33_000 + i));
         self.run("a free seat each, eight held", &live, ("purchase_limit", all.0), &each);
         let over = holds_of(all.0, 6000, |i| (format!("buyer{}", 1 + i), 33_000 + i));
-        let freed = [("hold found over", 8 * all.1), ("seat of one", 8 * all.1)];
+        let freed = [("hold found over", 64), ("seat of one", 64)];
         let things = [each.as_slice(), &freed].concat();
-        self.run("a free seat each, eight held that are over", &over, ("held", all.0), &things);
+        self.run("a free seat each, eight held that are over", &over, ("held", 8), &things);
     }
 
     /// Nobody waits, and the room is full, of two hundred places that are over among others.

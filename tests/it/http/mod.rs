@@ -6,6 +6,7 @@ mod cancellation;
 mod card;
 mod client;
 mod connection;
+mod documents;
 mod errors;
 mod idempotency;
 mod queue;

@@ -1,13 +1,18 @@
 //! One seat sold, and one seat wanted by many.
 
+use std::time::Duration;
+
 use onsale::domain::ids::{Mark, ReservationId};
 use onsale::domain::outcome::{InvalidReason, Refusal};
 use onsale::domain::policy::Policy;
 use onsale::domain::reservation::{Seats, Status};
 use onsale::store::{ChargeRequest, Failure, HoldRequest, PayRequest, PlaceState, Store};
 
+use tokio::task::JoinSet;
+
 use super::{CONCERT, SHOW, on_sale, soon, user};
 use crate::support::redis::Redis;
+use crate::support::wait_until;
 
 fn hold(store: &Store, name: &str, seq: u64, seats: &[u32]) -> HoldRequest {
     HoldRequest {
@@ -99,4 +104,38 @@ async fn one_of_a_thousand_gets_the_seat() {
         }
     }
     assert_eq!(won, 1);
+}
+
+/// Each finds four seats whose time is over: more than one call gives back.
+#[tokio::test]
+async fn all_get_their_seats_though_a_call_has_no_room_for_all() {
+    let redis = Redis::start().await;
+    let policy = Policy { hold_seconds: 1, admit_per_second: 100_000.0, ..Policy::default() };
+    let store = on_sale(&redis, policy, 50 * 4).await;
+    let mut last = None;
+    for number in 0..50 {
+        let name = format!("first{number}");
+        let seq = store.join(CONCERT, &user(&name), soon()).await.unwrap().value.seq;
+        let seats = [4 * number, 4 * number + 1, 4 * number + 2, 4 * number + 3];
+        last = Some(store.hold(CONCERT, hold(&store, &name, seq, &seats), soon()).await.unwrap().value);
+    }
+    let last = ReservationId { concert: CONCERT, show: SHOW, id: last.unwrap().reservation };
+    wait_until(Duration::from_secs(10), "the last hold is over", async || {
+        let read = store.reservation(last, soon()).await.unwrap();
+        read.now >= read.value.unwrap().end
+    })
+    .await;
+
+    let mut buyers = JoinSet::new();
+    for number in 0..50 {
+        let store = store.clone();
+        buyers.spawn(async move {
+            let name = format!("second{number}");
+            let seq = store.join(CONCERT, &user(&name), soon()).await.unwrap().value.seq;
+            store.hold(CONCERT, hold(&store, &name, seq, &[4 * number]), soon()).await.unwrap()
+        });
+    }
+    while let Some(held) = buyers.join_next().await {
+        assert_eq!(held.unwrap().value.seats.0.len(), 1);
+    }
 }

@@ -1,6 +1,9 @@
 //! The verbs of a sale, in shows of 100,000 seats.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use onsale::{
     domain::{
@@ -148,18 +151,35 @@ impl Counter {
         self.lapsed(fours.len() + plan.calls * DEPTH * (LIMIT + 1)).await?;
         let due: Vec<_> = (0..plan.calls).map(|_| direct::due(self.direct.concert(), SWEPT)).collect();
         let due = self.time("due, 32", "due", &due).await?;
-        let asked = self.holds(&wanted, DEPTH);
         let asked = self
-            .time(
+            .insist(
                 "hold, 64 of one seat: each under a lapsed hold of four, each buyer with eight lapsed ones",
-                "held",
-                &asked,
+                &wanted,
             )
             .await?;
         self.lapsed(fours.len() + wanted.len()).await?;
         let ones = self.expire("expire, 32 of one seat", &wanted).await?;
         let fours = self.expire("expire, 32 of four seats", &fours).await?;
         Ok(vec![hold_fours, due, asked, ones, fours])
+    }
+
+    /// As a lane asks: those for whom a call had no room go first in the next one.
+    async fn insist(&mut self, what: &str, wanted: &[HoldRequest]) -> Result<Timed> {
+        let mut waiting: VecDeque<_> = wanted.iter().cloned().collect();
+        let timing = slow::begin(&self.site).await?;
+        while !waiting.is_empty() {
+            let batch: Vec<_> = waiting.drain(..DEPTH.min(waiting.len())).collect();
+            let call = direct::hold(self.direct.concert(), &batch);
+            let outcomes = self.direct.call(&call).await?;
+            for (request, outcome) in batch.into_iter().zip(outcomes).rev() {
+                match outcome.first().map(String::as_str) {
+                    Some("held") => {}
+                    Some("again") => waiting.push_front(request),
+                    _ => return Err(format!("{what}: {outcome:?}").into()),
+                }
+            }
+        }
+        slow::end(&self.site, timing, what).await
     }
 
     /// Holds all seats of a block: eight by each of its 64 users, and four for each seat that they will want. Answers the requests for those.
