@@ -6,6 +6,7 @@
 
 mod apply;
 mod cancellation;
+mod card;
 mod catalog;
 mod changes;
 mod concert;
@@ -38,6 +39,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use crate::config::Mysql;
 
 pub use cancellation::Refunds;
+pub use card::{StoredCard, StoredCardState};
 pub use catalog::{CatalogConcert, CatalogFile, CatalogShow, IMPORTED_IDS_MAX, InvalidCatalog};
 pub use concert::{ConcertUpdate, NewConcert};
 pub use error::Error;

@@ -51,7 +51,8 @@ pub(crate) async fn read_optional<T: DeserializeOwned + Default>(
     parse(&bytes)
 }
 
-async fn receive(ctx: &Context, request: &mut Request) -> Result<Bytes, Problem> {
+/// The bytes of a body, whatever they are; none if it is absent.
+pub(crate) async fn receive(ctx: &Context, request: &mut Request) -> Result<Bytes, Problem> {
     let Some(body) = request.body.take() else {
         return Ok(Bytes::new());
     };
