@@ -16,18 +16,18 @@ KAFKA_JARS = $(TARGET)/tools/kafka-4.0.0
 .PHONY: run test bench lint lint-loadtest loadtest secrets install install-programs install-python install-deny \
 	install-kafka
 
-run: install
+run: install-programs
 	$(CARGO) build --release --locked --bin onsale
 	$(TARGET)/release/onsale up --data-dir data --catalog docs/demo.yaml
 
-test: install install-kafka
+test: install
 	$(CARGO) test --locked
 	$(CARGO) test --locked --bench performance -- --smoke
 
-bench: install
+bench: install-programs
 	$(CARGO) bench --locked --bench performance
 
-lint: install install-deny
+lint: install-programs install-deny
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	luacheck --quiet lua tests
@@ -52,7 +52,7 @@ lint-loadtest:
 	loadtest/check-k6.sh $(TARGET)/tools/k6
 
 # The server is built as it is sold, alone, so that the load tests' crates can't change its features.
-loadtest: install
+loadtest: install-programs
 	loadtest/build-k6.sh $(TARGET)/tools
 	$(CARGO) build --release --locked --bin onsale
 	$(CARGO) build --locked --package onsale-loadtest
@@ -60,7 +60,7 @@ loadtest: install
 		REPORT_DIR=$$target/loadtest-reports loadtest/run.sh $(SCENARIO)
 
 # RUNLEVEL=1 keeps the packages from starting services: tests and `up` run engines of their own.
-install: install-programs install-python
+install: install-programs install-python install-kafka
 
 install-programs:
 	@set -e; \

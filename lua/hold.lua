@@ -22,8 +22,8 @@
 --   { 'held', reservation, show, seats, amount, created ms, end ms }
 --   { 'internal', message }                     retry: no
 -- INCLUDES text arguments clock journal map log concert idem place reservation
--- COST     O(seats) a request, and O(seats of the holds that it finds over), which end at 64 and those of one request; touches 100 + 30 a request + 12 a seat + 12 a show
---          + 20 a hold found over + 6 a seat of one + 3 a hold of the user
+-- COST     O(seats) a request, and O(seats of the holds that it finds over), which end at 64 and those of one request; touches 100
+--          + 30 a request + 12 a seat + 12 a show + 20 a hold found over + 6 a seat of one + 3 a hold of the user
 
 if log.lost then
   return lost_reply(log)

@@ -15,7 +15,7 @@
 --   { 'paid', reservation, show, payment, seats, amount, balance }
 --   { 'internal', message }                     retry: no
 --   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition not lost
--- INCLUDES text arguments clock journal map log concert idem place reservation wallet
+-- INCLUDES text arguments clock journal map log concert idem place reservation wallet booking
 -- COST     O(seats) a request; touches 100 + 36 a request + 6 a seat + 40 a partition
 --          + 3 a hold of the user
 
@@ -57,44 +57,11 @@ local function invalid_outcome(r, request)
   return INVALID[r.status] and { 'invalid_reservation', INVALID[r.status] }
 end
 
-local function has_live_pending(user)
-  for id in string.gmatch(get(pending, user) or '', '%S+') do
-    if not is_overdue(read_reservation(id)) then
-      return true
-    end
-  end
-  return false
-end
-
-local function settle_place(user)
-  local held = live_place(user)
-  if not held then
-    return
-  end
-  if policy.end_token_on == 'payment' and not has_live_pending(user) then
-    end_place(held, 'paid')
-  else
-    claim_place(held)
-  end
-end
-
 local function move_money(r, request, wallet, balance)
   write_balance(wallet, r.user, balance)
   emit(wallet.log, 'paid ' .. request.payment .. ' ' .. prefixed(r.user) .. ' ' .. request.concert .. ' ' .. r.show .. ' ' .. r.id
     .. ' ' .. int(r.amount) .. ' ' .. int(balance))
   set_count('revenue', count('revenue') + r.amount)
-end
-
-local function book_seats(r)
-  local show = shows[r.show]
-  local indexes = seat_indexes(r.seats)
-  for _, index in ipairs(indexes) do
-    put(show.seats, index, BOOKED)
-  end
-  set_count('sellable', count('sellable') - #indexes)
-  touch(show)
-  remove_pending(r.user, r.id)
-  put(expiry, r.id, false)
 end
 
 local function decide_pay(request)
@@ -126,7 +93,7 @@ local function decide_pay(request)
   emit(log, 'paid ' .. r.id .. ' ' .. r.show .. ' ' .. prefixed(r.user) .. ' ' .. r.payment .. ' ' .. int(r.amount) .. ' '
     .. int(balance) .. ' ' .. r.seats .. ' ' .. prefixed(request.request) .. ' '
     .. (request.request == '' and '-' or request.fingerprint))
-  settle_place(r.user)
+  settle_place(r.user, policy)
   return told('paid', r)
 end
 

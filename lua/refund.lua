@@ -13,7 +13,8 @@
 --   { 'log_lost', partition, number, mark }     retry: later    the log of the owner's partition was lost
 --   { 'rate_limited' }                          retry: when older keys are forgotten
 --   { 'sales_stopped' }                         retry: later
---   { 'invalid_reservation', reason }           retry: no    not_found (not paid, too) cancelled expired refunded (one of the seats, too)
+--   { 'invalid_reservation', reason }           retry: no    not_found (not paid, too, or paid by card: the server says so before)
+--                                               cancelled expired refunded (one of the seats, too)
 --   { 'amount_out_of_range' }                   retry: when he has paid something    the balance would reach 2^53
 --   { 'refunded', refund, reservation, show, seats, amount, status }
 --   { 'internal', message }                     retry: no
@@ -33,8 +34,10 @@ local function invalid_outcome(r, request)
   if not r or r.user ~= request.user or r.show ~= request.show then
     return { 'invalid_reservation', 'not_found' }
   end
-  local reason = is_overdue(r) and 'expired' or INVALID[r.status]
-  return reason and { 'invalid_reservation', reason }
+  -- Money of a card never comes to a balance.
+  local by_card = r.status == 'confirmed' and string.find(r.ext, ',card=', 1, true) and 'not_found'
+  local reason = is_overdue(r) and 'expired' or INVALID[r.status] or by_card
+  return reason and { 'invalid_reservation', reason } or nil
 end
 
 -- The indexes in a list, as keys, and how many there are.

@@ -8,7 +8,7 @@
 --   { 'queue', seq, … }               cursor: seq to go on behind; the end is an empty page
 --   { 'places', next cursor ('0': the end), user, record, … }
 --   { 'seats', bytes, seats in all }  cursor: first index; the end is an empty page
---   { index, next cursor ('0': the end), elements in all, field, value, … }   index: line active unclaimed expiry ended place pending res,
+--   { index, next cursor ('0': the end), elements in all, field, value, … }   index: line active unclaimed expiry ended place pending cards res,
 --                                     and of the show holder owned; `res` counts those that have not ended
 -- INCLUDES text arguments clock journal map log concert
 -- COST     O(log of the line), at most 500 elements; touches 2,100 + 2 a show
@@ -54,6 +54,7 @@ end
 
 local indexes = {
   line = queue, active = active, unclaimed = unclaimed, expiry = expiry, ended = ended, place = place, pending = pending,
+  cards = cards,
 }
 for kind, target in pairs(indexes) do
   pages[kind] = function(cursor)

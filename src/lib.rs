@@ -3,11 +3,13 @@
 pub mod app;
 pub mod archive;
 pub mod audit;
+pub mod clearing;
 pub mod commands;
 pub mod config;
 pub mod domain;
 pub mod embedded;
 pub mod follow;
+pub mod gateway;
 pub mod http;
 pub mod live;
 pub mod loops;

@@ -3,7 +3,7 @@
 -- ARGV begins with the mark of the entry, what the server has seen of the log (log id, number, mark, check), the number of
 -- shows whose keys follow the block, and their ids.
 
-local CONCERT_KEYS = 14
+local CONCERT_KEYS = 15
 local CONCERT_FIELDS = { 'catalog', 'epoch', 'policy', 'seq', 'credit', 'credit_at', 'shows', 'sellable', 'revenue', 'stopped', 'cancelled' }
 local POLICY_FIELDS = {
   'max_active', 'admit_per_second', 'active_ms', 'claim_ms', 'hold_ms', 'max_seats_per_reservation',
@@ -17,7 +17,7 @@ local now = log.now
 local queue, active = map('zset', KEYS[4]), map('zset', KEYS[5])
 local place, unclaimed = map('hash', KEYS[6]), map('zset', KEYS[7])
 local reservations, expiry = map('hash', KEYS[8]), map('zset', KEYS[9])
-local pending, ended = map('hash', KEYS[10]), map('zset', KEYS[14])
+local pending, ended, cards = map('hash', KEYS[10]), map('zset', KEYS[14]), map('hash', KEYS[15])
 local idem = { result = map('hash', KEYS[11]), stop = map('zset', KEYS[12]), user = map('hash', KEYS[13]) }
 
 -- By id: the shows of this batch.
@@ -79,7 +79,7 @@ end
 local function commit()
   append(log, mark)
   for _, target in ipairs({
-    queue, active, place, unclaimed, reservations, expiry, pending, ended, idem.result, idem.stop, idem.user,
+    queue, active, place, unclaimed, reservations, expiry, pending, ended, cards, idem.result, idem.stop, idem.user,
   }) do
     flush(target)
   end

@@ -19,9 +19,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::archive::{self, Archive};
-use crate::config::{self, Config, Mysql};
+use crate::clearing::Clearing;
+use crate::config::{self, Config, GatewayKind, Mysql};
 use crate::domain::ids::ShowId;
 use crate::follow::LiveFollower;
+use crate::gateway::{self, Gateway, WebhookSecret};
 use crate::http::{InvalidKey, ServeError};
 use crate::live::Live;
 use crate::loops::{self, CatalogError, CatalogLoop};
@@ -94,6 +96,9 @@ pub enum Error {
     /// An identity key.
     #[error("an identity key can't be used")]
     IdentityKey(#[from] InvalidKey),
+    /// The payment gateway's client.
+    #[error("the payment gateway can't be used")]
+    Gateway(#[from] gateway::Error),
     /// A listener.
     #[error("can't listen on {address}")]
     Listen {
@@ -167,19 +172,20 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     let follower = LiveFollower::new(live.clone(), installation.store()?, installation.tail()?, changed_in);
     tasks.spawn(follower.run(stopping.clone()));
-    let catalog = CatalogLoop {
-        archive: installation.archive.clone(),
-        live: live.clone(),
-        store: installation.store()?,
-        changed,
-    };
+    let (archive, store) = (installation.archive.clone(), installation.store()?);
+    let catalog = CatalogLoop { archive, live: live.clone(), store, changed };
     tasks.spawn(catalog.run(stopping.clone()));
     let watched = Archive::lazy(&Mysql { max_connections: 1, ..config.mysql.clone() })?;
     tasks.spawn(loops::mysql(watched, mysql_well, stopping.clone()));
     tasks.spawn(loops::memory(installation.store()?, stopping.clone()));
     let observed = Observed { exposition, live: live.clone(), seen: installation.seen.clone(), mysql, kafka };
     tasks.spawn(loops::gauges(observed.gauges(), stopping.clone()));
+    let clearing = clearing(&config, &installation, &live)?;
     warm(&live).await;
+    if let Some(clearing) = clearing.clone().filter(|_| roles.work) {
+        let period = Duration::from_millis(config.gateway.check_interval_ms);
+        tasks.spawn(loops::clearing(clearing, installation.store()?, live.clone(), period, stopping.clone()));
+    }
     let (archived, told) = if roles.work {
         let archived = work::start(&config, &installation, &live, &mut tasks, &stopping).await?;
         let telling = tell::Telling {
@@ -205,7 +211,8 @@ pub async fn run(
     tasks.spawn(loops::backlog(backlog, stopping.clone()));
     let serving = async {
         if roles.serve {
-            let parts = serve::Parts { config: &config, installation: &installation, observed: &observed };
+            let parts =
+                serve::Parts { config: &config, installation: &installation, observed: &observed, clearing };
             return serve::serve(parts, ready, shutdown).await;
         }
         work::run(&config, &observed, shutdown).await
@@ -221,6 +228,20 @@ pub async fn run(
     stop.send_replace(true);
     while tasks.join_next().await.is_some() {}
     outcome
+}
+
+/// What takes card payments, if anything does; one for server and loops, since a sandbox inside them is one, too.
+fn clearing(config: &Config, installation: &Installation, live: &Live) -> Result<Option<Clearing>, Error> {
+    let settings = &config.gateway;
+    let timeout = Duration::from_millis(settings.timeout_ms);
+    let gateway = match settings.kind {
+        GatewayKind::None => return Ok(None),
+        GatewayKind::Sandbox if settings.url.is_empty() => Gateway::inside(),
+        GatewayKind::Sandbox => Gateway::sandbox(&settings.url, timeout)?,
+    };
+    let secret = settings.read_webhook_secret()?;
+    let webhooks = secret.map(|secret| WebhookSecret::new(secret.expose()));
+    Ok(Some(Clearing::new(installation.store()?, live.clone(), gateway, webhooks)))
 }
 
 impl Observed {

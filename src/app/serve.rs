@@ -10,6 +10,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::installation::Installation;
 use super::{Error, Observed, operations};
+use crate::clearing::Clearing;
 use crate::config::{self, Config, IdentityKey, KeyMaterial, TopUp};
 use crate::domain::queue_token;
 use crate::http::{self, Context, Durability, Health, IdentityKeys, Material, Server, Settings};
@@ -20,6 +21,7 @@ pub(super) struct Parts<'a> {
     pub(super) config: &'a Config,
     pub(super) installation: &'a Installation,
     pub(super) observed: &'a Observed,
+    pub(super) clearing: Option<Clearing>,
 }
 
 /// Serves until `shutdown` says true and all is drained.
@@ -28,11 +30,11 @@ pub(super) async fn serve(
     ready: oneshot::Sender<SocketAddr>,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), Error> {
-    let Parts { config, installation, observed } = parts;
+    let Parts { config, installation, observed, clearing } = parts;
     let settings = Arc::new(settings(config, installation));
     let server = Server::bind(config.server.listen, Arc::clone(&settings))
         .map_err(|source| Error::Listen { address: config.server.listen, source })?;
-    let make = contexts(config, installation, &observed.live, settings)?;
+    let make = contexts(config, installation, (&observed.live, clearing), settings)?;
     let health = Arc::new(Health::default());
     let listening = operations::listen(config.server.ops_listen, observed, Arc::clone(&health)).await?;
     let address = server.address();
@@ -108,7 +110,7 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 fn contexts(
     config: &Config,
     installation: &Installation,
-    live: &Live,
+    (live, clearing): (&Live, Option<Clearing>),
     settings: Arc<Settings>,
 ) -> Result<impl Fn(usize) -> std::future::Ready<Result<Context, Source>> + Clone + Send + use<>, Error> {
     let identity = Arc::new(identity_keys(config)?);
@@ -125,6 +127,7 @@ fn contexts(
         std::future::ready(Ok(Context::new(http::Parts {
             store: store.clone(),
             opening: opening.clone(),
+            clearing: clearing.clone(),
             live: live.clone(),
             archive: archive.clone(),
             identity: Arc::clone(&identity),

@@ -10,6 +10,7 @@ use sqlx::mysql::MySqlConnection;
 
 use super::Error;
 use super::cancellation::Cancellations;
+use super::card::Cards;
 use super::concert::apply_policy;
 use super::log::{self, EventRow, LogBatch};
 use super::payment::Bookings;
@@ -31,6 +32,7 @@ pub(super) struct Changes<'a> {
     places: Places<'a>,
     reservations: Reservations<'a>,
     bookings: Bookings,
+    cards: Cards<'a>,
     blocked: BlockedSeats,
     cancelled: Cancellations<'a>,
     ledger: Ledger<'a>,
@@ -88,7 +90,7 @@ impl<'a> Changes<'a> {
             Event::Policy { version, json } => {
                 self.policies.insert(place.concert, (*version, json));
             }
-            Event::Paid(paid) => self.bookings.take(place, paid)?,
+            Event::Paid(paid) | Event::Authorised(paid) => self.bookings.take(place, paid)?,
             Event::Blocked(blocking) => self.blocked.take(place.concert, blocking, true),
             Event::Unblocked(blocking) => self.blocked.take(place.concert, blocking, false),
             Event::Cancelled { show, reason } => self.cancelled.take(*show, place.at, reason),
@@ -97,6 +99,7 @@ impl<'a> Changes<'a> {
         }
         self.places.take(place.concert, place.at, event);
         self.reservations.take(place, event);
+        self.cards.take(place, event);
         Ok(())
     }
 
@@ -111,6 +114,7 @@ impl<'a> Changes<'a> {
         self.places.write(connection).await?;
         self.reservations.write(connection).await?;
         self.bookings.write(connection).await?;
+        self.cards.write(connection).await?;
         self.blocked.write(connection).await?;
         self.cancelled.write(connection).await?;
         self.ledger.write(connection).await?;

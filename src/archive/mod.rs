@@ -7,6 +7,7 @@
 mod action;
 mod apply;
 mod cancellation;
+mod card;
 mod catalog;
 mod changes;
 mod concert;
@@ -43,6 +44,7 @@ use crate::config::Mysql;
 
 pub use action::{ActionCursor, ActionEnd, NewAction, StoredAction};
 pub use cancellation::Refunds;
+pub use card::{StoredCard, StoredCardState};
 pub use catalog::{CatalogConcert, CatalogFile, CatalogShow, IMPORTED_IDS_MAX, InvalidCatalog};
 pub use concert::{ConcertUpdate, NewConcert};
 pub use error::Error;

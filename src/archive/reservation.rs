@@ -6,7 +6,7 @@ use sqlx::mysql::MySqlConnection;
 
 use super::Error;
 use super::rows::{self, Query, Row};
-use crate::domain::event::{Event, Freed, Held, Paid, Refunded};
+use crate::domain::event::{Event, Extended, Freed, Held, Paid, Refunded};
 use crate::domain::ids::{ConcertId, Id20, LogName, ShowId};
 use crate::domain::reservation::{Seats, Status};
 use crate::domain::time::Millis;
@@ -27,6 +27,8 @@ struct Changed<'a> {
     payment: Option<(Id20, i64, Millis)>,
     /// Number of the entry that made it; empty if `held` is `None`.
     entries: String,
+    /// When it lapses since its hold was made longer, and number of the entry that did.
+    extended: Option<(Millis, u64)>,
     /// Number of the entry that paid or ended it.
     ended_in: Option<u64>,
     /// All of its seats that have been refunded.
@@ -59,7 +61,8 @@ impl<'a> Reservations<'a> {
             Event::Held(held) => self.hold(place, held),
             Event::Released(freed) => self.free(place, freed, Status::Cancelled),
             Event::Expired(freed) => self.free(place, freed, Status::Expired),
-            Event::Paid(paid) => self.pay(place, paid),
+            Event::Extended(extended) => self.extend(place, extended),
+            Event::Paid(paid) | Event::Authorised(paid) => self.pay(place, paid),
             Event::Refunded(refunded) => self.refund(place, refunded),
             _ => {}
         }
@@ -69,6 +72,13 @@ impl<'a> Reservations<'a> {
         let changed = self.change(place, held.reservation, held.show, held.user, &held.seats);
         changed.held = Some((held.amount, place.at, held.end));
         changed.entries = place.number.to_string();
+    }
+
+    fn extend(&mut self, place: Place, extended: &Extended<'a>) {
+        let Extended { reservation, show, user, end } = *extended;
+        // A row that is made here exists already, with its seats.
+        let changed = self.change(place, reservation, show, user, &Seats::default());
+        changed.extended = Some((end, place.number));
     }
 
     fn free(&mut self, place: Place, freed: &Freed<'a>, status: Status) {
@@ -115,6 +125,7 @@ impl<'a> Reservations<'a> {
                 ended: None,
                 payment: None,
                 entries: String::new(),
+                extended: None,
                 ended_in: None,
                 refunded: None,
                 refunded_in: Vec::new(),
@@ -132,7 +143,7 @@ impl<'a> Reservations<'a> {
         let known: Vec<_> = known.into_iter().map(Known).collect();
         rows::write(connection, &new).await?;
         let affected = rows::write(connection, &known).await?;
-        // Every change sets `ended_in` or makes `refunded_in` longer, so MySQL counts each row that was there as two.
+        // Every change sets `extended_in` or `ended_in`, or makes `refunded_in` longer, so MySQL counts each row that was there as two.
         if affected == 2 * known.len() as u64 {
             return Ok(());
         }
@@ -159,9 +170,9 @@ impl<'a> Reservations<'a> {
 }
 
 const HEAD: &str = "insert into reservations (concert, reservation, show_id, user, status, amount, seats, created_at, \
-                    end_at, ended_at, payment, balance, paid_at, entries, ended_in, refunded_amount, refunded_seats, refunded_in) \
+                    end_at, ended_at, payment, balance, paid_at, entries, extended_in, ended_in, refunded_amount, refunded_seats, refunded_in) \
                     values";
-const VALUES: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const VALUES: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// A reservation that has no row yet.
 struct New<'a>(Changed<'a>);
@@ -187,6 +198,8 @@ impl Row for Known<'_> {
         payment = coalesce(values(payment), payment), \
         balance = coalesce(values(balance), balance), \
         paid_at = coalesce(values(paid_at), paid_at), \
+        end_at = if(values(extended_in) is null, end_at, values(end_at)), \
+        extended_in = coalesce(values(extended_in), extended_in), \
         ended_in = coalesce(values(ended_in), ended_in), \
         refunded_amount = coalesce(values(refunded_amount), refunded_amount), \
         refunded_seats = coalesce(values(refunded_seats), refunded_seats), \
@@ -199,7 +212,8 @@ impl Row for Known<'_> {
 
 fn bind<'q>(changed: &'q Changed<'_>, query: Query<'q>) -> Query<'q> {
     // Zeros only where the row exists and keeps its own.
-    let (amount, created, end) = changed.held.unwrap_or_default();
+    let (amount, created, first_end) = changed.held.unwrap_or_default();
+    let end = changed.extended.map_or(first_end, |(end, _)| end);
     query
         .bind(changed.concert.0)
         .bind(changed.reservation.as_str())
@@ -215,6 +229,7 @@ fn bind<'q>(changed: &'q Changed<'_>, query: Query<'q>) -> Query<'q> {
         .bind(changed.payment.map(|(_, balance, _)| balance))
         .bind(changed.payment.map(|(_, _, at)| at.0))
         .bind(&changed.entries)
+        .bind(changed.extended.map(|(_, number)| number))
         .bind(changed.ended_in)
         .bind(changed.refunded.as_ref().map(Seats::total))
         .bind(changed.refunded.as_ref().map(ToString::to_string))

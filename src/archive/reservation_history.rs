@@ -52,6 +52,8 @@ pub struct ReservationCursor {
 pub enum Action {
     /// Its seats were held.
     Held,
+    /// Its hold was made longer, for a card payment.
+    Extended,
     /// It was paid.
     Confirmed,
     /// Its owner gave it back.
@@ -128,7 +130,7 @@ impl Archive {
     /// Every change of a reservation, oldest first; empty if the archive has none of that name.
     pub async fn history_of(&self, id: ReservationId) -> Result<Vec<HistoryItem>, Error> {
         let query = sqlx::query_scalar(
-            "select concat_ws(',', entries, ended_in, refunded_in) from reservations where concert = ? and reservation = ? and show_id = ?",
+            "select concat_ws(',', entries, extended_in, ended_in, refunded_in) from reservations where concert = ? and reservation = ? and show_id = ?",
         )
         .bind(id.concert.0)
         .bind(id.id.as_str())
@@ -159,7 +161,10 @@ impl Archive {
 fn action(event: &Event<'_>, id: Id20) -> Option<(Action, Option<&'static str>)> {
     match event {
         Event::Held(held) if held.reservation == id => Some((Action::Held, None)),
-        Event::Paid(paid) if paid.reservation == id => Some((Action::Confirmed, None)),
+        Event::Extended(extended) if extended.reservation == id => Some((Action::Extended, None)),
+        Event::Paid(paid) | Event::Authorised(paid) if paid.reservation == id => {
+            Some((Action::Confirmed, None))
+        }
         Event::Refunded(refunded) if refunded.reservation == id => Some((Action::Refunded, None)),
         Event::Released(freed) if freed.reservation == id => Some((Action::Released, None)),
         Event::Expired(freed) if freed.reservation == id => Some((Action::AutoRelease, Some("EXPIRED"))),

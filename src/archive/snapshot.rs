@@ -97,7 +97,7 @@ impl Snapshot {
     /// payment, what of it was refunded, the seats refunded, entries.
     pub async fn reservations(&mut self, concert: ConcertId, after: &str) -> Result<Vec<TableRow>, Error> {
         let columns = "show_id, user, status, amount, seats, created_at, end_at, ended_at, payment, \
-                       refunded_amount, refunded_seats, concat_ws(',',entries,ended_in,refunded_in)";
+                       refunded_amount, refunded_seats, concat_ws(',',entries,extended_in,ended_in,refunded_in)";
         let rest = "from reservations where concert = ? and reservation > ? order by reservation";
         self.page("reservation", columns, rest, |query| query.bind(concert.0).bind(after.to_owned())).await
     }
@@ -108,6 +108,14 @@ impl Snapshot {
         let rest = "from payments where concert = ? and reservation > ? order by reservation";
         let bind = |query: Rows| query.bind(concert.0).bind(reservation.to_owned());
         self.page("reservation, payment", "user, amount, balance, paid_at", rest, bind).await
+    }
+
+    /// Card payments of a concert behind this one: key payment; reservation, show, user, amount, state, reason, time of the last
+    /// step.
+    pub async fn cards(&mut self, concert: ConcertId, after: &str) -> Result<Vec<TableRow>, Error> {
+        let columns = "reservation, show_id, user, amount, state, reason, changed_at";
+        let rest = "from card_payments where concert = ? and payment > ? order by payment";
+        self.page("payment", columns, rest, |query| query.bind(concert.0).bind(after.to_owned())).await
     }
 
     /// Booked seats of a show behind this index, -1 for all: key index; concert, reservation.
@@ -132,7 +140,7 @@ impl Snapshot {
     }
 
     /// Ledger transactions of these entries, all of them: key number and ordinal; time, kind, reference, concert, show,
-    /// reservation, user, amount, balance.
+    /// reservation, what a gateway moved, user, amount, balance.
     pub async fn ledger_transactions(
         &mut self,
         log: LogName,
@@ -140,7 +148,8 @@ impl Snapshot {
     ) -> Result<Vec<TableRow>, Error> {
         let rest =
             "from ledger_transactions where log = ? and number between ? and ? order by number, ordinal";
-        let columns = "at, kind, reference, concert, show_id, reservation, user, amount, balance";
+        let columns =
+            "at, kind, reference, concert, show_id, reservation, gateway_amount, user, amount, balance";
         let bind = |query: Rows| query.bind(log.to_string()).bind(*entries.start()).bind(*entries.end());
         self.read("number, ordinal", columns, rest, bind).await
     }
@@ -148,7 +157,7 @@ impl Snapshot {
     /// Rows in all for each log or concert that has any: key table and log; number of rows. Those that the audit has not come
     /// across belong to nobody.
     pub async fn totals(&mut self) -> Result<Vec<TableRow>, Error> {
-        let concerts = ["reservations", "payments", "queue_tokens"];
+        let concerts = ["reservations", "payments", "card_payments", "queue_tokens"];
         let logs = ["events", "ledger_transactions"];
         let shows = ["booked_seats", "blocked_seats"];
         let counts = concerts

@@ -4,7 +4,7 @@
 //! only. A concert's log tells the same payment once more for its reservation; nothing of that is written here.
 
 use super::rows::{self, Query, Row};
-use crate::domain::event::{Event, Returned};
+use crate::domain::event::{Event, Passed, Returned};
 use crate::domain::ids::{Id20, LogName, ReservationId};
 use crate::domain::time::Millis;
 use sqlx::mysql::MySqlConnection;
@@ -30,6 +30,8 @@ struct Transaction<'a> {
     /// What was paid, or paid back; `None` for a charge.
     paid: Option<ReservationId>,
     user: &'a str,
+    /// What a gateway moved; the user's amount is 0 then.
+    gateway: Option<i64>,
     /// What came in for the user, minor units.
     amount: i64,
     /// His balance after it.
@@ -43,17 +45,47 @@ pub(super) struct Ledger<'a>(Vec<Transaction<'a>>);
 impl<'a> Ledger<'a> {
     /// Takes a movement of money in; other events are none of its business.
     pub(super) fn take(&mut self, place: Place, event: &Event<'a>) {
+        let gateway = None;
         let transaction = match *event {
-            Event::Charged { charge, user, amount, balance, .. } => {
-                Transaction { place, kind: "charged", reference: charge, paid: None, user, amount, balance }
-            }
+            Event::Charged { charge, user, amount, balance, .. } => Transaction {
+                place,
+                kind: "charged",
+                reference: charge,
+                paid: None,
+                gateway,
+                user,
+                amount,
+                balance,
+            },
             Event::Spent { payment, user, reservation, amount, balance } => {
                 let (paid, amount) = (Some(reservation), -amount);
-                Transaction { place, kind: "paid", reference: payment, paid, user, amount, balance }
+                Transaction { place, kind: "paid", reference: payment, paid, gateway, user, amount, balance }
             }
             Event::Returned(Returned { refund, user, reservation, amount, balance }) => {
                 let paid = Some(reservation);
-                Transaction { place, kind: "refunded", reference: refund, paid, user, amount, balance }
+                Transaction {
+                    place,
+                    kind: "refunded",
+                    reference: refund,
+                    paid,
+                    gateway,
+                    user,
+                    amount,
+                    balance,
+                }
+            }
+            Event::Passed(Passed { payment, user, reservation, amount, balance }) => {
+                let (paid, gateway) = (Some(reservation), Some(amount));
+                Transaction {
+                    place,
+                    kind: "card",
+                    reference: payment,
+                    paid,
+                    gateway,
+                    user,
+                    amount: 0,
+                    balance,
+                }
             }
             _ => return,
         };
@@ -68,8 +100,8 @@ impl<'a> Ledger<'a> {
 
 impl Row for Transaction<'_> {
     const HEAD: &'static str = "insert into ledger_transactions (log, number, ordinal, at, kind, reference, concert, show_id, \
-                                reservation, user, amount, balance) values";
-    const VALUES: &'static str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                                reservation, gateway_amount, user, amount, balance) values";
+    const VALUES: &'static str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
     fn bind<'q>(&'q self, query: Query<'q>) -> Query<'q> {
         query
@@ -82,6 +114,7 @@ impl Row for Transaction<'_> {
             .bind(self.paid.map(|paid| paid.concert.0))
             .bind(self.paid.map(|paid| paid.show.0))
             .bind(self.paid.as_ref().map(|paid| paid.id.as_str()))
+            .bind(self.gateway)
             .bind(self.user.as_bytes())
             .bind(self.amount)
             .bind(self.balance)

@@ -53,7 +53,7 @@ pub struct LedgerCursor {
 }
 
 impl Archive {
-    /// A user's ledger, newest first.
+    /// A user's ledger, newest first: what changed the balance, so nothing that was paid by card.
     pub async fn ledger_of(
         &self,
         user: &str,
@@ -63,7 +63,7 @@ impl Archive {
         let limit = bounded(limit);
         let mut query = QueryBuilder::<MySql>::new(
             "select log, number, ordinal, amount, balance, kind, at, concert, show_id, reservation \
-             from ledger_transactions where user = ",
+             from ledger_transactions where gateway_amount is null and user = ",
         );
         query.push_bind(user.as_bytes().to_vec());
         if let Some(cursor) = after {

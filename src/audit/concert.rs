@@ -1,8 +1,10 @@
 //! A concert as its log tells it, and what that makes of every key in Redis and every row in MySQL.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use super::Evidence;
+use super::card::Cards;
 use super::log::Model;
 use super::queue::Line;
 use super::request::Requests;
@@ -21,6 +23,7 @@ const ENDED_KEEP_MS: i64 = 24 * 3600 * 1000;
 pub(super) enum Table {
     Reservations,
     Payments,
+    Cards,
     BookedSeats(ShowId),
     BlockedSeats(ShowId),
 }
@@ -30,6 +33,7 @@ pub(super) enum Table {
 pub(super) struct Concert {
     pub(super) line: Line,
     pub(super) sale: Sale,
+    cards: Cards,
     requests: Requests,
 }
 
@@ -39,6 +43,7 @@ impl Model for Concert {
         let log = LogName::Concert(self.sale.concert);
         for event in &entry.events {
             self.line.take(entry.at, event, &mut evidence.findings);
+            self.cards.take(at, event, &mut evidence.findings);
             match event {
                 Event::Show { show, seats, catalog } => self.sale.open_show(at, *show, *seats, *catalog),
                 Event::Catalog { catalog } => self.sale.catalog = self.sale.catalog.max(*catalog),
@@ -52,6 +57,15 @@ impl Model for Concert {
                 Event::Expired(freed) => self.sale.free(at, freed, Status::Expired, &mut evidence.findings),
                 Event::Paid(paid) => {
                     self.requests.take(log, paid.request, entry.at, &mut evidence.findings);
+                    self.sale.pay(at, paid, &mut evidence.findings);
+                    evidence.pairs.take_paid(self.sale.concert, paid, &mut evidence.findings);
+                }
+                Event::Extended(extended) => self.sale.extend(at, extended, &mut evidence.findings),
+                Event::Authorising(begun) => {
+                    self.requests.take(log, begun.request, entry.at, &mut evidence.findings);
+                    self.sale.authorise(at, begun, &mut evidence.findings);
+                }
+                Event::Authorised(paid) => {
                     self.sale.pay(at, paid, &mut evidence.findings);
                     evidence.pairs.take_paid(self.sale.concert, paid, &mut evidence.findings);
                 }
@@ -77,18 +91,19 @@ impl Model for Concert {
 impl Concert {
     pub(super) fn new(concert: ConcertId) -> Self {
         let line = Line::new(LogName::Concert(concert));
-        Self { line, sale: Sale::new(concert), requests: Requests::default() }
+        Self { line, sale: Sale::new(concert), cards: Cards::new(concert), requests: Requests::default() }
     }
 
     /// What a key of Redis holds under a field.
     pub(super) fn value(&self, index: Index, field: &str) -> Option<String> {
         let reservation = || self.sale.reservations.get(&field.parse::<Id20>().ok()?);
         match index {
-            Index::Reservations => reservation().map(record),
+            Index::Reservations => reservation().map(|made| self.record(made)),
             Index::Ended => reservation()?.ended.map(|at| at.0.to_string()),
             Index::Expiry => {
                 reservation().filter(|made| made.status == Status::Pending).map(|made| made.end.0.to_string())
             }
+            Index::Cards => self.cards.record(field.parse().ok()?),
             Index::Pending => self.sale.pending.get(field).map(|ids| joined(ids)),
             Index::Holder(show) => {
                 Some(self.sale.shows.get(&show)?.holders.get(&field.parse().ok()?)?.to_string())
@@ -112,6 +127,7 @@ impl Concert {
             Index::Expiry => with_status(&|status| status == Status::Pending),
             Index::Ended => sale.ended.iter().map(ToString::to_string).collect(),
             Index::Pending => sale.pending.keys().cloned().collect(),
+            Index::Cards => self.cards.open().map(ToString::to_string).collect(),
             Index::Holder(show) => sale
                 .shows
                 .get(&show)
@@ -136,6 +152,7 @@ impl Concert {
             Index::Expiry => sale.count_pending,
             Index::Ended => sale.ended.len(),
             Index::Pending => sale.pending.len(),
+            Index::Cards => self.cards.open().count(),
             Index::Holder(of) => show(of).map_or(0, |show| show.holders.len()),
             Index::Owned(of) => show(of).map_or(0, |show| show.owned.len()),
             Index::Line | Index::Active | Index::Unclaimed | Index::Place => self.line.total(index),
@@ -160,6 +177,7 @@ impl Concert {
                 let paid = made.payment.filter(|paid| paid.id.as_str() == payment)?;
                 Some(format!("{}|{}|{}|{}", made.user, made.amount, paid.balance, paid.at.0))
             }
+            Table::Cards => self.cards.row(key.parse().ok()?),
             Table::BookedSeats(show) => {
                 let holder = sale.shows.get(&show)?.holders.get(&key.parse().ok()?)?;
                 let made = sale.reservations.get(holder).filter(|made| made.status == Status::Confirmed);
@@ -181,6 +199,7 @@ impl Concert {
                 let paid = sale.reservations.iter().filter_map(|(id, made)| Some((id, made.payment?)));
                 paid.map(|(id, paid)| format!("{id}|{}", paid.id)).collect()
             }
+            Table::Cards => self.cards.all().map(ToString::to_string).collect(),
             Table::BlockedSeats(show) => {
                 let seats = sale.shows.get(&show).into_iter().flat_map(|show| &show.blocked);
                 seats.map(ToString::to_string).collect()
@@ -199,16 +218,32 @@ fn joined(ids: &[Id20]) -> String {
     ids.join(" ")
 }
 
-/// A reservation's record in Redis (formats 1).
-fn record(made: &Reservation) -> String {
-    let payment = made.payment.as_ref().map_or("-", |paid| paid.id.as_str());
-    let refunded: Vec<_> = made.refunded.indexes().map(|index| index.to_string()).collect();
-    let refunded =
-        if refunded.is_empty() { String::new() } else { format!(",refunded={}", refunded.join(";")) };
-    let ext = made.payment.map_or("-".to_owned(), |paid| format!("balance={}{refunded}", paid.balance));
-    let Reservation { status, show, amount, created, end, catalog, seats, user, .. } = made;
-    let (status, created, end) = (status.as_str(), created.0, end.0);
-    format!("{status} {show} {amount} {created} {end} {catalog} {payment} {seats} {ext} {user}")
+impl Concert {
+    /// A reservation's record in Redis (formats 1).
+    fn record(&self, made: &Reservation) -> String {
+        let payment = made.payment.as_ref().map_or("-", |paid| paid.id.as_str());
+        let Reservation { status, show, amount, created, end, catalog, seats, user, .. } = made;
+        let (status, created, end, ext) = (status.as_str(), created.0, end.0, self.extras(made));
+        format!("{status} {show} {amount} {created} {end} {catalog} {payment} {seats} {ext} {user}")
+    }
+
+    fn extras(&self, made: &Reservation) -> String {
+        let Some(paid) = made.payment else {
+            return made.card.map_or("-".to_owned(), |card| {
+                let name = if self.cards.is_declined(card) { "declined" } else { "card" };
+                format!("{name}={card}")
+            });
+        };
+        let mut extras = format!("balance={}", paid.balance);
+        if made.card == Some(paid.id) {
+            write!(extras, ",card={}", paid.id).expect("a string takes what is written");
+        }
+        if !made.refunded.0.is_empty() {
+            let refunded: Vec<_> = made.refunded.indexes().map(|index| index.to_string()).collect();
+            write!(extras, ",refunded={}", refunded.join(";")).expect("a string takes what is written");
+        }
+        extras
+    }
 }
 
 /// A reservation's row in MySQL.

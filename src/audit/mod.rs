@@ -5,6 +5,7 @@
 //! that each atomic page names. So nothing has to stand still, and nothing is a difference that is only a delay. Memory: one
 //! concert at a time, and some 100 bytes for each payment.
 
+mod card;
 mod concert;
 mod findings;
 mod log;

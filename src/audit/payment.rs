@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use super::findings::{Check, Findings};
-use crate::domain::event::{Event, Paid, Refunded, Returned};
+use crate::domain::event::{Event, Paid, Passed, Refunded, Returned};
 use crate::domain::ids::{ConcertId, Id20, LogName, ReservationId, ShowId, UserId};
 
 /// What both logs say of a payment.
@@ -66,6 +66,15 @@ impl Pairs {
         let Event::Spent { payment, user, reservation, amount, balance } = *spent else {
             return;
         };
+        let ReservationId { concert, show, id } = reservation;
+        let user = self.hasher.hash_one(user);
+        let terms = Terms { show, reservation: id, user, amount, balance };
+        let half = Half { log: LogName::Wallet(partition), partner: LogName::Concert(concert), terms };
+        self.take(concert, payment, half, findings);
+    }
+
+    pub(super) fn take_passed(&mut self, partition: u8, passed: &Passed<'_>, findings: &mut Findings) {
+        let Passed { payment, user, reservation, amount, balance } = *passed;
         let ReservationId { concert, show, id } = reservation;
         let user = self.hasher.hash_one(user);
         let terms = Terms { show, reservation: id, user, amount, balance };

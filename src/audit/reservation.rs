@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 
 use super::findings::{Check, Findings};
-use crate::domain::event::{Blocking, Freed, Held, Paid, Refunded};
+use crate::domain::event::{Authorising, Blocking, Extended, Freed, Held, Paid, Refunded};
 use crate::domain::ids::{ConcertId, Id20, ShowId};
 use crate::domain::reservation::{Seats, Status};
 use crate::domain::time::Millis;
@@ -35,6 +35,8 @@ pub(super) struct Reservation {
     pub(super) end: Millis,
     pub(super) catalog: u64,
     pub(super) seats: Seats,
+    /// The card payment that began last.
+    pub(super) card: Option<Id20>,
     pub(super) payment: Option<Payment>,
     pub(super) ended: Option<Millis>,
     /// Those of its seats that went back after the payment.
@@ -140,6 +142,7 @@ impl Sale {
             end: held.end,
             catalog: held.catalog,
             seats: held.seats.clone(),
+            card: None,
             payment: None,
             ended: None,
             refunded: Seats::default(),
@@ -208,6 +211,38 @@ impl Sale {
         self.revenue -= back.amount;
         self.booked -= i64::try_from(back.seats.0.len()).unwrap_or(i64::MAX);
         self.give_back(at, back.show, back.user, &back.seats);
+    }
+
+    pub(super) fn extend(&mut self, at: At, extended: &Extended<'_>, findings: &mut Findings) {
+        let Extended { reservation, show, user, end } = *extended;
+        // Once, before its end: whatever bound the script keeps, a hold never grows twice.
+        let fits = |made: &&mut Reservation| {
+            (made.show, made.user.as_str(), made.card) == (show, user, None)
+                && made.status == Status::Pending
+                && at.time < made.end
+                && made.end < end
+        };
+        let Some(made) = self.reservations.get_mut(&reservation).filter(fits) else {
+            self.violated(findings, at, &format!("the hold of {reservation} was extended and may not be"));
+            return;
+        };
+        made.end = end;
+        write!(made.entries, ",{}", at.number).expect("a string takes what is written");
+    }
+
+    pub(super) fn authorise(&mut self, at: At, begun: &Authorising<'_>, findings: &mut Findings) {
+        let (card, amount) = (&begun.card, begun.amount);
+        let fits = |made: &&mut Reservation| {
+            (made.show, made.user.as_str(), made.amount) == (card.show, card.user, amount)
+                && made.status == Status::Pending
+                && at.time < made.end
+        };
+        let Some(made) = self.reservations.get_mut(&card.reservation).filter(fits) else {
+            let text = format!("{} is to be paid by card and may not be", card.reservation);
+            self.violated(findings, at, &text);
+            return;
+        };
+        made.card = Some(card.payment);
     }
 
     pub(super) fn pay(&mut self, at: At, paid: &Paid<'_>, findings: &mut Findings) {

@@ -25,6 +25,7 @@ pub(super) async fn compare_concert(
         Index::Ended,
         Index::Expiry,
         Index::Pending,
+        Index::Cards,
     ];
     let shows: Vec<_> = replay.model.sale.shows.keys().copied().collect();
     indexes.extend(shows.iter().flat_map(|show| [Index::Holder(*show), Index::Owned(*show)]));

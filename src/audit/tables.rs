@@ -14,7 +14,7 @@ pub(super) async fn compare_concert(
     evidence: &mut Evidence,
 ) -> Result<(), AuditError> {
     let concert = replay.model.sale.concert;
-    let mut tables = vec![Table::Reservations, Table::Payments];
+    let mut tables = vec![Table::Reservations, Table::Payments, Table::Cards];
     let shows = replay.model.sale.shows.keys();
     tables.extend(shows.flat_map(|show| [Table::BookedSeats(*show), Table::BlockedSeats(*show)]));
     for table in tables {
@@ -33,6 +33,7 @@ async fn compare_table(
     let (check, name, owner) = match table {
         Table::Reservations => (Check::Seats, "reservations", format!("c{concert}")),
         Table::Payments => (Check::Payments, "payments", format!("c{concert}")),
+        Table::Cards => (Check::Payments, "card_payments", format!("c{concert}")),
         Table::BookedSeats(show) => (Check::Seats, "booked_seats", format!("s{show}")),
         Table::BlockedSeats(show) => (Check::Seats, "blocked_seats", format!("s{show}")),
     };
@@ -67,6 +68,7 @@ async fn next_rows(
     let rows = match table {
         Table::Reservations => snapshot.reservations(concert, after.unwrap_or_default()).await,
         Table::Payments => snapshot.payments(concert, after.unwrap_or_default()).await,
+        Table::Cards => snapshot.cards(concert, after.unwrap_or_default()).await,
         Table::BookedSeats(show) => {
             let after = after.and_then(|seat| seat.parse().ok()).unwrap_or(-1);
             snapshot.booked_seats(show, after).await
@@ -118,7 +120,7 @@ pub(super) async fn compare_totals(
         let (table, owner) = total.key.split_once('|').unwrap_or_default();
         let check = match table {
             "reservations" | "booked_seats" | "blocked_seats" => Check::Seats,
-            "payments" => Check::Payments,
+            "payments" | "card_payments" => Check::Payments,
             "queue_tokens" => Check::Line,
             "events" => Check::Continuity,
             _ => Check::Ledger,

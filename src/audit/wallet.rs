@@ -7,7 +7,7 @@ use super::log::{Model, Replay};
 use super::request::Requests;
 use super::{AuditError, Evidence};
 use crate::archive::snapshot::{Snapshot, TableRow};
-use crate::domain::event::{Entry, Event, Returned};
+use crate::domain::event::{Entry, Event, Passed, Returned};
 use crate::domain::ids::LogName;
 use crate::domain::time::Millis;
 
@@ -67,13 +67,13 @@ impl Wallet {
             Event::Charged { charge, user, amount, balance, request, .. } => {
                 self.requests.take(LogName::Wallet(self.partition), request, at, &mut evidence.findings);
                 self.move_money(key, (user, amount, balance), at, &mut evidence.findings);
-                self.expect_row(key, format!("{}|charged|{charge}|~|~|~|{user}|{amount}|{balance}", at.0));
+                self.expect_row(key, format!("{}|charged|{charge}|~|~|~|~|{user}|{amount}|{balance}", at.0));
             }
             Event::Spent { payment, user, reservation, amount, balance } => {
                 evidence.pairs.take_spent(self.partition, event, &mut evidence.findings);
                 self.move_money(key, (user, -amount, balance), at, &mut evidence.findings);
                 let (concert, show, id) = (reservation.concert, reservation.show, reservation.id);
-                let paid = format!("{}|paid|{payment}|{concert}|{show}|{id}", at.0);
+                let paid = format!("{}|paid|{payment}|{concert}|{show}|{id}|~", at.0);
                 self.expect_row(key, format!("{paid}|{user}|{}|{balance}", -amount));
             }
             Event::Returned(back) => {
@@ -81,8 +81,23 @@ impl Wallet {
                 let Returned { refund, user, reservation, amount, balance } = back;
                 self.move_money(key, (user, amount, balance), at, &mut evidence.findings);
                 let (concert, show, id) = (reservation.concert, reservation.show, reservation.id);
-                let refunded = format!("{}|refunded|{refund}|{concert}|{show}|{id}", at.0);
+                let refunded = format!("{}|refunded|{refund}|{concert}|{show}|{id}|~", at.0);
                 self.expect_row(key, format!("{refunded}|{user}|{amount}|{balance}"));
+            }
+            Event::Passed(passed) => {
+                evidence.pairs.take_passed(self.partition, &passed, &mut evidence.findings);
+                let Passed { payment, user, reservation, amount, balance } = passed;
+                // A balance that nobody has moved yet is no balance: nothing is written.
+                let before = self.balances.get(user).map_or(0, |(balance, _)| *balance);
+                let partition = self.partition;
+                evidence.findings.expect(Check::Ledger, before == balance, || {
+                    format!(
+                        "w{partition:02}: event {key}: {user:?} had {before}, and {balance} after a card paid"
+                    )
+                });
+                let (concert, show, id) = (reservation.concert, reservation.show, reservation.id);
+                let card = format!("{}|card|{payment}|{concert}|{show}|{id}|{amount}", at.0);
+                self.expect_row(key, format!("{card}|{user}|0|{balance}"));
             }
             _ => {}
         }
@@ -127,7 +142,7 @@ impl Wallet {
         // The user is followed by two numbers, and is the only one that may hold a bar.
         let mut from_end = row.columns.rsplitn(3, '|').skip(1);
         let amount: i64 = from_end.next().and_then(|amount| amount.parse().ok()).unwrap_or_default();
-        if let Some(user) = from_end.next().and_then(|rest| rest.splitn(7, '|').nth(6)) {
+        if let Some(user) = from_end.next().and_then(|rest| rest.splitn(8, '|').nth(7)) {
             *self.sums.entry(user.to_owned()).or_default() += amount;
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{Algorithm, Error, Identity, QueueToken, Secret, Ticket};
+use super::{Algorithm, Error, Gateway, Identity, QueueToken, Secret, Ticket};
 
 /// The fewest bytes of a symmetric key: as many as the hash of HS256 gives.
 const SYMMETRIC_KEY_MIN_BYTES: usize = 32;
@@ -59,6 +59,14 @@ impl QueueToken {
             Some(_) => Err(wrong("queue_token", "a key has fewer than 32 bytes")),
             None => Ok(keys),
         }
+    }
+}
+
+impl Gateway {
+    /// Reads the key of its webhooks, if it sends any: the text of the file, without the white space around it.
+    pub fn read_webhook_secret(&self) -> Result<Option<Secret>, Error> {
+        let path = self.webhook_secret_file.as_ref();
+        path.map(|path| read_shared("gateway.webhook_secret_file", path)).transpose()
     }
 }
 

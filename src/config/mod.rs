@@ -21,8 +21,8 @@ pub use environment::{find_program, named_file, temporary_folder};
 pub use keys::{IdentityKey, KeyMaterial};
 pub use secret::{ConnectionUrl, Secret};
 pub use sections::{
-    Algorithm, Coalesce, Identity, IdentityKeyFile, Kafka, Log, LogFormat, Mysql, QueueToken, Redis, Server,
-    Telemetry, Ticket, TopUp, Wallet, Webhook, Worker,
+    Algorithm, Coalesce, Gateway, GatewayKind, Identity, IdentityKeyFile, Kafka, Log, LogFormat, Mysql,
+    QueueToken, Redis, Server, Telemetry, Ticket, TopUp, Wallet, Webhook, Worker,
 };
 pub use validate::Problem;
 
@@ -44,6 +44,8 @@ pub struct Config {
     pub ticket: Ticket,
     /// Money.
     pub wallet: Wallet,
+    /// Card payments.
+    pub gateway: Gateway,
     /// How long logs are kept, how fast they are followed.
     pub log: Log,
     /// Where events go.
@@ -134,6 +136,7 @@ impl Config {
             &mut self.mysql.url_file,
             &mut self.queue_token.key_file,
             &mut self.ticket.signing_key_file,
+            &mut self.gateway.webhook_secret_file,
         ];
         let of_identity =
             self.identity.keys.iter_mut().flat_map(|key| [&mut key.secret_file, &mut key.jwks_file]);

@@ -156,6 +156,33 @@ pub enum TopUp {
     Gateway,
 }
 
+/// `[gateway]`: who takes card payments.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    /// Which.
+    pub kind: GatewayKind,
+    /// Its base address; empty: a sandbox inside this process.
+    pub url: String,
+    /// The key that its webhooks are signed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_secret_file: Option<PathBuf>,
+    /// Milliseconds to the answer of one call.
+    pub timeout_ms: u64,
+    /// Milliseconds between two looks at a payment that nothing moves.
+    pub check_interval_ms: u64,
+}
+
+/// A payment gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GatewayKind {
+    /// None: nobody pays by card.
+    None,
+    /// One that moves no money: development only.
+    Sandbox,
+}
+
 /// `[log]`: keeping and following.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Algorithm, Config, TopUp};
+use super::{Algorithm, Config, GatewayKind, TopUp};
 
 /// The largest sum that Lua keeps exact, 2^53 - 1.
 const MONEY_MAX: i64 = (1 << 53) - 1;
@@ -42,6 +42,7 @@ impl Config {
         let identity = &self.identity;
         let believable = !identity.keys.is_empty();
         let made_up = development || !identity.development;
+        let no_money = development || self.gateway.kind != GatewayKind::Sandbox;
         let free_money = development || self.wallet.top_up != TopUp::Own;
         broken([
             (believable, "identity.keys", "is empty: nobody could be believed"),
@@ -54,11 +55,12 @@ impl Config {
                 "needs --dev: anybody's network is open to it",
             ),
             (free_money, "wallet.top_up", "\"self\" needs --dev: it is money for everybody"),
+            (no_money, "gateway.kind", "\"sandbox\" needs --dev: it takes no money"),
         ])
         .collect()
     }
 
-    fn positive(&self) -> [(&'static str, u64); 17] {
+    fn positive(&self) -> [(&'static str, u64); 19] {
         let server = &self.server;
         // Sizes only ever grow on the way from usize to u64.
         let size = |value: usize| value as u64;
@@ -78,12 +80,14 @@ impl Config {
             ("worker.admit_interval_ms", self.worker.admit_interval_ms),
             ("worker.expire_interval_ms", self.worker.expire_interval_ms),
             ("worker.trim_interval_ms", self.worker.trim_interval_ms),
+            ("gateway.timeout_ms", self.gateway.timeout_ms),
+            ("gateway.check_interval_ms", self.gateway.check_interval_ms),
             ("worker.refund_interval_ms", self.worker.refund_interval_ms),
             ("worker.refund_batch", size(self.worker.refund_batch)),
         ]
     }
 
-    fn addresses(&self) -> [Rule; 4] {
+    fn addresses(&self) -> [Rule; 5] {
         let server = &self.server;
         let of_redis = ["redis://", "redis+unix://", "unix://"]
             .iter()
@@ -91,11 +95,13 @@ impl Config {
         let of_mysql = self.mysql.url.expose().starts_with("mysql://");
         let endpoint = &self.telemetry.otlp_endpoint;
         let collector = endpoint.is_empty() || endpoint.starts_with("http://");
+        let gateway = self.gateway.url.is_empty() || self.gateway.url.starts_with("http://");
         let two_listeners = server.listen.port() == 0 || server.listen != server.ops_listen;
         [
             (of_redis, "redis.url", "must start with redis:// or unix://"),
             (of_mysql, "mysql.url", "must start with mysql://"),
             (two_listeners, "server.ops_listen", "is the same as server.listen"),
+            (gateway, "gateway.url", "must be empty or start with http://"),
             (collector, "telemetry.otlp_endpoint", "must be empty or start with http://"),
         ]
     }

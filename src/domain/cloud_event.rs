@@ -3,6 +3,8 @@
 //! An event keeps its id whoever tells it, however often: log id, entry number and place in the entry. Where it is told
 //! follows from the log alone and from what never changes of a seat, so that a repetition is the same text.
 
+mod card;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -37,7 +39,7 @@ pub struct CloudEvent {
 }
 
 /// Every type, in the order of [`told`]'s match.
-pub const TYPES: [&str; 19] = [
+pub const TYPES: [&str; 24] = [
     "show.opened",
     "show.cancelled",
     "seats.blocked",
@@ -50,9 +52,14 @@ pub const TYPES: [&str; 19] = [
     "queue.extended",
     "queue.ended",
     "reservation.held",
+    "reservation.extended",
     "reservation.released",
     "reservation.expired",
+    "payment.started",
     "payment.succeeded",
+    "payment.failed",
+    "payment.captured",
+    "payment.voided",
     "payment.refunded",
     "points.charged",
     "points.used",
@@ -166,12 +173,21 @@ fn about_concert(
             return about_freed(concert, "reservation.released", freed, label).map(Some);
         }
         Event::Expired(freed) => return about_freed(concert, "reservation.expired", freed, label).map(Some),
-        Event::Paid(paid) => return about_paid(concert, paid, label).map(Some),
+        Event::Paid(paid) | Event::Authorised(paid) => return about_paid(concert, paid, label).map(Some),
+        Event::Extended(_)
+        | Event::Authorising(_)
+        | Event::Voiding { .. }
+        | Event::Captured(_)
+        | Event::Voided(_) => return Ok(card::about(concert, event)),
         Event::Refunded(back) => return about_refunded(concert, back, label).map(Some),
         Event::Blocked(seats) => return about_blocking(concert, "seats.blocked", seats, label).map(Some),
         Event::Unblocked(seats) => return about_blocking(concert, "seats.unblocked", seats, label).map(Some),
         // The birth of a log is nobody's business; the others stand in wallets' logs only.
-        Event::Opened { .. } | Event::Charged { .. } | Event::Spent { .. } | Event::Returned(_) => {
+        Event::Opened { .. }
+        | Event::Charged { .. }
+        | Event::Spent { .. }
+        | Event::Passed(_)
+        | Event::Returned(_) => {
             return Ok(None);
         }
     };
@@ -300,6 +316,14 @@ fn about_wallet(event: &Event<'_>) -> Option<About> {
         | Event::Released(_)
         | Event::Expired(_)
         | Event::Paid(_)
+        | Event::Extended(_)
+        | Event::Authorising(_)
+        | Event::Authorised(_)
+        | Event::Voiding { .. }
+        | Event::Captured(_)
+        | Event::Voided(_)
+        // The concert's log tells it; of the user's money nothing moves.
+        | Event::Passed(_)
         | Event::Refunded(_)
         | Event::Blocked(_)
         | Event::Unblocked(_) => None,

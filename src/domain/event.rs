@@ -4,6 +4,7 @@
 //! store a history that did not happen.
 
 mod blocking;
+mod card;
 mod refund;
 
 use super::fields::{Fields, Malformed};
@@ -12,6 +13,7 @@ use super::reservation::Seats;
 use super::time::Millis;
 
 pub use self::blocking::Blocking;
+pub use self::card::{Authorising, Card, Extended, Passed, VoidReason};
 pub use self::refund::{Refunded, Returned};
 
 /// The version of the entry format written and read here.
@@ -134,6 +136,18 @@ pub enum Event<'a> {
     Expired(Freed<'a>),
     /// They are booked: CONFIRMED.
     Paid(Paid<'a>),
+    /// The hold lapses later.
+    Extended(Extended<'a>),
+    /// A card payment begins.
+    Authorising(Authorising<'a>),
+    /// A card pays: CONFIRMED, as `paid` but that the balance stays; the gateway is to be told to take the money.
+    Authorised(Paid<'a>),
+    /// A card payment buys nothing; the gateway is to be told to let the money go.
+    Voiding { card: Card<'a>, reason: VoidReason },
+    /// The gateway has taken the money.
+    Captured(Card<'a>),
+    /// The gateway has let it go.
+    Voided(Card<'a>),
     /// Some or all of its seats are available again, paid back.
     Refunded(Refunded<'a>),
     /// Available seats are not for sale any more.
@@ -146,6 +160,8 @@ pub enum Event<'a> {
     Charged { charge: Id20, user: &'a str, amount: i64, balance: i64, request: &'a str, fingerprint: &'a str },
     /// Wallet: money went to a concert.
     Spent { payment: Id20, user: &'a str, reservation: ReservationId, amount: i64, balance: i64 },
+    /// Wallet: money of a card went to a concert.
+    Passed(Passed<'a>),
     /// Wallet: money came back from a concert.
     Returned(Returned<'a>),
 }
@@ -219,6 +235,20 @@ impl<'a> Event<'a> {
             "blocked" => Self::Blocked(blocking::decode(fields)?),
             "unblocked" => Self::Unblocked(blocking::decode(fields)?),
             "refunded" => Self::Refunded(refund::decode_refunded(fields)?),
+            _ => return Self::decode_card(word, fields),
+        }))
+    }
+
+    fn decode_card(word: &str, fields: &mut Fields<'a>) -> Result<Option<Self>, Malformed> {
+        Ok(Some(match word {
+            "extended" => Self::Extended(card::decode_extended(fields)?),
+            "authorising" => Self::Authorising(card::decode_authorising(fields)?),
+            "authorised" => Self::Authorised(decode_paid(fields)?),
+            "voiding" => {
+                Self::Voiding { card: card::decode_card(fields)?, reason: card::decode_void_reason(fields)? }
+            }
+            "captured" => Self::Captured(card::decode_card(fields)?),
+            "voided" => Self::Voided(card::decode_card(fields)?),
             _ => return Self::decode_queue(word, fields),
         }))
     }
@@ -264,6 +294,7 @@ impl<'a> Event<'a> {
                 amount: fields.parse("amount")?,
                 balance: fields.parse("balance")?,
             },
+            "authorised" => Self::Passed(card::decode_passed(fields)?),
             "refunded" => Self::Returned(refund::decode_returned(fields)?),
             _ => return Ok(None),
         }))

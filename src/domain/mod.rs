@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no randomness, no async. Time and random bits are arguments, so every rule here is
 //! tested without a server. Formats follow `docs/decisions/0001-formats.md`.
 
+pub mod card;
 pub mod catalog;
 pub mod cloud_event;
 pub mod event;

@@ -90,6 +90,8 @@ pub enum Refusal {
     },
     /// The reservation is CONFIRMED and cannot be given back.
     ReservationNotPending,
+    /// A card payment of the reservation is under way.
+    RequestInProgress,
     /// There is no such thing, or it is another's.
     NotFound,
     /// The server's catalog is older than the concert's; it reads it again and asks again.
@@ -121,6 +123,7 @@ impl Refusal {
             Self::InvalidReservation(_) => "invalid_reservation",
             Self::InsufficientBalance { .. } => "insufficient_balance",
             Self::ReservationNotPending => "reservation_not_pending",
+            Self::RequestInProgress => "request_in_progress",
             Self::NotFound => "not_found",
             Self::StaleCatalog => "stale_catalog",
             Self::AmountOutOfRange => "amount_out_of_range",

@@ -126,6 +126,10 @@ pub struct Reservation {
     pub seats: Seats,
     /// Its owner's balance after the payment, minor units, once CONFIRMED.
     pub balance_after: Option<i64>,
+    /// The card payment that is or was the last under way, unless it was declined; it paid if it is the payment.
+    pub card: Option<Id20>,
+    /// The card payment that was declined last.
+    pub declined: Option<Id20>,
     /// Those of its seats that were refunded; [`Reservation::seats`] has them still.
     pub refunded: Seats,
     /// Its owner.
@@ -154,6 +158,11 @@ impl Reservation {
             None => None,
             Some(balance) => Some(balance.parse().map_err(|_| start.malformed("ext"))?),
         };
+        let payment_in = |name| match extra(ext, name) {
+            None => Ok(None),
+            Some(id) => id.parse().map(Some).map_err(|_| start.malformed("ext")),
+        };
+        let (card, declined) = (payment_in("card")?, payment_in("declined")?);
         let refunded = match extra(ext, "refunded") {
             None => Seats::default(),
             Some(list) => seats.among(list).ok_or_else(|| start.malformed("ext"))?,
@@ -169,9 +178,16 @@ impl Reservation {
             payment,
             seats,
             balance_after,
+            card,
+            declined,
             refunded,
             user,
         })
+    }
+
+    /// Whether a card paid it: its money goes back to the card, never to a balance.
+    pub fn is_paid_by_card(&self) -> bool {
+        self.payment.is_some() && self.payment == self.card
     }
 
     /// What it is at `now`: a PENDING one is EXPIRED from its end on, swept or not (invariant 2).

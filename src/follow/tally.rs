@@ -73,7 +73,7 @@ impl Tally {
             Event::Held(_) => &self.held,
             Event::Released(_) => &self.released,
             Event::Expired(_) => &self.expired,
-            Event::Paid(_) => &self.paid,
+            Event::Paid(_) | Event::Authorised(_) => &self.paid,
             Event::Refunded(_) => &self.refunded,
             Event::Opened { .. }
             | Event::Show { .. }
@@ -82,6 +82,12 @@ impl Tally {
             | Event::Stretched { .. }
             | Event::Charged { .. }
             | Event::Spent { .. }
+            | Event::Extended(_)
+            | Event::Authorising(_)
+            | Event::Voiding { .. }
+            | Event::Captured(_)
+            | Event::Voided(_)
+            | Event::Passed(_)
             | Event::Blocked(_)
             | Event::Cancelled { .. }
             | Event::Unblocked(_)

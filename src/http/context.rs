@@ -10,6 +10,7 @@ use super::auth::keys::IdentityKeys;
 use super::settings::Settings;
 use super::wrap::Meters;
 use crate::archive::Archive;
+use crate::clearing::Clearing;
 use crate::domain::queue_token;
 use crate::domain::time::Millis;
 use crate::live::Live;
@@ -26,6 +27,8 @@ pub struct Parts {
     pub archive: Archive,
     /// For organisers' calls.
     pub opening: Opening,
+    /// Takes card payments, if there is a gateway.
+    pub clearing: Option<Clearing>,
     /// Verify identity tokens.
     pub identity: Arc<IdentityKeys>,
     /// Sign and verify queue tokens.
@@ -42,6 +45,7 @@ pub struct Context {
     pub(super) live: Live,
     pub(super) archive: Archive,
     pub(super) opening: Opening,
+    pub(super) clearing: Option<Clearing>,
     pub(super) identity: Verifier,
     pub(super) queue_keys: queue_token::Keys,
     pub(super) ticket_key: SigningKey,
@@ -57,6 +61,7 @@ impl Context {
             live: parts.live,
             archive: parts.archive,
             opening: parts.opening,
+            clearing: parts.clearing,
             identity: Verifier::new(parts.identity),
             queue_keys: parts.queue_keys,
             ticket_key: parts.ticket_key,

@@ -49,6 +49,9 @@ impl From<Refusal> for Problem {
                 .with("currentBalance", current)
                 .with("requiredAmount", required),
             Refusal::ReservationNotPending => Self::new(Code::ReservationNotPending),
+            Refusal::RequestInProgress => {
+                Self::new(Code::RequestInProgress).detail("A card payment of this reservation is under way.")
+            }
             Refusal::NotFound => Self::new(Code::NotFound),
             // Asked again already, up to the deadline: MySQL does not give the catalog that Redis names.
             Refusal::StaleCatalog => Self::new(Code::Unavailable).detail("The catalog is being read again."),
@@ -106,6 +109,7 @@ mod tests {
             Refusal::InvalidReservation(InvalidReason::Expired),
             Refusal::InsufficientBalance { current: 0, required: 1 },
             Refusal::ReservationNotPending,
+            Refusal::RequestInProgress,
             Refusal::NotFound,
             Refusal::AmountOutOfRange,
             Refusal::Internal { message: "lua".into() },

@@ -1,8 +1,12 @@
-//! Payments from the balance: one script decides, and a payment that was sent runs to its end.
+//! Payments: from the balance one script decides, and a payment that was sent runs to its end; by card see `card`.
+
+mod card;
+pub(crate) mod webhook;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use self::card::CardBody;
 use super::auth;
 use super::body;
 use super::context::Context;
@@ -23,7 +27,7 @@ use crate::domain::ids::{PaymentId, ReservationId, UserId};
 use crate::domain::outcome::{InvalidReason, Refusal};
 use crate::domain::policy::Gate;
 use crate::domain::reservation::{Reservation, Seats, Status};
-use crate::store::{Answer, PayRequest};
+use crate::store::{Answer, AuthoriseRequest, PayRequest};
 
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -59,7 +63,16 @@ struct PaymentBody<'a> {
 }
 
 refusals!(PayRefusals: JSON, IDENTITY, KEY, DURABILITY, BODY, STORE, NOT_BUILT; QueueTokenInvalid,
-    InsufficientBalance, InvalidReservation);
+    InsufficientBalance, InvalidReservation, PaymentDeclined, RequestInProgress);
+
+/// A payment, or a card payment that has not paid.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes the two bodies that the call has")]
+enum PaymentAnswer<'a> {
+    Paid(PaymentBody<'a>),
+    Card(CardBody<'a>),
+}
 
 /// Words for how a payment stands.
 #[derive(ToSchema)]
@@ -76,7 +89,11 @@ enum PaymentStatus {
     summary = "Pays a reservation",
     params(Key, Durable),
     request_body = PayForm,
-    responses((status = 200, description = "It is paid.", body = PaymentBody), PayRefusals),
+    responses(
+        (status = 200, description = "It is paid.", body = PaymentBody),
+        (status = 202, description = "A card payment is under way.", body = CardBody),
+        PayRefusals,
+    ),
     security(("identity" = [], "queueToken" = []), ("identity" = [])),
 )]
 pub(crate) async fn pay(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
@@ -95,7 +112,16 @@ pub(crate) async fn pay(ctx: &Context, request: &mut Request) -> Result<Response
         gate::own_for(ctx, request, &identity.user, reservation.concert)?;
     }
     if method == Method::Card {
-        return Err(Problem::new(Code::NotImplemented).detail("Card payments are not built yet."));
+        let none = || Problem::new(Code::NotImplemented).detail("No payment gateway is configured.");
+        let clearing = ctx.clearing.as_ref().ok_or_else(none)?;
+        let asked = AuthoriseRequest {
+            reservation,
+            user: identity.user.clone(),
+            payment: ctx.store.new_id(),
+            fingerprint: idempotency::fingerprint(request, &form)?,
+            key,
+        };
+        return card::begin(ctx, request, clearing, asked).await;
     }
     check_currency(ctx, reservation)?;
 
@@ -127,7 +153,7 @@ refusals!(PaymentRefusals: JSON, IDENTITY, PATH, STORE);
     get, path = "/v1/payments/{paymentId}", operation_id = "getPayment", tag = "payments",
     summary = "One of the caller's payments",
     params(PaymentPath),
-    responses((status = 200, description = "The payment.", body = PaymentBody), PaymentRefusals),
+    responses((status = 200, description = "The payment.", body = PaymentAnswer), PaymentRefusals),
     security(("identity" = [])),
 )]
 pub(crate) async fn get(ctx: &Context, request: &Request) -> Result<Response, Problem> {
@@ -147,11 +173,37 @@ async fn current(
     user: &UserId,
     answer: Answer<Reservation>,
 ) -> Result<Response, Problem> {
-    let record = &answer.value;
-    let own = record.user == user.as_str() && record.payment == Some(id.id);
-    if !own || !matches!(record.status, Status::Confirmed | Status::Refunded) {
+    if answer.value.user != user.as_str() {
         return Err(Problem::new(Code::NotFound));
     }
+    if answer.value.payment == Some(id.id) {
+        return paid(ctx, request, id, &answer).await;
+    }
+    // The card payment first, then its reservation again: what has become of the one stands in the other from then on.
+    let open = ctx.store.card(id, request.deadline).await?;
+    let answer = ctx.store.reservation(id.reservation, request.deadline).await?;
+    let Some(record) = &answer.value else {
+        return card::archived(ctx, request, id, user).await;
+    };
+    if record.payment == Some(id.id) {
+        let Answer { value, replayed, at, log_id, now } = answer;
+        let value = value.ok_or_else(|| Problem::new(Code::NotFound))?;
+        return paid(ctx, request, id, &Answer { value, replayed, at, log_id, now }).await;
+    }
+    match open {
+        Some(open) => card::look(ctx, request, id, record, &open).await,
+        None => card::ended(ctx, request, id, record).await,
+    }
+}
+
+/// The payment of a reservation that was paid.
+async fn paid(
+    ctx: &Context,
+    request: &Request,
+    id: PaymentId,
+    answer: &Answer<Reservation>,
+) -> Result<Response, Problem> {
+    let record = &answer.value;
     let no_balance = || Problem::caused(Code::Internal, "a paid reservation without the balance after it");
     let balance = record.balance_after.ok_or_else(no_balance)?;
     let layout = layout::with_seats(ctx, record.show, &record.seats, request.deadline).await?;
@@ -159,7 +211,7 @@ async fn current(
     body.status = record.status;
     body.refunded_amount = refunded_amount(&record.refunded);
     let mut response = response::ok(&body)?;
-    freshness::mark_answer(&mut response, &answer);
+    freshness::mark_answer(&mut response, answer);
     Ok(response)
 }
 
@@ -172,7 +224,9 @@ async fn archived(
 ) -> Result<Response, Problem> {
     let found = history::read(request, ctx.archive.payment(id)).await?;
     let found = found.filter(|payment| payment.user == user.as_str());
-    let payment = found.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let Some(payment) = found else {
+        return card::archived(ctx, request, id, user).await;
+    };
     let layout = layout::with_seats(ctx, payment.show, &payment.seats, request.deadline).await?;
     let mut body = payment_body(id, &layout, &payment.seats, (payment.amount, payment.balance));
     body.status = payment.status;

@@ -55,7 +55,7 @@ codes! {
     SoldOut "sold_out" 409 "Sold out",
     ReservationNotPending "reservation_not_pending" 409 "The reservation is paid",
     SaleNotOpen "sale_not_open" 409 "The sale is not open",
-    RequestInProgress "request_in_progress" 409 "The same request is being answered",
+    RequestInProgress "request_in_progress" 409 "Something of the kind is under way already",
     IdempotencyKeyReused "idempotency_key_reused" 422 "The Idempotency-Key was used for another request",
     RateLimited "rate_limited" 429 "Too many requests",
     Internal "internal" 500 "Something went wrong here",

@@ -82,6 +82,7 @@ pub(crate) enum Endpoint {
     Release,
     Pay,
     Payment,
+    GatewayWebhook,
     Balance,
     Charge,
     Ledger,
@@ -144,6 +145,7 @@ impl Endpoint {
                 | E::DeleteWebhook
                 | E::ReservationsSheet
                 | E::LedgerSheet
+                | E::GatewayWebhook
         )
     }
 }
@@ -175,6 +177,7 @@ pub(super) const ROUTES: &[Row] = &[
     ("/v1/reservations/{id}", &[(Get, E::Reservation), (Delete, E::Release)]),
     ("/v1/payments", &[(Post, E::Pay)]),
     ("/v1/payments/{id}", &[(Get, E::Payment)]),
+    ("/v1/gateway/webhooks/{id}", &[(Post, E::GatewayWebhook)]),
     ("/v1/users/{id}/balance", &[(Get, E::Balance), (Post, E::Charge)]),
     ("/v1/users/{id}/ledger", &[(Get, E::Ledger)]),
     ("/v1/admin/concerts", &[(Post, E::CreateConcert)]),
@@ -290,6 +293,7 @@ pub(super) fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> 
         E::Release => Box::pin(reservation::release(ctx, r)),
         E::Pay => Box::pin(payment::pay(ctx, r)),
         E::Payment => Box::pin(payment::get(ctx, r)),
+        E::GatewayWebhook => Box::pin(payment::webhook::told(ctx, r)),
         E::Balance => Box::pin(wallet::balance(ctx, r)),
         E::Charge => Box::pin(wallet::charge(ctx, r)),
         E::Ledger => Box::pin(wallet::ledger(ctx, r)),

@@ -157,7 +157,7 @@ impl Sale {
             Event::Released(freed) | Event::Expired(freed) => {
                 self.set_seats(number, freed.show, freed.seats.indexes(), AVAILABLE)?;
             }
-            Event::Paid(paid) => {
+            Event::Paid(paid) | Event::Authorised(paid) => {
                 self.set_seats(number, paid.show, paid.seats.indexes(), BOOKED)?;
                 self.revenue += paid.amount;
             }
@@ -175,7 +175,17 @@ impl Sale {
                 self.cancelled.entry(*show).or_insert_with(|| (*reason).into());
             }
             // Wallet words are refused by `Entry::decode` for a concert's log.
-            Event::Catalog { .. } | Event::Charged { .. } | Event::Spent { .. } | Event::Returned(_) => {}
+            Event::Catalog { .. }
+            | Event::Charged { .. }
+            | Event::Spent { .. }
+            | Event::Returned(_)
+            | Event::Passed(_)
+            // Of a card payment only that it has paid shows in a map.
+            | Event::Extended(_)
+            | Event::Authorising(_)
+            | Event::Voiding { .. }
+            | Event::Captured(_)
+            | Event::Voided(_) => {}
         }
         Ok(())
     }

@@ -46,7 +46,7 @@ impl<'a> Scope<'a> {
 
     /// The keys of the call, in the order of formats 1.
     pub(super) fn keys(&self) -> Vec<String> {
-        let mut all = Vec::with_capacity(14 + 3 * self.shows.len() + 6 * self.wallets.map_or(0, <[u8]>::len));
+        let mut all = Vec::with_capacity(15 + 3 * self.shows.len() + 6 * self.wallets.map_or(0, <[u8]>::len));
         if let Some(concert) = self.concert {
             all.extend(keys::concert(concert));
             all.extend(self.shows.iter().flat_map(|show| keys::show(concert, *show)));

@@ -3,7 +3,7 @@
 use crate::domain::ids::{ConcertId, LogName, ShowId};
 
 /// The block of keys that every script of a concert gets, in the order of formats 1.
-const CONCERT: [&str; 14] = [
+const CONCERT: [&str; 15] = [
     "meta",
     "policy",
     "log",
@@ -18,6 +18,7 @@ const CONCERT: [&str; 14] = [
     "idem_end",
     "idem_user",
     "ended",
+    "cards",
 ];
 
 const WALLET: [&str; 6] = ["meta", "log", "balances", "idem", "idem_end", "idem_user"];
@@ -40,6 +41,11 @@ pub(super) fn wallet(partition: u8) -> impl Iterator<Item = String> {
 /// The balances of a wallet partition.
 pub(super) fn balances(partition: u8) -> String {
     format!("{{w{partition:02}}}:balances")
+}
+
+/// The card payments of a concert that are not at their end.
+pub(super) fn cards(id: ConcertId) -> String {
+    format!("{{c{id}}}:cards")
 }
 
 /// The stream of a log.
@@ -67,7 +73,7 @@ mod tests {
         assert!(keys.iter().all(|key| key.starts_with("{c7}:")));
         assert_eq!(keys[0], meta(LogName::Concert(ConcertId(7))));
         assert_eq!(keys[2], log(LogName::Concert(ConcertId(7))));
-        assert_eq!(keys[14], "{c7}:seats:12");
+        assert_eq!(keys[15], "{c7}:seats:12");
         assert_eq!(wallet(3).next(), Some(meta(LogName::Wallet(3))));
     }
 }

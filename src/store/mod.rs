@@ -5,6 +5,7 @@
 
 mod call;
 mod cancellation;
+mod card;
 mod catalog;
 mod coalesce;
 mod connection;
@@ -38,6 +39,7 @@ use crate::domain::outcome::Refusal;
 use crate::domain::time::Millis;
 
 pub use self::cancellation::Cleared;
+pub use self::card::{AuthoriseRequest, Authorising, Begun, Done, Task, Verdict};
 pub use self::catalog::{Birth, ShowOpening};
 pub use self::coalesce::Limits;
 pub use self::connection::Settings;
@@ -121,6 +123,9 @@ struct ConcertLanes {
     read: Arc<Lane<reservation::Read>>,
     pay: Arc<Lane<payment::Pay>>,
     refund: Arc<Lane<payment::Refund>>,
+    authorise: Arc<Lane<card::Authorise>>,
+    confirm: Arc<Lane<card::Confirm>>,
+    settle: Arc<Lane<card::Settle>>,
     block: Arc<Lane<seats::Block>>,
 }
 
@@ -188,6 +193,9 @@ impl Store {
                 read: Lane::new(Arc::clone(caller), Some(concert), limits),
                 pay: Lane::new(Arc::clone(caller), Some(concert), limits),
                 refund: Lane::new(Arc::clone(caller), Some(concert), limits),
+                authorise: Lane::new(Arc::clone(caller), Some(concert), limits),
+                confirm: Lane::new(Arc::clone(caller), Some(concert), limits),
+                settle: Lane::new(Arc::clone(caller), Some(concert), limits),
                 block: Lane::new(Arc::clone(caller), Some(concert), limits),
             })
         });

@@ -152,6 +152,7 @@ impl Outcome {
                 Refusal::InsufficientBalance { current: self.number(1)?, required: self.number(2)? }
             }
             "reservation_not_pending" => Refusal::ReservationNotPending,
+            "request_in_progress" => Refusal::RequestInProgress,
             "not_found" => Refusal::NotFound,
             "stale_catalog" => Refusal::StaleCatalog,
             "amount_out_of_range" => Refusal::AmountOutOfRange,

@@ -31,6 +31,8 @@ pub enum Index {
     Expiry,
     /// `pending`: user → reservations.
     Pending,
+    /// `cards`: card payment that is not at its end → record.
+    Cards,
     /// `holder:<show>`: seat index → reservation.
     Holder(ShowId),
     /// `owned:<show>`: user → seats.
@@ -77,6 +79,7 @@ impl Index {
             Self::Ended => "ended",
             Self::Expiry => "expiry",
             Self::Pending => "pending",
+            Self::Cards => "cards",
             Self::Holder(_) => "holder",
             Self::Owned(_) => "owned",
         }

@@ -42,7 +42,10 @@ script!(HOLD, "hold", "", ["text" "arguments" "clock" "journal" "map" "log" "con
 script!(RELEASE, "release", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "place" "reservation"]);
 script!(EXPIRE, "expire", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "reservation"]);
 script!(DUE, "due", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "concert" "reservation"]);
-script!(PAY, "pay", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "place" "reservation" "wallet"]);
+script!(PAY, "pay", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "place" "reservation" "wallet" "booking"]);
+script!(AUTHORISE, "authorise", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "place" "reservation" "card"]);
+script!(CONFIRM, "confirm", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "place" "reservation" "wallet" "booking" "card"]);
+script!(SETTLE, "settle", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "card"]);
 script!(BLOCK, "block", "", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation"]);
 script!(CANCEL, "cancel", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);
 script!(CLEAR, "clear", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "reservation"]);
@@ -60,7 +63,7 @@ script!(SNAPSHOT, "snapshot", " flags=no-writes", ["text" "arguments" "clock" "j
 script!(SNAPSHOT_WALLET, "snapshot_wallet", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "wallet"]);
 
 /// All of them, to be loaded when a connection is new.
-pub(super) static ALL: [&Script; 24] = [
+pub(super) static ALL: [&Script; 27] = [
     &JOIN,
     &CLAIM,
     &LEAVE,
@@ -71,6 +74,9 @@ pub(super) static ALL: [&Script; 24] = [
     &DUE,
     &PAY,
     &REFUND,
+    &AUTHORISE,
+    &CONFIRM,
+    &SETTLE,
     &BLOCK,
     &CANCEL,
     &CLEAR,

@@ -6,7 +6,7 @@ pub(crate) const CONCERT: &str = "c7";
 /// The log id of each log, whatever its name.
 pub(crate) const LOG_ID: &str = "00000000000000aa";
 
-const CONCERT_KEYS: [&str; 14] = [
+const CONCERT_KEYS: [&str; 15] = [
     "meta",
     "policy",
     "log",
@@ -21,6 +21,7 @@ const CONCERT_KEYS: [&str; 14] = [
     "idem_end",
     "idem_user",
     "ended",
+    "cards",
 ];
 const SHOW_KEYS: [&str; 3] = ["seats", "holder", "owned"];
 const WALLET_KEYS: [&str; 6] = ["meta", "log", "balances", "idem", "idem_end", "idem_user"];

@@ -2,7 +2,10 @@
 
 use super::call::{Call, Seen};
 use super::promise::stops_when_the_log_was_lost;
-use super::sale::{Block, Charge, Hold, Pay, Refund, Sale, block, charge, hold, pay, refund, release};
+use super::sale::{
+    Authorise, Block, Charge, Hold, Pay, Refund, Sale, authorise, block, charge, confirm, hold, pay, refund,
+    release, settle,
+};
 
 /// `a` and `b` hold a seat each by r1 and r2, and have 1,000 each in `w00` and `w01`, by two charges.
 async fn two_partitions() -> Sale {
@@ -40,6 +43,9 @@ async fn of_the_concert() {
         release(&[("a", 12, "r1")]),
         pay_both(),
         refund_both(),
+        authorise(&[Authorise::new("a", "r1", "p1")]),
+        confirm(&[("p1", "w00", "authorised")]),
+        settle(&[("p1", "captured")]),
         Call::one("cancel", &["12", "rain"]).shows(&[12]),
         Call::batch("clear", &[&["12", "0"]]).shows(&[12]),
         block(&[Block::new("k", "7"), Block::back("k2", "8")]),

@@ -12,6 +12,7 @@ mod admit;
 mod block;
 mod buyers;
 mod cancel;
+mod card;
 mod catalog;
 mod charge;
 mod claim;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use onsale::domain::event::{Blocking, Entry, Event, Freed, Held, LogKind, Paid, Refunded};
+use onsale::domain::event::{Blocking, Card, Entry, Event, Freed, Held, LogKind, Paid, Refunded, VoidReason};
 use onsale::domain::fields::{Fields, prefixed};
 
 use super::state::State;
@@ -102,7 +102,7 @@ impl Rebuilt<'_> {
             Event::Held(held) => self.held(held),
             Event::Released(freed) => self.freed(freed, "cancelled"),
             Event::Expired(freed) => self.freed(freed, "expired"),
-            Event::Paid(paid) => self.paid(paid),
+            Event::Paid(paid) => self.paid(paid, ""),
             Event::Blocked(blocking) => self.blocking(blocking, "blocked"),
             Event::Unblocked(blocking) => self.blocking(blocking, "unblocked"),
             Event::Cancelled { show, reason } => {
@@ -121,6 +121,44 @@ impl Rebuilt<'_> {
             Event::Spent { user, balance, .. } => {
                 self.set(&format!("balances/{user}"), &format!("{balance} {}", self.now));
             }
+            other => self.apply_card(other),
+        }
+    }
+
+    fn apply_card(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Extended(extended) => {
+                let path = format!("res/{}", extended.reservation);
+                let record = self.get(&path).expect("it was held");
+                let mut fields: Vec<_> = record.splitn(6, ' ').collect();
+                let end = extended.end.0.to_string();
+                fields[4] = &end;
+                self.set(&path, &fields.join(" "));
+                self.set(&format!("expiry/{}", extended.reservation), &end);
+            }
+            Event::Authorising(begun) => {
+                let Card { reservation, payment, .. } = begun.card;
+                self.set_extras(&begun.card, &format!("card={payment}"));
+                self.set(&format!("cards/{payment}"), &format!("- - - {} -", begun.amount));
+                self.set_card(&begun.card, "authorising");
+                self.remember(begun.request, &format!("{} {payment} {reservation}", begun.fingerprint));
+            }
+            Event::Authorised(paid) => {
+                self.paid(paid, &format!(",card={}", paid.payment));
+                let (reservation, show, user, payment) =
+                    (paid.reservation, paid.show, paid.user, paid.payment);
+                self.set_card(&Card { reservation, show, user, payment }, "capture");
+            }
+            Event::Voiding { card, reason } => {
+                self.set_card(card, "void");
+                if *reason == VoidReason::Declined {
+                    self.set_extras(card, &format!("declined={}", card.payment));
+                }
+            }
+            Event::Captured(card) | Event::Voided(card) => self.remove(&format!("cards/{}", card.payment)),
+            // A card moves no balance.
+            Event::Passed(_) => {}
+            other => panic!("{other:?} is no step of a card payment"),
         }
     }
 
@@ -179,13 +217,32 @@ impl Rebuilt<'_> {
         self.touch(show.0);
     }
 
-    fn paid(&mut self, paid: &Paid<'_>) {
+    /// The extras of a record that has not been paid: the ninth field, before the user.
+    fn set_extras(&mut self, card: &Card<'_>, extras: &str) {
+        let path = format!("res/{}", card.reservation);
+        let record = self.get(&path).expect("it was held");
+        let mut fields: Vec<_> = record.splitn(10, ' ').collect();
+        fields[8] = extras;
+        self.set(&path, &fields.join(" "));
+    }
+
+    fn set_card(&mut self, card: &Card<'_>, state: &str) {
+        let Card { reservation, show, user, payment } = card;
+        let path = format!("cards/{payment}");
+        let record = self.get(&path).expect("it was begun");
+        let amount = record.split(' ').nth(3).expect("a record has an amount").to_owned();
+        let now = self.now;
+        self.set(&path, &format!("{state} {reservation} {show} {amount} {now} {user}"));
+    }
+
+    /// `more` stands behind the balance.
+    fn paid(&mut self, paid: &Paid<'_>, more: &str) {
         let Paid { reservation, show, user, payment, amount, balance, seats, request, fingerprint } = paid;
         let record = self.get(&format!("res/{reservation}")).expect("it was held");
-        let before = format!(" - {seats} - {user}");
-        let after = format!(" {payment} {seats} balance={balance} {user}");
-        let record = record.replacen("pending", "confirmed", 1).replacen(&before, &after, 1);
-        self.set(&format!("res/{reservation}"), &record);
+        let mut fields: Vec<_> = record.splitn(10, ' ').collect();
+        let (payment, extras) = (payment.to_string(), format!("balance={balance}{more}"));
+        (fields[0], fields[6], fields[8]) = ("confirmed", &payment, &extras);
+        self.set(&format!("res/{reservation}"), &fields.join(" "));
         self.not_pending(&reservation.to_string(), user);
         for index in seats.indexes() {
             self.set_seat(show.0, index, "2");

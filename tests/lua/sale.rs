@@ -81,6 +81,30 @@ impl<'a> Pay<'a> {
     }
 }
 
+/// A request of `authorise`; the default is show 12, without a key, a hold of ten minutes at least.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Authorise<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) show: u32,
+    pub(crate) id: &'a str,
+    pub(crate) payment: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) fingerprint: &'a str,
+}
+
+impl<'a> Authorise<'a> {
+    pub(crate) fn new(user: &'a str, id: &'a str, payment: &'a str) -> Self {
+        Self { user, show: 12, id, payment, key: "", fingerprint: "f5" }
+    }
+
+    fn fields(&self) -> Vec<String> {
+        let (key, stretch) = (request(self.user, "pay", self.key), "600000".to_owned());
+        let [reservation, payment] = [id(self.id), id(self.payment)];
+        let show = self.show.to_string();
+        vec![self.user.into(), show, reservation, payment, key, self.fingerprint.into(), stretch]
+    }
+}
+
 /// A request of `refund`; the default is all that is left of a reservation of show 12 whose owner is in `w00`, asked for by `boss`
 /// without a key.
 #[derive(Clone, Copy, Debug)]
@@ -205,6 +229,27 @@ pub(crate) fn pay(requests: &[Pay<'_>]) -> Call {
     batch("pay", requests.iter().map(Pay::fields))
         .shows(&without_repeats(requests.iter().map(|pay| pay.show)))
         .wallets(&partitions(requests.iter().map(|pay| pay.wallet)))
+}
+
+/// A batch of card payments that begin, with the keys of their shows.
+pub(crate) fn authorise(requests: &[Authorise<'_>]) -> Call {
+    batch("authorise", requests.iter().map(Authorise::fields))
+        .shows(&without_repeats(requests.iter().map(|request| request.show)))
+}
+
+/// A batch of what the gateway says: payment, partition, verdict; with the keys of both shows.
+pub(crate) fn confirm(requests: &[(&str, &str, &str)]) -> Call {
+    let fields = |&(short, wallet, verdict): &(&str, &str, &str)| {
+        vec![id(short), wallet.to_owned(), verdict.to_owned()]
+    };
+    batch("confirm", requests.iter().map(fields))
+        .shows(&[12, 13])
+        .wallets(&partitions(requests.iter().map(|request| request.1)))
+}
+
+/// A batch of what the gateway did: payment, `captured` or `voided`.
+pub(crate) fn settle(requests: &[(&str, &str)]) -> Call {
+    batch("settle", requests.iter().map(|&(short, done)| vec![id(short), done.to_owned()]))
 }
 
 /// A batch of refunds with the keys of their shows and partitions.

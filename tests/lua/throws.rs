@@ -3,7 +3,10 @@
 
 use super::call::Call;
 use super::promise::a_throw_leaves_no_trace;
-use super::sale::{Block, Charge, Hold, Pay, Refund, Sale, block, charge, hold, pay, refund, release};
+use super::sale::{
+    Authorise, Block, Charge, Hold, Pay, Refund, Sale, authorise, block, charge, confirm, hold, pay, refund,
+    release, settle,
+};
 
 const USERS: [&str; 8] = ["a|b", "7:a b", "7", "한글 이름", "e", "f", "g", "h"];
 
@@ -169,6 +172,95 @@ async fn in_refund() {
         Refund { key: "k4", ..of_g("g5", "") },
         Refund { show: 12, ..of_g("g6", "") },
         whole("f", "r3", "g7"),
+    ]);
+    each_may_throw(&mut sale, &call);
+}
+
+/// Each of the eight holds a seat of show 12 by r1 to r8; the cards of all but the last are under way as p1 to p7.
+async fn cards() -> Sale {
+    let mut sale = eight().await;
+    let ids = ["r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8"];
+    let seats = ["0:10", "1:10", "2:10", "3:10", "4:10", "5:10", "6:10", "7:10"];
+    let seqs = ["1", "2", "3", "4", "5", "6", "7", "8"];
+    for at in 0..8 {
+        sale.held(USERS[at], seqs[at], ids[at], seats[at]);
+    }
+    sale.at(1000);
+    let payments = ["p1", "p2", "p3", "p4", "p5", "p6", "p7"];
+    let begin = |at: usize| Authorise { key: "k", ..Authorise::new(USERS[at], ids[at], payments[at]) };
+    sale.run(&authorise(&(0..7).map(begin).collect::<Vec<_>>()));
+    sale.run(&release(&[(USERS[5], 12, "r6")]));
+    sale.run(&confirm(&[("p7", "w00", "declined"), ("p1", "w00", "authorised")]));
+    sale
+}
+
+#[tokio::test]
+async fn in_authorise() {
+    let mut sale = cards().await;
+    let new = Authorise::new;
+    let keyed = |at: usize, id, payment| Authorise { key: "k", ..new(USERS[at], id, payment) };
+    let call = authorise(&[
+        keyed(0, "r1", "q1"),
+        new(USERS[0], "r1", "q2"),
+        new(USERS[1], "r2", "q3"),
+        Authorise { fingerprint: "f9", ..keyed(1, "r2", "q4") },
+        new(USERS[5], "r6", "q5"),
+        new(USERS[6], "r7", "q6"),
+        new(USERS[6], "r7", "q6"),
+        new(USERS[6], "r7", "q7"),
+        keyed(7, "r8", "q8"),
+        keyed(7, "r8", "q9"),
+        Authorise { fingerprint: "f9", ..keyed(7, "r8", "s1") },
+        new(USERS[7], "r8", "s2"),
+        new("nobody", "r9", "s3"),
+        new(USERS[3], "r2", "s4"),
+        Authorise { show: 13, ..new(USERS[3], "r4", "s5") },
+        keyed(6, "r7", "s6"),
+    ]);
+    each_may_throw(&mut sale, &call);
+}
+
+#[tokio::test]
+async fn in_confirm_and_settle() {
+    let mut sale = cards().await;
+    sale.at(2000);
+    let call = confirm(&[
+        ("p1", "w00", "authorised"),
+        ("p2", "w00", "authorised"),
+        ("p2", "w00", "authorised"),
+        ("p3", "w01", "authorised"),
+        ("p3", "w01", "declined"),
+        ("p4", "w00", "declined"),
+        ("p4", "w00", "authorised"),
+        ("p5", "w00", "pending"),
+        ("p5", "w00", "authorised"),
+        ("p6", "w01", "authorised"),
+        ("p6", "w01", "pending"),
+        ("p7", "w00", "declined"),
+        ("p7", "w00", "pending"),
+        ("p9", "w00", "authorised"),
+        ("p9", "w01", "declined"),
+        ("p1", "w00", "pending"),
+    ]);
+    each_may_throw(&mut sale, &call);
+    sale.run(&call);
+    let call = settle(&[
+        ("p1", "captured"),
+        ("p1", "captured"),
+        ("p2", "voided"),
+        ("p2", "captured"),
+        ("p3", "captured"),
+        ("p3", "voided"),
+        ("p4", "voided"),
+        ("p4", "voided"),
+        ("p5", "voided"),
+        ("p6", "captured"),
+        ("p6", "voided"),
+        ("p7", "voided"),
+        ("p9", "voided"),
+        ("p9", "captured"),
+        ("p5", "captured"),
+        ("p7", "captured"),
     ]);
     each_may_throw(&mut sale, &call);
 }

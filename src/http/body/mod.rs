@@ -42,7 +42,7 @@ pub(crate) async fn read_large<T: DeserializeOwned>(
     request: &mut Request,
     limit: usize,
 ) -> Result<T, Problem> {
-    let bytes = receive(ctx, request, limit).await?;
+    let bytes = receive_up_to(ctx, request, limit).await?;
     check_type(request)?;
     parse(&bytes)
 }
@@ -52,7 +52,7 @@ pub(crate) async fn read_optional<T: DeserializeOwned + Default>(
     ctx: &Context,
     request: &mut Request,
 ) -> Result<T, Problem> {
-    let bytes = receive(ctx, request, ctx.settings.max_body_bytes).await?;
+    let bytes = receive(ctx, request).await?;
     if bytes.is_empty() {
         return Ok(T::default());
     }
@@ -60,7 +60,12 @@ pub(crate) async fn read_optional<T: DeserializeOwned + Default>(
     parse(&bytes)
 }
 
-async fn receive(ctx: &Context, request: &mut Request, limit: usize) -> Result<Bytes, Problem> {
+/// The bytes of a body, whatever they are; none if it is absent.
+pub(crate) async fn receive(ctx: &Context, request: &mut Request) -> Result<Bytes, Problem> {
+    receive_up_to(ctx, request, ctx.settings.max_body_bytes).await
+}
+
+async fn receive_up_to(ctx: &Context, request: &mut Request, limit: usize) -> Result<Bytes, Problem> {
     let Some(body) = request.body.take() else {
         return Ok(Bytes::new());
     };

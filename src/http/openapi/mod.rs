@@ -41,7 +41,7 @@ use super::{catalog, organiser, payment, queue, reservation, router, seats, wall
         queue::join, queue::leave, queue::status, queue::stream, queue::stream_ticket,
         reservation::hold::hold, reservation::list, reservation::get, reservation::release,
         reservation::ticket_keys,
-        payment::pay, payment::get, wallet::balance, wallet::charge, wallet::ledger,
+        payment::pay, payment::get, payment::webhook::told, wallet::balance, wallet::charge, wallet::ledger,
         organiser::catalog::create_concert, organiser::catalog::update_concert,
         organiser::catalog::create_show, organiser::queue::pause, organiser::queue::resume,
         organiser::queue::sale, organiser::seats::block, organiser::seats::unblock,

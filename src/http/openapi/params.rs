@@ -52,6 +52,12 @@ shared! {
     PaymentPath { parameter(Path, "paymentId", text().min_length(Some(1)), "A payment.") }
     /// `{webhookId}`
     WebhookPath { parameter(Path, "webhookId", integer(1, i64::from(u32::MAX)), "A webhook.") }
+    /// `{gateway}` and its signature
+    GatewayPath {
+        parameter(Path, "gateway", text().min_length(Some(1)), "The gateway, as the configuration names it."),
+        parameter(Header, "Onsale-Signature", text(),
+            "`t=<unix seconds>,v1=<hex>`: HMAC-SHA-256 over `<t>.<body>`, at most five minutes old.")
+    }
     /// `{userId}`
     UserPath {
         parameter(Path, "userId", text().min_length(Some(1)), "A user; `me` is the caller.")

@@ -96,13 +96,13 @@ async fn every_event_leaves_its_rows() {
     assert_eq!(
         fresh.rows("reservations").await,
         [
-            format!("7|{one}|12|ann|confirmed|500|5:500|4000|301000|~|{payment}|4|9500|6000|6|~|~|~"),
-            format!("7|{two}|12|{ODD}|cancelled|500|6:500|5000|301000|6000|~|5|~|~|6|~|~|~"),
-            format!("7|{three}|12|ann|expired|500|7:500|5000|301000|7000|~|5|~|~|7|~|~|~"),
+            format!("7|{one}|12|ann|confirmed|500|5:500|4000|301000|~|{payment}|4|9500|6000|6|~|~|~|~"),
+            format!("7|{two}|12|{ODD}|cancelled|500|6:500|5000|301000|6000|~|5|~|~|6|~|~|~|~"),
+            format!("7|{three}|12|ann|expired|500|7:500|5000|301000|7000|~|5|~|~|7|~|~|~|~"),
             format!(
-                "7|{four}|12|{ODD}|refunded|1000|8:500,9:500|9000|301000|13000|{other}|9|700|9000|9|1000|8:500,9:500|10,13"
+                "7|{four}|12|{ODD}|refunded|1000|8:500,9:500|9000|301000|13000|{other}|9|700|9000|9|1000|8:500,9:500|10,13|~"
             ),
-            format!("7|{five}|12|ann|confirmed|500|9:500|10000|301000|~|{last}|10|9500|13000|13|~|~|~"),
+            format!("7|{five}|12|ann|confirmed|500|9:500|10000|301000|~|{last}|10|9500|13000|13|~|~|~|~"),
         ]
     );
     assert_eq!(fresh.rows("booked_seats").await, [format!("12|5|7|{one}"), format!("12|9|7|{five}")]);
@@ -119,10 +119,10 @@ async fn every_event_leaves_its_rows() {
     assert_eq!(
         fresh.rows("ledger_transactions").await,
         [
-            format!("w03|2|0|2000|charged|{charge}|~|~|~|ann|10000|10000"),
-            format!("w03|2|1|2000|charged|{other}|~|~|~|{ODD}|700|700"),
-            format!("w03|3|0|3000|paid|{payment}|7|12|{one}|ann|-500|9500"),
-            format!("w03|4|0|4000|refunded|{refund}|7|12|{four}|{ODD}|500|1200"),
+            format!("w03|2|0|2000|charged|{charge}|~|~|~|ann|10000|10000|~"),
+            format!("w03|2|1|2000|charged|{other}|~|~|~|{ODD}|700|700|~"),
+            format!("w03|3|0|3000|paid|{payment}|7|12|{one}|ann|-500|9500|~"),
+            format!("w03|4|0|4000|refunded|{refund}|7|12|{four}|{ODD}|500|1200|~"),
         ]
     );
     assert_eq!(

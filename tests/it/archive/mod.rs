@@ -1,6 +1,7 @@
 //! The archive on a real MariaDB: what it writes for each event, exactly once, and what it reads back.
 
 mod apply;
+mod card;
 mod catalog;
 mod faults;
 mod follow;
@@ -38,7 +39,7 @@ pub(crate) async fn connect(url: &str) -> Archive {
     Archive::connect(&config.mysql).await.expect("MariaDB does as told")
 }
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "log_offsets",
     "events",
     "queue_tokens",
@@ -46,6 +47,7 @@ const TABLES: [&str; 10] = [
     "booked_seats",
     "blocked_seats",
     "payments",
+    "card_payments",
     "ledger_transactions",
     "ledger_entries",
     "concerts",

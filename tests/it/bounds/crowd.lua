@@ -64,7 +64,7 @@ local function hold(i)
   return buyer <= 160 and now - 1 or later, 'buyer' .. buyer, { first_single + i - holds - 1 }
 end
 local count = holds + singles
-redis.call('SETRANGE', KEYS[15], 0, string.rep('1', 4 * holds + singles))
+redis.call('SETRANGE', KEYS[16], 0, string.rep('1', 4 * holds + singles))
 fill('HSET', KEYS[8], count, function(i)
   local stop, user, seats = hold(i)
   for n, seat in ipairs(seats) do
@@ -81,10 +81,10 @@ fill('HSET', KEYS[10], singles / 8, function(buyer)
   end
   return 'buyer' .. buyer, table.concat(ids, ' ')
 end)
-fill('HSET', KEYS[16], 4 * holds, function(i) return i - 1, id(math.floor((i - 1) / 4) + 1) end)
-fill('HSET', KEYS[16], singles, function(i) return first_single + i - 1, id(holds + i) end)
-fill('HSET', KEYS[17], holds, function(i) return 'holder' .. i, 4 end)
-fill('HSET', KEYS[17], singles / 8, function(i) return 'buyer' .. i, 8 end)
+fill('HSET', KEYS[17], 4 * holds, function(i) return i - 1, id(math.floor((i - 1) / 4) + 1) end)
+fill('HSET', KEYS[17], singles, function(i) return first_single + i - 1, id(holds + i) end)
+fill('HSET', KEYS[18], holds, function(i) return 'holder' .. i, 4 end)
+fill('HSET', KEYS[18], singles / 8, function(i) return 'buyer' .. i, 8 end)
 
 -- Ended reservations and requests whose day is over.
 fill('HSET', KEYS[8], 50000, function(i)
@@ -97,7 +97,7 @@ local function requests(result, stop, user)
   redis.call('HSET', user, 'user', 200000)
 end
 requests(KEYS[11], KEYS[12], KEYS[13])
-for wallet = 18, 36, 6 do
+for wallet = 19, 37, 6 do
   requests(KEYS[wallet + 3], KEYS[wallet + 4], KEYS[wallet + 5])
   fill('HSET', KEYS[wallet + 2], 10000, function(i)
     return (i <= 5000 and 'holder' .. i or 'buyer' .. i - 5000), '1000000 1000'

@@ -240,6 +240,22 @@ impl Table {
         });
         let things = [("request", all.1), ("seat", 4 * all.1), ("partition", 4)];
         self.run("four seats each", &refund.shows(&[12]).wallets(&partitions), ("refunded", all.0), &things);
+        let authorise = batch("authorise", all.0, |i| {
+            let mut fields = pay(&format!("holder{}", 1501 + 2 * i), 1501 + 2 * i);
+            fields.remove(4);
+            fields.push("900000000".to_owned());
+            fields
+        });
+        let things = [("request", all.1), ("seat", 4 * all.1)];
+        self.run("four seats each", &authorise.shows(&[12]), ("authorising", all.0), &things);
+        let confirm = batch("confirm", all.0, |i| {
+            let number = 1501 + 2 * i;
+            vec![id(3_000_000 + number), format!("w{:02}", number % 4), "authorised".to_owned()]
+        });
+        let things = [("request", all.1), ("seat", 4 * all.1), ("partition", 4)];
+        self.run("four seats each", &confirm.shows(&[12]).wallets(&partitions), ("capture", all.0), &things);
+        let settle = batch("settle", all.0, |i| vec![id(3_000_000 + 1501 + 2 * i), "captured".to_owned()]);
+        self.run("one each", &settle, ("settled", all.0), &[("request", all.1)]);
         let over = batch("pay", all.0, |i| pay(&format!("holder{}", 4002 + 2 * i), 4002 + 2 * i));
         let things = [("request", all.1), ("seat", 4 * all.1), ("partition", 4)];
         self.run(

@@ -53,16 +53,23 @@ pub(crate) struct Site {
     mysql: String,
     /// Of all its processes.
     pub(crate) environment: Vec<(String, String)>,
+    /// Sections of the configuration that others have no use for.
+    more: String,
 }
 
 /// A running `serve`.
 pub(crate) struct Server {
     pub(crate) client: Client,
-    _process: Process,
+    process: Process,
     operations: Client,
 }
 
 impl Server {
+    /// SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.process.kill();
+    }
+
     /// What `/readyz` names as in trouble. Panics if the server is not ready.
     pub(crate) async fn degraded(&self) -> Vec<String> {
         let answer = self.operations.get("/readyz").await.expect("the operations listener answers");
@@ -81,12 +88,23 @@ impl Site {
 
     /// Brings schema and catalog into both engines.
     pub(crate) async fn open(redis: &str, mysql: &str) -> Self {
+        Self::open_with(redis, mysql, "").await
+    }
+
+    /// The same with more sections in its configuration.
+    pub(crate) async fn open_with(redis: &str, mysql: &str, more: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("onsale-site-").tempdir().expect("a temporary folder");
         for (name, digit) in [("identity.key", "1"), ("queue_token.key", "2"), ("ticket.key", "3")] {
             fs::write(folder.path().join(name), digit.repeat(64)).expect("our folder");
         }
         fs::write(folder.path().join("catalog.yaml"), CATALOG).expect("our folder");
-        let site = Self { folder, redis: redis.to_owned(), mysql: mysql.to_owned(), environment: Vec::new() };
+        let site = Self {
+            folder,
+            redis: redis.to_owned(),
+            mysql: mysql.to_owned(),
+            environment: Vec::new(),
+            more: more.to_owned(),
+        };
         let config = site.configure("site.toml", "127.0.0.1:1");
         let folder = site.folder.path().to_owned();
         let prepare = move || {
@@ -120,7 +138,7 @@ impl Site {
         let mut process =
             Process::start_with(self.folder(), &["serve", "--dev", "--config", &config], &self.environment);
         let client = Client::new(&process.ready(READY).await);
-        Server { client, _process: process, operations: Client::new(&operations) }
+        Server { client, process, operations: Client::new(&operations) }
     }
 
     /// Starts a worker; it does not say when it is ready.
@@ -129,14 +147,14 @@ impl Site {
     }
 
     fn configure(&self, name: &str, operations: &str) -> String {
-        let Self { redis, mysql, .. } = self;
+        let Self { redis, mysql, more, .. } = self;
         let text = format!(
             "redis = {{ url = '{redis}' }}\nmysql = {{ url = '{mysql}' }}\n\
              server = {{ listen = '127.0.0.1:0', ops_listen = '{operations}', runtimes = 1, drain_seconds = 0 }}\n\
              identity = {{ keys = [{{ alg = 'HS256', secret_file = 'identity.key' }}] }}\n\
              queue_token = {{ key_file = 'queue_token.key' }}\n\
              ticket = {{ signing_key_file = 'ticket.key' }}\n\
-             wallet = {{ top_up = 'self' }}\nworker = {{ ops_listen = '127.0.0.1:0' }}\n"
+             wallet = {{ top_up = 'self' }}\nworker = {{ ops_listen = '127.0.0.1:0' }}\n{more}"
         );
         fs::write(self.folder().join(name), text).expect("our folder");
         name.to_owned()

@@ -8,14 +8,16 @@ use ed25519_dalek::SigningKey;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use onsale::archive::Archive;
 use onsale::audit;
+use onsale::clearing::Clearing;
 use onsale::domain::queue_token;
 use onsale::follow::{ArchiveFollower, LiveFollower};
+use onsale::gateway::{Gateway, WebhookSecret};
 use onsale::http::{
     Algorithm, Context, Durability, Health, IdentityKey, IdentityKeys, Material, Parts, Server, Settings,
     TopUp, Wallet,
 };
 use onsale::live::Live;
-use onsale::loops::{CatalogLoop, RefundRate, admission, cancellation, load};
+use onsale::loops::{CatalogLoop, RefundRate, admission, cancellation, clearing, load};
 use onsale::opening::Opening;
 use onsale::store::log::Tail;
 use onsale::store::{Limits, SeenLogs, Store};
@@ -33,6 +35,7 @@ use crate::support::redis::Redis;
 use crate::support::wait_until;
 
 pub(crate) const SECRET: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
+pub(crate) const WEBHOOK_KEY: &[u8] = b"the key of the gateway's webhooks";
 pub(crate) const QUEUE_KEY: [u8; 32] = [7; 32];
 
 /// A server that stops when it is dropped.
@@ -63,6 +66,8 @@ pub(crate) struct Setup {
     pub(crate) queue_keys: Vec<Vec<u8>>,
     /// Between two steps of admission.
     pub(crate) admission: Duration,
+    /// The base address of a sandbox that takes card payments.
+    pub(crate) gateway: Option<String>,
 }
 
 impl Default for Setup {
@@ -73,6 +78,7 @@ impl Default for Setup {
             limits,
             queue_keys: vec![QUEUE_KEY.to_vec()],
             admission: Duration::from_millis(20),
+            gateway: None,
         }
     }
 }
@@ -97,6 +103,11 @@ fn settings() -> Settings {
             charge_needs_active: false,
         },
     }
+}
+
+fn cards(url: &str, store: &Store, live: &Live) -> Clearing {
+    let gateway = Gateway::sandbox(url, Duration::from_millis(500)).unwrap();
+    Clearing::new(store.clone(), live.clone(), gateway, Some(WebhookSecret::new(WEBHOOK_KEY)))
 }
 
 fn redis_settings(url: String) -> onsale::store::Settings {
@@ -147,7 +158,12 @@ impl App {
         tokio::spawn(catalog.run(stop.clone()));
         let rate = RefundRate { batch: 20, period: Duration::from_millis(20) };
         tokio::spawn(cancellation(store.clone(), live.clone(), rate, stop.clone()));
-        tokio::spawn(admission(store.clone(), live.clone(), setup.admission, stop));
+        tokio::spawn(admission(store.clone(), live.clone(), setup.admission, stop.clone()));
+        let cards = setup.gateway.as_deref().map(|url| cards(url, &store, &live));
+        if let Some(cards) = cards.clone() {
+            let period = Duration::from_millis(100);
+            tokio::spawn(clearing(cards, store.clone(), live.clone(), period, stop));
+        }
 
         let Setup { settings, limits, queue_keys, .. } = setup;
         let settings = Arc::new(settings);
@@ -164,6 +180,7 @@ impl App {
                 live: live.clone(),
                 archive: archive.clone(),
                 opening: opening.clone(),
+                clearing: cards.clone(),
                 identity: Arc::clone(&identity),
                 queue_keys: queue_keys.clone(),
                 ticket_key: SigningKey::from_bytes(&[9; 32]),
@@ -228,14 +245,19 @@ impl App {
 
     /// Panics unless an audit finds nothing, once all that Redis has is archived.
     pub(crate) async fn audit(&self) {
-        let store = store_on(&self.redis, SeenLogs::default());
-        let tail = Tail::new(&redis_settings(self.redis.url())).unwrap();
         let level = || async {
-            let report = audit::run(&self.archive, &store, &tail).await.unwrap();
+            let report = self.report().await;
             assert!(report.ok, "{report:#?}");
             report.logs.iter().all(|log| log.archived == log.end)
         };
         wait_until(Duration::from_secs(20), "everything is archived and audited", level).await;
+    }
+
+    /// What an audit finds now.
+    pub(crate) async fn report(&self) -> audit::Report {
+        let store = store_on(&self.redis, SeenLogs::default());
+        let tail = Tail::new(&redis_settings(self.redis.url())).unwrap();
+        audit::run(&self.archive, &store, &tail).await.unwrap()
     }
 
     /// How many statements the MySQL of this app has been sent; it must be its own ([`App::start_alone`]).

@@ -87,7 +87,7 @@ async fn a_webhook_leads_to_public_https_only_and_is_its_organisers() {
         (json!({"url": "https://10.0.0.1/"}), "url"),
         (json!({"url": "https://[::1]/"}), "url"),
         (json!({"url": "https://user@example.org/"}), "url"),
-        (json!({"url": "https://example.org/", "types": ["payment.failed"]}), "types"),
+        (json!({"url": "https://example.org/", "types": ["payment.lost"]}), "types"),
         (json!({"url": "https://example.org/", "secret": "mine"}), "secret"),
     ] {
         let refused = boss.post("/v1/admin/webhooks", &form).await;

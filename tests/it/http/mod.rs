@@ -3,6 +3,7 @@
 mod app;
 mod block;
 mod cancellation;
+mod card;
 mod client;
 mod connection;
 mod documents;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::app::{App, SECRET};
 use super::client::{Answered, Caller};
+use super::refund::bought;
 
 /// A caller of this organiser with one role.
 pub(super) async fn of(app: &App, org: &str, role: &str) -> Caller {
@@ -30,12 +31,21 @@ async fn each_role_makes_its_calls_and_no_others() {
         ("GET", format!("{on}/live"), None, 1),
         ("GET", format!("{nobody}/history"), None, 1),
         ("GET", "/v1/admin/actions".to_owned(), None, 1),
+        ("GET", "/v1/admin/events".to_owned(), None, 1),
+        ("GET", "/v1/admin/webhooks".to_owned(), None, 1),
+        ("GET", format!("/v1/admin/shows/{show}/cancellation"), None, 1),
+        ("GET", format!("{on}/report"), None, 1),
         ("POST", format!("{on}/queue/pause"), Some("{}"), 2),
         ("POST", format!("{on}/queue/resume"), Some("{}"), 2),
         ("POST", format!("{seats}/block"), Some("{\"seats\": []}"), 2),
         ("POST", format!("{seats}/unblock"), Some("{\"seats\": []}"), 2),
         ("POST", format!("{nobody}/refund"), Some("{\"seats\": []}"), 2),
+        ("POST", format!("/v1/admin/shows/{show}/cancel"), Some("{\"x\": 1}"), 2),
         ("PATCH", on.clone(), Some("{}"), 3),
+        ("PUT", format!("/v1/admin/shows/{show}/seating-plan"), Some("{}"), 3),
+        ("POST", "/v1/admin/webhooks".to_owned(), Some("{}"), 3),
+        ("POST", "/v1/admin/webhooks/999/resend".to_owned(), None, 3),
+        ("DELETE", "/v1/admin/webhooks/999".to_owned(), None, 3),
         ("POST", "/v1/admin/concerts".to_owned(), Some("{}"), 3),
         ("POST", format!("{on}/shows"), Some("{}"), 3),
     ];
@@ -105,9 +115,42 @@ async fn the_trail_keeps_who_changed_what_and_how_it_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_trail_says_which_seats_what_money_and_why() {
+    let app = App::start().await;
+    let sale = app.on_sale(json!({})).await;
+    let (id, _) = bought(&app, sale, "u", &["A-1-1", "A-1-2"]).await;
+    let mut operator = of(&app, "demo", "operator").await;
+    let at = format!("/v1/admin/shows/{}", sale.1);
+    let refund = format!("/v1/admin/reservations/{id}/refund");
+    let refunded = operator.post_once("k", &refund, &json!({"seats": ["A-1-2"]})).await;
+    assert_eq!(refunded.status, 200, "{refunded:?}");
+    for verb in ["block", "unblock"] {
+        let done = operator.post(&format!("{at}/seats/{verb}"), &json!({"seats": ["A-1-4"]})).await;
+        assert_eq!(done.status, 200, "{done:?}");
+    }
+    assert_eq!(operator.post(&format!("{at}/cancel"), &json!({"reason": "storm"})).await.status, 200);
+
+    let all = items(&operator.get("/v1/admin/actions?limit=4").await);
+    let (show, seats) = (format!("show {}", sale.1), json!({"seats": ["A-1-4"], "count": 1}));
+    let money = json!({"seats": ["A-1-2"], "refundId": refunded.text("refundId"), "amount": 50_000});
+    let expected = [
+        ("POST /v1/admin/shows/{id}/cancel", &show, json!({"reason": "storm"})),
+        ("POST /v1/admin/shows/{id}/seats/unblock", &show, seats.clone()),
+        ("POST /v1/admin/shows/{id}/seats/block", &show, seats),
+        ("POST /v1/admin/reservations/{id}/refund", &format!("reservation {id}"), money),
+    ];
+    for (told, (action, target, details)) in all.iter().zip(expected) {
+        let (who, done) = (&json!("operator@demo"), &json!("done"));
+        assert_eq!((&told["who"], &told["outcome"]), (who, done), "{told}");
+        assert_eq!((&told["action"], &told["target"]), (&json!(action), &json!(target)), "{told}");
+        assert_eq!(told["details"], details);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_changed_without_its_row_but_what_saves_a_sale() {
     let app = App::start().await;
-    let (concert, _) = app.on_sale(json!({})).await;
+    let (concert, show) = app.on_sale(json!({})).await;
     let before = app.count("select count(*) from concerts").await;
     sqlx::query("rename table organiser_actions to away").execute(&app.mysql).await.unwrap();
     let mut boss = app.boss().await;
@@ -117,4 +160,7 @@ async fn nothing_is_changed_without_its_row_but_what_saves_a_sale() {
     let on = format!("/v1/admin/concerts/{concert}");
     assert_eq!(boss.post(&format!("{on}/queue/pause"), &json!({})).await.status, 200);
     assert_eq!(boss.send("PATCH", &on, &[], Some(r#"{"policy": {"admitPerSecond": 1}}"#)).await.status, 200);
+    let block = format!("/v1/admin/shows/{show}/seats/block");
+    assert_eq!(boss.post(&block, &json!({"seats": ["A-1-1"]})).await.status, 200);
+    assert_eq!(boss.post(&format!("/v1/admin/shows/{show}/cancel"), &json!({})).await.status, 200);
 }

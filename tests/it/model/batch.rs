@@ -51,6 +51,35 @@ pub(super) struct Pay {
     pub(super) fingerprint: String,
 }
 
+/// How long a hold lasts at least once a card payment begins: short of the longest hold, so that not all are stretched.
+pub(super) const STRETCH_MS: i64 = 20_000;
+
+/// A reservation to be paid by card.
+#[derive(Clone, Debug)]
+pub(super) struct Authorise {
+    pub(super) user: String,
+    pub(super) show: u32,
+    pub(super) id: String,
+    pub(super) payment: String,
+    pub(super) request: String,
+    pub(super) fingerprint: String,
+}
+
+/// What the gateway says of a payment.
+#[derive(Clone, Debug)]
+pub(super) struct Confirm {
+    pub(super) user: String,
+    pub(super) payment: String,
+    pub(super) verdict: &'static str,
+}
+
+/// What the gateway did.
+#[derive(Clone, Debug)]
+pub(super) struct Settle {
+    pub(super) payment: String,
+    pub(super) done: &'static str,
+}
+
 /// Seats to be given back, and their price.
 #[derive(Clone, Debug)]
 pub(super) struct Refund {
@@ -104,6 +133,9 @@ pub(super) enum Batch {
     Expire(Vec<String>),
     Pay(Vec<Pay>),
     Refund(Vec<Refund>),
+    Authorise(Vec<Authorise>),
+    Confirm(Vec<Confirm>),
+    Settle(Vec<Settle>),
     Block(Vec<Block>),
     Cancel(u32),
     /// Show and index of the first seat.
@@ -162,6 +194,22 @@ impl Pay {
     }
 }
 
+impl Authorise {
+    fn fields(&self) -> Vec<String> {
+        let (user, show, id) = (self.user.clone(), self.show.to_string(), self.id.clone());
+        let (payment, request, fingerprint) =
+            (self.payment.clone(), self.request.clone(), self.fingerprint.clone());
+        vec![user, show, id, payment, request, fingerprint, STRETCH_MS.to_string()]
+    }
+}
+
+impl Confirm {
+    fn fields(&self) -> Vec<String> {
+        let wallet = format!("w{:02}", partition(&self.user));
+        vec![self.payment.clone(), wallet, self.verdict.to_owned()]
+    }
+}
+
 impl Refund {
     fn fields(&self) -> Vec<String> {
         let wallet = format!("w{:02}", partition(&self.user));
@@ -208,6 +256,11 @@ impl Batch {
             Self::Due(limit) => one("due", &[limit.to_string()]),
             Self::Expire(ids) => batch("expire", ids, |id| vec![id.clone()]).shows(&SHOWS),
             Self::Pay(pays) => batch("pay", pays, Pay::fields).shows(&SHOWS).wallets(&wallets),
+            Self::Authorise(all) => batch("authorise", all, Authorise::fields).shows(&SHOWS),
+            Self::Confirm(all) => batch("confirm", all, Confirm::fields).shows(&SHOWS).wallets(&wallets),
+            Self::Settle(all) => {
+                batch("settle", all, |settle| vec![settle.payment.clone(), settle.done.to_owned()])
+            }
             Self::Refund(refunds) => batch("refund", refunds, Refund::fields).shows(&SHOWS).wallets(&wallets),
             Self::Block(blocks) => batch("block", blocks, Block::fields).shows(&SHOWS),
             Self::Cancel(show) => one("cancel", &[show.to_string(), "rain".to_owned()]).shows(&[*show]),

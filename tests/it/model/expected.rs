@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::redis::Look;
-use super::rules::{Model, Requests, Reservation, Status};
+use super::rules::{Card, Model, Requests, Reservation, Status};
 use super::sale::seats_text;
 
 type Lines = BTreeMap<String, String>;
@@ -41,6 +41,10 @@ impl Model {
             }
         }
         self.reservation_lines(&mut lines);
+        for (payment, Card { state, reservation, show, amount, since, user }) in &self.cards {
+            let record = format!("{state} {reservation} {show} {amount} {since} {user}");
+            lines.insert(format!("cards/{payment}"), record);
+        }
         request_lines("", &self.requests, &mut lines);
         for (partition, wallet) in self.wallets.iter().enumerate() {
             for (user, (balance, updated)) in &wallet.balances {
@@ -134,7 +138,14 @@ fn record(r: &Reservation) -> String {
         Status::Refunded(_) => "refunded",
     };
     let paid = matches!(r.status, Status::Confirmed | Status::Refunded(_));
-    let mut ext = if paid { format!("balance={}", r.balance) } else { "-".to_owned() };
+    let mut ext = match (paid, r.card.as_str()) {
+        (true, _) => format!("balance={}", r.balance),
+        (false, "") => "-".to_owned(),
+        (false, card) => card.to_owned(),
+    };
+    if paid && r.is_paid_by_card() {
+        ext = format!("{ext},{}", r.card);
+    }
     let gone = r.seats.iter().filter(|(index, _)| r.refunded.contains(index));
     let gone: Vec<_> = gone.map(|(index, _)| index.to_string()).collect();
     if !gone.is_empty() {

@@ -1,6 +1,8 @@
 //! Random batches, seeded: users, seats, keys and bounds of time collide as often as not.
 
-use super::batch::{Batch, Block, Charge, Hold, Pay, PlaceOf, Refund, Release, SHOWS};
+use super::batch::{
+    Authorise, Batch, Block, Charge, Confirm, Hold, Pay, PlaceOf, Refund, Release, SHOWS, Settle,
+};
 use super::rules::{Model, Policy, Reservation, Status};
 
 /// Ids hold what formats split on elsewhere.
@@ -49,6 +51,7 @@ pub(super) struct Generator {
     ids: u64,
     holds: Vec<Hold>,
     pays: Vec<Pay>,
+    cards: Vec<Authorise>,
     refunds: Vec<Refund>,
     blocks: Vec<Block>,
     charges: Vec<Charge>,
@@ -61,6 +64,7 @@ impl Generator {
             ids: 0,
             holds: Vec::new(),
             pays: Vec::new(),
+            cards: Vec::new(),
             refunds: Vec::new(),
             blocks: Vec::new(),
             charges: Vec::new(),
@@ -107,10 +111,13 @@ impl Generator {
 
     pub(super) fn batch(&mut self, model: &Model) -> Batch {
         match self.random.below(100) {
-            0..12 => Batch::Join(self.some(|it, _| it.user(), model)),
-            12..19 => Batch::Claim(self.some(Self::place, model)),
-            19..23 => Batch::Leave(self.some(Self::place, model)),
-            23..38 => Batch::Admit,
+            0..10 => Batch::Join(self.some(|it, _| it.user(), model)),
+            10..13 => Batch::Authorise(self.some(Self::authorise, model)),
+            13..16 => Batch::Claim(self.some(Self::place, model)),
+            16..20 => Batch::Confirm(self.some(Self::confirm, model)),
+            20..23 => Batch::Leave(self.some(Self::place, model)),
+            23..25 => Batch::Settle(self.some(Self::settle, model)),
+            25..38 => Batch::Admit,
             38..60 => Batch::Hold(self.some(Self::hold, model)),
             60..65 => Batch::Release(self.some(Self::release, model)),
             65..68 => Batch::Due(self.random.pick(&[1, 5, 100])),
@@ -268,6 +275,43 @@ impl Generator {
         let pay = Pay { user, show, id, payment: self.id(), request, fingerprint: self.fingerprint() };
         self.pays.push(pay.clone());
         pay
+    }
+
+    fn authorise(&mut self, model: &Model) -> Authorise {
+        if !self.cards.is_empty() && self.random.percent(15) {
+            let again = self.random.pick(&self.cards);
+            return Authorise { fingerprint: self.fingerprint(), ..again };
+        }
+        let (id, show, owner) = self.reservation(model);
+        let user = self.owner_or_other(owner);
+        let request = if self.random.percent(60) { self.request(&user, "card:") } else { String::new() };
+        let card = Authorise { user, show, id, payment: self.id(), request, fingerprint: self.fingerprint() };
+        self.cards.push(card.clone());
+        card
+    }
+
+    /// The user and name of a card payment, mostly one that is not at its end.
+    fn card(&mut self, model: &Model) -> (String, String) {
+        let open: Vec<_> = model.cards.iter().map(|(id, card)| (card.user.clone(), id.clone())).collect();
+        if open.is_empty() || self.random.percent(15) {
+            let ended = self.cards.last().map(|card| (card.user.clone(), card.payment.clone()));
+            return ended.unwrap_or_else(|| (self.user(), self.id()));
+        }
+        self.random.pick(&open)
+    }
+
+    fn confirm(&mut self, model: &Model) -> Confirm {
+        let (user, payment) = self.card(model);
+        Confirm {
+            user,
+            payment,
+            verdict: self.random.pick(&["authorised", "pending", "pending", "declined"]),
+        }
+    }
+
+    fn settle(&mut self, model: &Model) -> Settle {
+        let (_, payment) = self.card(model);
+        Settle { payment, done: self.random.pick(&["captured", "voided"]) }
     }
 
     fn refund(&mut self, model: &Model) -> Refund {

@@ -5,6 +5,7 @@
 
 mod batch;
 mod cancellation;
+mod card;
 mod expected;
 mod generate;
 mod line;
@@ -33,7 +34,7 @@ const STEPS: u64 = 10_000;
 const EPISODE_STEPS: u64 = 200;
 
 /// Outcomes that a run must have met to have tried anything: all that the scripts have but faults and a user's thousandth key.
-const MET: [(&str, &[&str]); 14] = [
+const MET: [(&str, &[&str]); 17] = [
     ("join", &["active", "waiting", "sale_not_open", "sales_stopped", "sold_out"]),
     ("claim", &["active", "waiting", "queue_token_expired"]),
     ("expire", &["expired", "kept"]),
@@ -56,6 +57,9 @@ const MET: [(&str, &[&str]); 14] = [
         ],
     ),
     ("refund", &["refunded", "replayed", "idempotency_key_reused", "sales_stopped", "invalid_reservation"]),
+    ("authorise", &["authorising", "replayed", "invalid_reservation", "request_in_progress"]),
+    ("confirm", &["capture", "void", "pending", "settled"]),
+    ("settle", &["settled", "kept"]),
     (
         "block",
         &["blocked", "unblocked", "replayed", "idempotency_key_reused", "sales_stopped", "seat_unavailable"],

@@ -11,7 +11,7 @@ use crate::lua::script::{self, Prelude};
 use crate::lua::state::text;
 use crate::support::redis::Redis;
 
-const HASHES: [&str; 7] = ["meta", "policy", "place", "res", "pending", "idem", "idem_user"];
+const HASHES: [&str; 8] = ["meta", "policy", "place", "res", "pending", "idem", "idem_user", "cards"];
 const ZSETS: [&str; 6] = ["queue", "active", "unclaimed", "expiry", "idem_end", "ended"];
 
 /// A log as the last look left it.

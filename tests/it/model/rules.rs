@@ -87,8 +87,22 @@ pub(super) struct Reservation {
     pub(super) payment: String,
     /// The owner's balance after it was paid.
     pub(super) balance: i64,
+    /// The card payment that is under way, or was declined, as its record has it; empty: none has begun.
+    pub(super) card: String,
     /// Seats that went back after it was paid.
     pub(super) refunded: Vec<u32>,
+}
+
+/// A card payment that is not at its end.
+#[derive(Clone, Debug)]
+pub(super) struct Card {
+    pub(super) state: &'static str,
+    pub(super) reservation: String,
+    pub(super) show: u32,
+    pub(super) amount: i64,
+    /// Of its last step, ms.
+    pub(super) since: i64,
+    pub(super) user: String,
 }
 
 /// Requests that have an answer: fingerprint, result, ms from which they may be forgotten, whose they are.
@@ -119,6 +133,7 @@ pub(super) struct Model {
     /// Seats of each show.
     pub(super) shows: BTreeMap<u32, u32>,
     pub(super) reservations: BTreeMap<String, Reservation>,
+    pub(super) cards: BTreeMap<String, Card>,
     /// Show and index.
     pub(super) blocked: BTreeSet<(u32, u32)>,
     /// Since, ms, in the order of the calls.
@@ -142,6 +157,7 @@ impl Model {
             places: BTreeMap::new(),
             shows: BTreeMap::new(),
             reservations: BTreeMap::new(),
+            cards: BTreeMap::new(),
             blocked: BTreeSet::new(),
             cancelled: Vec::new(),
             requests: BTreeMap::new(),
@@ -160,6 +176,9 @@ impl Model {
             Batch::Release(releases) => releases.iter().map(|release| self.release(release)).collect(),
             Batch::Due(limit) => self.due(*limit),
             Batch::Expire(ids) => ids.iter().map(|id| self.expire(id)).collect(),
+            Batch::Authorise(all) => all.iter().map(|request| self.authorise(request)).collect(),
+            Batch::Confirm(all) => all.iter().map(|request| self.confirm(request)).collect(),
+            Batch::Settle(all) => all.iter().map(|request| self.settle(request)).collect(),
             Batch::Block(blocks) => blocks.iter().map(|block| self.block(block)).collect(),
             Batch::Cancel(show) => vec![self.cancel(*show)],
             Batch::Clear(show, first) => vec![self.clear(*show, *first)],

@@ -12,7 +12,11 @@ pub(super) fn seats_text(seats: &[(u32, i64)]) -> String {
 }
 
 /// The first answer's result, or a refusal.
-fn recall(requests: &Requests, request: &str, fingerprint: &str) -> Option<Result<String, String>> {
+pub(super) fn recall(
+    requests: &Requests,
+    request: &str,
+    fingerprint: &str,
+) -> Option<Result<String, String>> {
     let (known, result, ..) = requests.get(request).filter(|_| !request.is_empty())?;
     let same = known == fingerprint;
     Some(if same { Ok(result.clone()) } else { Err("idempotency_key_reused".to_owned()) })
@@ -84,6 +88,7 @@ impl Model {
             catalog: request.catalog,
             payment: "-".to_owned(),
             balance: 0,
+            card: String::new(),
             refunded: Vec::new(),
         };
         let stop = reservation.stop;
@@ -147,7 +152,7 @@ impl Model {
         place.stop = place.stop.max(stop.min(place.admitted + most));
     }
 
-    fn remember(&mut self, request: &str, fingerprint: &str, result: String, user: &str) {
+    pub(super) fn remember(&mut self, request: &str, fingerprint: &str, result: String, user: &str) {
         if !request.is_empty() {
             let kept = (fingerprint.to_owned(), result, self.now + DAY_MS, user.to_owned());
             self.requests.insert(request.to_owned(), kept);
@@ -205,7 +210,7 @@ impl Model {
         if self.stopped {
             return "sales_stopped".to_owned();
         }
-        if let Some(reason) = self.unpayable(request) {
+        if let Some(reason) = self.unpayable(&request.id, &request.user, request.show) {
             return format!("invalid_reservation {reason}");
         }
         let wallet = &mut self.wallets[usize::from(partition(&request.user))];
@@ -225,15 +230,15 @@ impl Model {
         told
     }
 
-    fn unpayable(&mut self, request: &Pay) -> Option<&'static str> {
+    pub(super) fn unpayable(&mut self, id: &str, user: &str, show: u32) -> Option<&'static str> {
         let now = self.now;
-        let of_user = |r: &&Reservation| r.user == request.user && r.show == request.show;
-        let Some(r) = self.reservations.get(&request.id).filter(of_user) else {
+        let of_user = |r: &&Reservation| r.user == user && r.show == show;
+        let Some(r) = self.reservations.get(id).filter(of_user) else {
             return Some("not_found");
         };
         if r.is_live(now) && self.is_cancelled(r.show) {
-            self.reservations.get_mut(&request.id).unwrap().status = Status::Cancelled(now);
-            self.give(&request.id);
+            self.reservations.get_mut(id).unwrap().status = Status::Cancelled(now);
+            self.give(id);
             return Some("cancelled");
         }
         match r.status {
@@ -259,6 +264,7 @@ impl Model {
             return "invalid_reservation not_found".to_owned();
         };
         let reason = match r.status {
+            Status::Confirmed if r.is_paid_by_card() => Some("not_found"),
             Status::Confirmed => None,
             Status::Refunded(_) => Some("refunded"),
             Status::Cancelled(_) => Some("cancelled"),
@@ -335,7 +341,7 @@ impl Model {
         request.word.to_owned()
     }
 
-    fn settle_pay(&mut self, user: &str) {
+    pub(super) fn settle_pay(&mut self, user: &str) {
         if self.live_place(user).is_none() {
             return;
         }

@@ -99,8 +99,11 @@ impl Watch {
                     assert_eq!(before, Some((freed.reservation.to_string(), false)), "seat {index}");
                 }
             }
-            Event::Paid(paid) => {
-                self.cash -= paid.amount;
+            Event::Paid(paid) | Event::Authorised(paid) => {
+                // A card pays from outside, straight to the concert.
+                if matches!(event, Event::Paid(_)) {
+                    self.cash -= paid.amount;
+                }
                 for (index, _) in &paid.seats.0 {
                     let before = self.seats.insert((paid.show, *index), (paid.reservation.to_string(), true));
                     assert_eq!(before, Some((paid.reservation.to_string(), false)), "seat {index}");

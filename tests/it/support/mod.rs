@@ -3,6 +3,7 @@
 //! Nothing here is shared between test processes, and only the MariaDB server is shared between tests (each has a
 //! database of its own). Whatever is started dies with the test process, even when that is killed.
 
+pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod mariadb;
 pub(crate) mod process;

@@ -1,0 +1,20 @@
+-- Double entry for whoever reads: two legs for each transaction, 0: what the amount was taken from; 1: what it went to.
+-- account is user, cash, gateway or concert; owner the user, the concert's number, or empty for cash and gateway; balance null but
+-- for users.
+create or replace view ledger_entries as
+select log, number, ordinal, 0 as leg,
+    case kind when 'charged' then 'cash' when 'refunded' then 'concert' when 'card' then 'gateway' else 'user' end as account,
+    case kind
+        when 'charged' then cast('' as binary) when 'card' then cast('' as binary)
+        when 'refunded' then cast(concert as binary) else user
+    end as owner,
+    case kind when 'paid' then amount when 'card' then -gateway_amount else -amount end as amount,
+    if(kind = 'paid', balance, null) as balance
+from ledger_transactions
+union all
+select log, number, ordinal, 1,
+    if(kind in ('paid', 'card'), 'concert', 'user'),
+    if(kind in ('paid', 'card'), cast(concert as binary), user),
+    case kind when 'paid' then -amount when 'card' then gateway_amount else amount end,
+    if(kind in ('paid', 'card'), null, balance)
+from ledger_transactions

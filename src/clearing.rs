@@ -1,0 +1,183 @@
+//! Carries each card payment to its one end: captured with its seats, or voided without.
+//!
+//! What becomes of a payment is decided by `confirm.lua` alone, from what the gateway says and the state of the hold; only
+//! then is the gateway told, again and again until it has answered, and `settle.lua` notes that. Each step may be done by anybody
+//! (the server that was asked, a webhook, a buyer who looks, a worker's loop), twice or at once, and may break off anywhere:
+//! the record of the payment stays in Redis until its end, and whoever finds it goes on.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::card::{CardPayment, CardState};
+use crate::domain::ids::{PaymentId, UserId};
+use crate::gateway::{self, Gateway, Intent, Standing, WebhookSecret};
+use crate::live::Live;
+use crate::store::{Done, Failure, Store, Task, Verdict};
+
+/// How often one payment is asked about because somebody looks at it.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Payments looked at whose times are remembered; beyond it those that are over are forgotten.
+const LOOKS_MAX: usize = 10_000;
+
+/// One call of a script.
+const STEP: Duration = Duration::from_secs(2);
+
+/// Why a payment is not a step further. Somebody tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum ClearingError {
+    /// The gateway.
+    #[error(transparent)]
+    Gateway(#[from] gateway::Error),
+    /// The store.
+    #[error("the store failed")]
+    Store(#[from] Failure),
+    /// The catalog of its show is not known here, and so neither is its currency.
+    #[error("show {0} is not known here")]
+    UnknownShow(crate::domain::ids::ShowId),
+    /// The owner in the record is no user id: a bug.
+    #[error("card payment {0} has no owner")]
+    NoOwner(PaymentId),
+    /// The gateway has done, or will do, something else than was decided: people have to look.
+    #[error("the gateway was told to {told} payment {payment}, which is {standing:?}")]
+    Contradicts {
+        /// The payment.
+        payment: PaymentId,
+        /// `capture` or `void`.
+        told: &'static str,
+        /// What it says.
+        standing: Standing,
+    },
+}
+
+/// What it takes. Cheap to clone.
+#[derive(Clone)]
+pub struct Clearing(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    live: Live,
+    gateway: Gateway,
+    webhooks: Option<WebhookSecret>,
+    looked: Mutex<HashMap<PaymentId, Instant>>,
+}
+
+impl Clearing {
+    /// Clears payments by `gateway`; without a secret it sends no webhooks.
+    pub fn new(store: Store, live: Live, gateway: Gateway, webhooks: Option<WebhookSecret>) -> Self {
+        Self(Arc::new(Inner { store, live, gateway, webhooks, looked: Mutex::default() }))
+    }
+
+    /// The gateway's name.
+    pub fn gateway(&self) -> &'static str {
+        self.0.gateway.name()
+    }
+
+    /// The key of the gateway's webhooks, if it sends any.
+    pub fn webhooks(&self) -> Option<&WebhookSecret> {
+        self.0.webhooks.as_ref()
+    }
+
+    /// Begins an authorising payment at the gateway, or asks how it stands, and goes as far with it as it goes now.
+    pub async fn begin(
+        &self,
+        payment: PaymentId,
+        user: &UserId,
+        amount: i64,
+    ) -> Result<Standing, ClearingError> {
+        let intent = self.intent(payment, amount)?;
+        let standing = self.0.gateway.begin(&intent).await?;
+        self.advance(&intent, user, &standing).await?;
+        Ok(standing)
+    }
+
+    /// Goes as far with a payment as it goes now. How the gateway says that it stands, if it had to be asked.
+    pub async fn clear(
+        &self,
+        payment: PaymentId,
+        card: &CardPayment,
+    ) -> Result<Option<Standing>, ClearingError> {
+        let intent = self.intent(payment, card.amount)?;
+        match card.state {
+            CardState::Authorising => {
+                let mut standing = self.0.gateway.standing(&intent).await?;
+                if standing == Standing::Unknown {
+                    // Whoever was to begin it has died, or its call is still on its way.
+                    standing = self.0.gateway.begin(&intent).await?;
+                }
+                let user = UserId::new(&card.user).ok_or(ClearingError::NoOwner(payment))?;
+                self.advance(&intent, &user, &standing).await?;
+                Ok(Some(standing))
+            }
+            CardState::Capture => self.tell(&intent, Task::Capture).await.map(|()| None),
+            CardState::Void => self.tell(&intent, Task::Void).await.map(|()| None),
+        }
+    }
+
+    /// The same because somebody looks at it: once a second for one payment.
+    pub async fn look(
+        &self,
+        payment: PaymentId,
+        card: &CardPayment,
+    ) -> Result<Option<Standing>, ClearingError> {
+        if self.looked_just_now(payment) {
+            return Ok(None);
+        }
+        self.clear(payment, card).await
+    }
+
+    fn looked_just_now(&self, payment: PaymentId) -> bool {
+        let now = Instant::now();
+        let mut looked = self.0.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.len() >= LOOKS_MAX {
+            looked.retain(|_, at| now - *at < LOOK);
+        }
+        if looked.get(&payment).is_some_and(|at| now - *at < LOOK) {
+            return true;
+        }
+        looked.insert(payment, now);
+        false
+    }
+
+    fn intent(&self, payment: PaymentId, amount: i64) -> Result<Intent, ClearingError> {
+        let show = payment.reservation.show;
+        let (_, view) = self.0.live.show(show).ok_or(ClearingError::UnknownShow(show))?;
+        Ok(Intent { payment, amount, currency: view.layout().currency.clone() })
+    }
+
+    /// Has it decided what becomes of a payment that stands so, and does that.
+    async fn advance(
+        &self,
+        intent: &Intent,
+        user: &UserId,
+        standing: &Standing,
+    ) -> Result<(), ClearingError> {
+        let verdict = match standing {
+            Standing::Authorised | Standing::Captured => Verdict::Authorised,
+            Standing::Declined { .. } | Standing::Voided => Verdict::Declined,
+            Standing::Unknown | Standing::RequiresAction { .. } | Standing::Processing => Verdict::Pending,
+        };
+        let task = self.0.store.confirm(intent.payment, user, verdict, Instant::now() + STEP).await?;
+        self.tell(intent, task).await
+    }
+
+    /// Tells the gateway what was decided, and notes that it has done it.
+    async fn tell(&self, intent: &Intent, task: Task) -> Result<(), ClearingError> {
+        let gateway = &self.0.gateway;
+        let (done, standing, told) = match task {
+            Task::Wait | Task::Nothing => return Ok(()),
+            Task::Capture => (Done::Captured, gateway.capture(intent).await?, "capture"),
+            Task::Void => (Done::Voided, gateway.void(intent).await?, "void"),
+        };
+        let payment = intent.payment;
+        let wanted = if done == Done::Captured { Standing::Captured } else { Standing::Voided };
+        if standing != wanted {
+            return Err(ClearingError::Contradicts { payment, told, standing });
+        }
+        let settled = self.0.store.settle(payment, done, Instant::now() + STEP).await?;
+        if settled { Ok(()) } else { Err(ClearingError::Contradicts { payment, told, standing }) }
+    }
+}

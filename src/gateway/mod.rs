@@ -1,0 +1,131 @@
+//! The payment gateway: reserves a buyer's money, takes it or lets it go, when it is told to.
+//!
+//! It decides nothing about a sale, and nothing here does: `clearing` asks and tells it what the scripts decided. Every call
+//! is bounded in time and may be made again: the payment's id is the gateway's idempotency key, and a payment that was voided
+//! before it was ever begun can't begin any more. One type for all kinds, since there are few and callers must not care.
+//! Only this module names the HTTP client.
+
+mod remote;
+mod sandbox;
+mod signature;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use self::remote::Remote;
+use crate::domain::ids::PaymentId;
+
+pub use self::sandbox::Sandbox;
+pub use self::signature::{SIGNATURE_HEADER, WebhookSecret};
+
+/// A payment as the gateway is asked for it.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    /// Its name, there and here.
+    pub payment: PaymentId,
+    /// Minor units.
+    pub amount: i64,
+    /// ISO 4217.
+    pub currency: String,
+}
+
+/// What the gateway says of a payment.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Standing {
+    /// It has never heard of it.
+    Unknown,
+    /// The buyer has something to do.
+    RequiresAction {
+        /// What, in words for his client.
+        next: Value,
+    },
+    /// The bank has.
+    Processing,
+    /// The money is reserved.
+    Authorised,
+    /// It will never be.
+    Declined {
+        /// Why, in a word.
+        reason: String,
+    },
+    /// The money was taken.
+    Captured,
+    /// Nothing is reserved, and nothing ever will be.
+    Voided,
+}
+
+/// A call that came to nothing that is known.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No answer, or none that says anything: it may have happened.
+    #[error("the gateway did not answer")]
+    Unanswered(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// An answer that nobody expects: a wrong address, key or version.
+    #[error("the gateway answered {0}")]
+    Unexpected(String),
+}
+
+/// A gateway. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Gateway(Arc<Kind>);
+
+#[derive(Debug)]
+enum Kind {
+    Inside(Sandbox),
+    Remote(Remote),
+}
+
+impl Gateway {
+    /// A sandbox in this process, for development: it forgets everything with it.
+    pub fn inside() -> Self {
+        Self(Arc::new(Kind::Inside(Sandbox::default())))
+    }
+
+    /// A sandbox behind this base address; a call is given up after `timeout`.
+    pub fn sandbox(url: &str, timeout: Duration) -> Result<Self, Error> {
+        Ok(Self(Arc::new(Kind::Remote(Remote::new(url, timeout)?))))
+    }
+
+    /// Its name in addresses and metrics.
+    pub fn name(&self) -> &'static str {
+        match &*self.0 {
+            Kind::Inside(_) | Kind::Remote(_) => "sandbox",
+        }
+    }
+
+    /// Begins a payment, once: the same again tells how it stands.
+    pub async fn begin(&self, intent: &Intent) -> Result<Standing, Error> {
+        match &*self.0 {
+            Kind::Inside(sandbox) => Ok(sandbox.begin(&intent.payment.to_string(), intent.amount)),
+            Kind::Remote(remote) => remote.begin(intent).await,
+        }
+    }
+
+    /// How a payment stands.
+    pub async fn standing(&self, intent: &Intent) -> Result<Standing, Error> {
+        match &*self.0 {
+            Kind::Inside(sandbox) => Ok(sandbox.standing(&intent.payment.to_string())),
+            Kind::Remote(remote) => remote.standing(intent).await,
+        }
+    }
+
+    /// Takes the money of an authorised payment, once; answers how it stands then.
+    pub async fn capture(&self, intent: &Intent) -> Result<Standing, Error> {
+        match &*self.0 {
+            Kind::Inside(sandbox) => Ok(sandbox.capture(&intent.payment.to_string())),
+            Kind::Remote(remote) => remote.tell(intent, "capture").await,
+        }
+    }
+
+    /// Lets the money go, and sees to it that none can be reserved any more; answers how it stands then.
+    pub async fn void(&self, intent: &Intent) -> Result<Standing, Error> {
+        match &*self.0 {
+            Kind::Inside(sandbox) => Ok(sandbox.void(&intent.payment.to_string())),
+            Kind::Remote(remote) => remote.tell(intent, "void").await,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What the gateway tells by itself. Its word starts a look, nothing more: how the payment stands is asked, so an old, repeated or
+//! overtaken message does no harm.
+
+use hyper::StatusCode;
+use hyper::header::HeaderName;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::Problem;
+use crate::domain::ids::PaymentId;
+use crate::gateway::SIGNATURE_HEADER;
+use crate::http::body;
+use crate::http::context::Context;
+use crate::http::openapi::params::GatewayPath;
+use crate::http::openapi::refusals::refusals;
+use crate::http::problem::Code;
+use crate::http::request::Request;
+use crate::http::response::{self, Response};
+
+const SIGNATURE: HeaderName = HeaderName::from_static(SIGNATURE_HEADER);
+
+/// Other fields are the gateway's own.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = GatewayMessage)]
+struct Message {
+    payment: String,
+}
+
+refusals!(WebhookRefusals: FORM, PATH, STORE; Unauthenticated, PayloadTooLarge);
+
+/// `POST /v1/gateway/webhooks/{gateway}`: 204 once the payment is as far as it goes, else the gateway sends it again.
+#[utoipa::path(
+    post, path = "/v1/gateway/webhooks/{gateway}", operation_id = "tellOfPayment", tag = "payments",
+    summary = "What the payment gateway tells by itself, signed",
+    params(GatewayPath),
+    request_body = Message,
+    responses((status = 204, description = "The payment is as far as it goes."), WebhookRefusals),
+)]
+pub(crate) async fn told(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
+    let clearing = ctx.clearing.as_ref().filter(|clearing| clearing.gateway() == request.id);
+    let (Some(clearing), bytes) = (clearing, body::receive(ctx, request).await?) else {
+        return Err(Problem::new(Code::NotFound));
+    };
+    let signature = request.header(&SIGNATURE)?.unwrap_or_default();
+    let now = Context::now_seconds();
+    if !clearing.webhooks().is_some_and(|secret| secret.verifies(signature, &bytes, now)) {
+        return Err(Problem::new(Code::Unauthenticated).detail("The signature is not the gateway's."));
+    }
+    let message: Message = serde_json::from_slice(&bytes)
+        .map_err(|_| Problem::field("payment", "Expected the name of a payment."))?;
+    let done = || Ok(response::empty(StatusCode::NO_CONTENT));
+    // Of a payment that is not ours, or at its end, there is nothing to do.
+    let Ok(payment) = message.payment.parse::<PaymentId>() else {
+        return done();
+    };
+    if ctx.live.concert(payment.reservation.concert).is_none() {
+        return done();
+    }
+    let Some(card) = ctx.store.card(payment, request.deadline).await? else {
+        return done();
+    };
+    let clearing = clearing.clone();
+    let cleared = tokio::spawn(async move { clearing.clear(payment, &card).await });
+    match tokio::time::timeout_at(request.deadline, cleared).await {
+        Ok(Ok(Ok(_))) => done(),
+        Ok(Ok(Err(error))) => Err(Problem::caused(Code::Unavailable, error)),
+        Ok(Err(_)) | Err(_) => Err(Problem::new(Code::Unavailable)),
+    }
+}

@@ -1,0 +1,71 @@
+//! Servers that are killed while a card payment is under way: a worker finishes what they began.
+
+use std::time::Duration;
+
+use onsale::gateway::Standing;
+use serde_json::json;
+
+use super::buyer::Buyer;
+use super::site::{SOON, Site};
+use crate::support::gateway::Gateway;
+use crate::support::mariadb::MariaDb;
+use crate::support::process::Process;
+use crate::support::redis::Redis;
+use crate::support::wait_until;
+
+/// A server dies while the gateway works at a call of `kind`, and a worker comes after it. Twenty buyers each.
+async fn killed_during(kind: &'static str) {
+    let (redis, mysql, gateway) = (Redis::start().await, MariaDb::database().await, Gateway::start().await);
+    let more = format!(
+        "gateway = {{ kind = 'sandbox', url = '{}', check_interval_ms = 100, timeout_ms = 30000 }}\n",
+        gateway.url()
+    );
+    let site = Site::open_with(&redis.url(), &mysql, &more).await;
+    let server = site.serve().await;
+    gateway.hold(kind);
+    let mut buyers = Vec::new();
+    for number in 0..20 {
+        let mut buyer = Buyer::new(&format!("u{number}"), &site.folder().join("identity.key"));
+        buyer.join(&server.client, 1).await.unwrap();
+        let held = buyer.hold(&server.client, 1, number, "h").await.unwrap();
+        let id = held.body["reservationId"].as_str().unwrap().to_owned();
+        let body = json!({"reservationId": id, "method": "CARD"});
+        let (client, paying) = (server.client.clone(), buyer.clone());
+        let sent = body.clone();
+        tokio::spawn(async move { paying.post(&client, "/v1/payments", "p", &sent).await.ok() });
+        buyers.push((buyer, id, body));
+    }
+    wait_until(SOON, "every payment is in the gateway's hands", async || gateway.count(kind) >= 20).await;
+    server.kill();
+    gateway.hold("");
+
+    let mut worker = site.work();
+    let captured = |(_, standing): &(String, Standing)| *standing == Standing::Captured;
+    let all = async || gateway.sandbox().all().iter().filter(|payment| captured(payment)).count() == 20;
+    wait_until(Duration::from_mins(1), "every payment is captured", all).await;
+    let server = site.serve().await;
+    for (buyer, id, body) in &buyers {
+        assert_eq!(buyer.reservation(&server.client, id).await.text("status"), "CONFIRMED");
+        let again = buyer.post(&server.client, "/v1/payments", "p", body).await.unwrap();
+        assert_eq!(again.status, 202, "{again:?}");
+    }
+    assert_eq!(gateway.sandbox().all().len(), 20);
+    let audited = async || {
+        let folder = site.folder().to_owned();
+        let audit = move || Process::run(&folder, &["audit", "--config", "site.toml"]);
+        tokio::task::spawn_blocking(audit).await.unwrap()
+    };
+    let audit = audited().await;
+    assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stdout));
+    assert!(worker.terminate().success(), "{}", worker.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_killed_between_authorisation_and_confirmation_costs_nobody_his_seat() {
+    killed_during("begin").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_killed_between_confirmation_and_capture_costs_nobody_his_seat() {
+    killed_during("capture").await;
+}

@@ -1,0 +1,132 @@
+//! Card payments in the model: begun, decided, done by the gateway.
+
+use super::batch::{Authorise, Confirm, STRETCH_MS, Settle, partition};
+use super::rules::{Card, Model, Reservation, Status};
+use super::sale::{recall, seats_text};
+
+impl Model {
+    pub(super) fn authorise(&mut self, request: &Authorise) -> String {
+        match recall(&self.requests, &request.request, &request.fingerprint) {
+            Some(Err(refused)) => return refused,
+            Some(Ok(result)) => {
+                let (payment, id) = result.split_once(' ').unwrap();
+                return self.told_card("replayed", id, payment);
+            }
+            None => {}
+        }
+        if let Some(card) = self.cards.get(&request.payment)
+            && self.reservations.contains_key(&card.reservation)
+        {
+            return self.told_card("replayed", &card.reservation, &request.payment);
+        }
+        if self.stopped {
+            return "sales_stopped".to_owned();
+        }
+        if let Some(reason) = self.unpayable(&request.id, &request.user, request.show) {
+            return format!("invalid_reservation {reason}");
+        }
+        let now = self.now;
+        let r = self.reservations.get_mut(&request.id).unwrap();
+        if r.card.starts_with("card=") {
+            return "request_in_progress".to_owned();
+        }
+        if r.card.is_empty() {
+            r.stop = r.stop.max(now + STRETCH_MS);
+        }
+        r.card = format!("card={}", request.payment);
+        let card = Card {
+            state: "authorising",
+            reservation: request.id.clone(),
+            show: r.show,
+            amount: r.amount(),
+            since: now,
+            user: r.user.clone(),
+        };
+        self.cards.insert(request.payment.clone(), card);
+        let result = format!("{} {}", request.payment, request.id);
+        self.remember(&request.request, &request.fingerprint, result, &request.user);
+        if self.live_place(&request.user).is_some() {
+            self.claim_place(&request.user);
+        }
+        self.told_card("authorising", &request.id, &request.payment)
+    }
+
+    fn told_card(&self, outcome: &str, id: &str, payment: &str) -> String {
+        let r = &self.reservations[id];
+        let state = if r.is_declined(payment) {
+            "declined"
+        } else {
+            self.cards.get(payment).map_or("ended", |card| card.state)
+        };
+        let Reservation { show, seats, stop, .. } = r;
+        format!("{outcome} {id} {show} {payment} {} {} {stop} {state}", seats_text(seats), r.amount())
+    }
+
+    pub(super) fn confirm(&mut self, request: &Confirm) -> String {
+        let now = self.now;
+        let Some(card) = self.cards.get(&request.payment).cloned() else {
+            return "settled".to_owned();
+        };
+        if card.state != "authorising" {
+            return card.state.to_owned();
+        }
+        if self.stopped {
+            return "sales_stopped".to_owned();
+        }
+        let live = self.reservations.get(&card.reservation).filter(|r| r.is_live(now));
+        if live.is_some_and(|r| self.is_cancelled(r.show)) {
+            self.reservations.get_mut(&card.reservation).unwrap().status = Status::Cancelled(now);
+            self.give(&card.reservation);
+        }
+        let outcome = match self.reservations.get_mut(&card.reservation) {
+            Some(r) if r.is_live(now) => match request.verdict {
+                "authorised" => "capture",
+                "declined" => {
+                    r.card = format!("declined={}", request.payment);
+                    "void"
+                }
+                _ => return "pending".to_owned(),
+            },
+            Some(r) if r.status == Status::Pending => {
+                r.status = Status::Expired(now);
+                "void"
+            }
+            _ => "void",
+        };
+        if matches!(self.reservations.get(&card.reservation), Some(r) if r.status == Status::Expired(now)) {
+            self.give(&card.reservation);
+        }
+        let told = self.cards.get_mut(&request.payment).unwrap();
+        (told.state, told.since) = (outcome, now);
+        if outcome == "capture" {
+            let wallet = &self.wallets[usize::from(partition(&card.user))];
+            let r = self.reservations.get_mut(&card.reservation).unwrap();
+            r.balance = wallet.balances.get(&card.user).map_or(0, |(balance, _)| *balance);
+            r.payment.clone_from(&request.payment);
+            r.status = Status::Confirmed;
+            self.settle_pay(&card.user);
+        }
+        outcome.to_owned()
+    }
+
+    pub(super) fn settle(&mut self, request: &Settle) -> String {
+        let decided = if request.done == "captured" { "capture" } else { "void" };
+        match self.cards.get(&request.payment) {
+            Some(card) if card.state != decided => "kept".to_owned(),
+            _ => {
+                self.cards.remove(&request.payment);
+                "settled".to_owned()
+            }
+        }
+    }
+}
+
+impl Reservation {
+    pub(super) fn is_paid_by_card(&self) -> bool {
+        self.card == format!("card={}", self.payment)
+    }
+
+    fn is_declined(&self, payment: &str) -> bool {
+        self.payment == "-" && self.card == format!("declined={payment}")
+    }
+}
