@@ -90,7 +90,7 @@ impl Clearing {
     ) -> Result<Standing, ClearingError> {
         let intent = self.intent(payment, amount)?;
         let standing = self.0.gateway.begin(&intent).await?;
-        self.advance(&intent, user, &standing).await?;
+        self.advance(payment, &intent, user, &standing).await?;
         Ok(standing)
     }
 
@@ -109,11 +109,11 @@ impl Clearing {
                     standing = self.0.gateway.begin(&intent).await?;
                 }
                 let user = UserId::new(&card.user).ok_or(ClearingError::NoOwner(payment))?;
-                self.advance(&intent, &user, &standing).await?;
+                self.advance(payment, &intent, &user, &standing).await?;
                 Ok(Some(standing))
             }
-            CardState::Capture => self.tell(&intent, Task::Capture).await.map(|()| None),
-            CardState::Void => self.tell(&intent, Task::Void).await.map(|()| None),
+            CardState::Capture => self.tell(payment, &intent, Task::Capture).await.map(|()| None),
+            CardState::Void => self.tell(payment, &intent, Task::Void).await.map(|()| None),
         }
     }
 
@@ -145,12 +145,13 @@ impl Clearing {
     fn intent(&self, payment: PaymentId, amount: i64) -> Result<Intent, ClearingError> {
         let show = payment.reservation.show;
         let (_, view) = self.0.live.show(show).ok_or(ClearingError::UnknownShow(show))?;
-        Ok(Intent { payment, amount, currency: view.layout().currency.clone() })
+        Ok(Intent { name: payment.to_string(), amount, currency: view.layout().currency.clone() })
     }
 
     /// Has it decided what becomes of a payment that stands so, and does that.
     async fn advance(
         &self,
+        payment: PaymentId,
         intent: &Intent,
         user: &UserId,
         standing: &Standing,
@@ -160,19 +161,18 @@ impl Clearing {
             Standing::Declined { .. } | Standing::Voided => Verdict::Declined,
             Standing::Unknown | Standing::RequiresAction { .. } | Standing::Processing => Verdict::Pending,
         };
-        let task = self.0.store.confirm(intent.payment, user, verdict, Instant::now() + STEP).await?;
-        self.tell(intent, task).await
+        let task = self.0.store.confirm(payment, user, verdict, Instant::now() + STEP).await?;
+        self.tell(payment, intent, task).await
     }
 
     /// Tells the gateway what was decided, and notes that it has done it.
-    async fn tell(&self, intent: &Intent, task: Task) -> Result<(), ClearingError> {
+    async fn tell(&self, payment: PaymentId, intent: &Intent, task: Task) -> Result<(), ClearingError> {
         let gateway = &self.0.gateway;
         let (done, standing, told) = match task {
             Task::Wait | Task::Nothing => return Ok(()),
             Task::Capture => (Done::Captured, gateway.capture(intent).await?, "capture"),
             Task::Void => (Done::Voided, gateway.void(intent).await?, "void"),
         };
-        let payment = intent.payment;
         let wanted = if done == Done::Captured { Standing::Captured } else { Standing::Voided };
         if standing != wanted {
             return Err(ClearingError::Contradicts { payment, told, standing });

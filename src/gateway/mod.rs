@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::remote::Remote;
-use crate::domain::ids::PaymentId;
 
 pub use self::sandbox::Sandbox;
 pub use self::signature::{SIGNATURE_HEADER, WebhookSecret};
@@ -24,8 +23,8 @@ pub use self::signature::{SIGNATURE_HEADER, WebhookSecret};
 /// A payment as the gateway is asked for it.
 #[derive(Clone, Debug)]
 pub struct Intent {
-    /// Its name, there and here.
-    pub payment: PaymentId,
+    /// Its name, there and here, and the key of idempotency.
+    pub name: String,
     /// Minor units.
     pub amount: i64,
     /// ISO 4217.
@@ -56,6 +55,21 @@ pub enum Standing {
     Captured,
     /// Nothing is reserved, and nothing ever will be.
     Voided,
+}
+
+/// What became of money that is to go back to the card.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum GivenBack {
+    /// It is on its way, and the gateway answers for it.
+    Done,
+    /// The gateway is not sure yet: to be asked again.
+    Pending,
+    /// It does not give it back.
+    Refused {
+        /// Why, in a word.
+        reason: String,
+    },
 }
 
 /// A call that came to nothing that is known.
@@ -100,7 +114,7 @@ impl Gateway {
     /// Begins a payment, once: the same again tells how it stands.
     pub async fn begin(&self, intent: &Intent) -> Result<Standing, Error> {
         match &*self.0 {
-            Kind::Inside(sandbox) => Ok(sandbox.begin(&intent.payment.to_string(), intent.amount)),
+            Kind::Inside(sandbox) => Ok(sandbox.begin(&intent.name, intent.amount)),
             Kind::Remote(remote) => remote.begin(intent).await,
         }
     }
@@ -108,7 +122,7 @@ impl Gateway {
     /// How a payment stands.
     pub async fn standing(&self, intent: &Intent) -> Result<Standing, Error> {
         match &*self.0 {
-            Kind::Inside(sandbox) => Ok(sandbox.standing(&intent.payment.to_string())),
+            Kind::Inside(sandbox) => Ok(sandbox.standing(&intent.name)),
             Kind::Remote(remote) => remote.standing(intent).await,
         }
     }
@@ -116,7 +130,7 @@ impl Gateway {
     /// Takes the money of an authorised payment, once; answers how it stands then.
     pub async fn capture(&self, intent: &Intent) -> Result<Standing, Error> {
         match &*self.0 {
-            Kind::Inside(sandbox) => Ok(sandbox.capture(&intent.payment.to_string())),
+            Kind::Inside(sandbox) => Ok(sandbox.capture(&intent.name)),
             Kind::Remote(remote) => remote.tell(intent, "capture").await,
         }
     }
@@ -124,8 +138,16 @@ impl Gateway {
     /// Lets the money go, and sees to it that none can be reserved any more; answers how it stands then.
     pub async fn void(&self, intent: &Intent) -> Result<Standing, Error> {
         match &*self.0 {
-            Kind::Inside(sandbox) => Ok(sandbox.void(&intent.payment.to_string())),
+            Kind::Inside(sandbox) => Ok(sandbox.void(&intent.name)),
             Kind::Remote(remote) => remote.tell(intent, "void").await,
+        }
+    }
+
+    /// Gives back `amount` of a captured payment, once for each name of a refund, in minor units.
+    pub async fn refund(&self, intent: &Intent, refund: &str, amount: i64) -> Result<GivenBack, Error> {
+        match &*self.0 {
+            Kind::Inside(sandbox) => Ok(sandbox.refund(&intent.name, refund, amount)),
+            Kind::Remote(remote) => remote.refund(intent, refund, amount).await,
         }
     }
 }

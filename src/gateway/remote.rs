@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, StatusCode};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{Error, Intent, Standing};
+use super::{Error, GivenBack, Intent, Standing};
 
 /// A client of a sandbox.
 #[derive(Debug)]
@@ -34,12 +35,22 @@ impl Remote {
         ask(self.client.post(format!("{}/{what}", self.path(intent)))).await
     }
 
+    pub(super) async fn refund(
+        &self,
+        intent: &Intent,
+        refund: &str,
+        amount: i64,
+    ) -> Result<GivenBack, Error> {
+        let body = json!({ "amount": amount });
+        ask(self.client.post(format!("{}/refunds/{refund}", self.path(intent))).body(body.to_string())).await
+    }
+
     fn path(&self, intent: &Intent) -> String {
-        format!("{}/payments/{}", self.url, intent.payment)
+        format!("{}/payments/{}", self.url, intent.name)
     }
 }
 
-async fn ask(request: RequestBuilder) -> Result<Standing, Error> {
+async fn ask<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Error> {
     let response = request.send().await.map_err(unanswered)?;
     let status = response.status();
     let body = response.bytes().await.map_err(unanswered)?;

@@ -8,16 +8,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
 
-use super::Standing;
+use super::{GivenBack, Standing};
 
 /// The gateway.
 #[derive(Debug, Default)]
-pub struct Sandbox(Mutex<HashMap<String, Standing>>);
+pub struct Sandbox {
+    payments: Mutex<HashMap<String, Standing>>,
+    refunds: Mutex<HashMap<String, (String, i64)>>,
+}
 
+// Each is set whole.
 impl Sandbox {
     fn payments(&self) -> MutexGuard<'_, HashMap<String, Standing>> {
-        // A standing is set whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.payments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins a payment, unless it has begun or was voided before.
@@ -67,6 +70,22 @@ impl Sandbox {
         standing.clone()
     }
 
+    /// Gives back money of a payment, once for each name of a refund. One that it has forgotten with its process counts as captured.
+    pub fn refund(&self, payment: &str, refund: &str, amount: i64) -> GivenBack {
+        if !matches!(self.payments().get(payment), None | Some(Standing::Captured)) {
+            return GivenBack::Refused { reason: "not_captured".into() };
+        }
+        let mut refunds = self.refunds.lock().unwrap_or_else(PoisonError::into_inner);
+        refunds.entry(refund.to_owned()).or_insert_with(|| (payment.to_owned(), amount));
+        GivenBack::Done
+    }
+
+    /// All refunds: their names, payments and amounts.
+    pub fn refunds(&self) -> Vec<(String, String, i64)> {
+        let refunds = self.refunds.lock().unwrap_or_else(PoisonError::into_inner);
+        refunds.iter().map(|(refund, (payment, amount))| (refund.clone(), payment.clone(), *amount)).collect()
+    }
+
     /// All payments.
     pub fn all(&self) -> Vec<(String, Standing)> {
         self.payments().iter().map(|(payment, standing)| (payment.clone(), standing.clone())).collect()
@@ -87,6 +106,17 @@ mod tests {
         assert_eq!((sandbox.capture("b"), sandbox.capture("b")), (Standing::Captured, Standing::Captured));
         assert_eq!(sandbox.void("b"), Standing::Captured);
         assert_eq!(sandbox.capture("a"), Standing::Voided);
+    }
+
+    #[test]
+    fn a_refund_of_captured_money_counts_once() {
+        let sandbox = Sandbox::default();
+        sandbox.begin("a", 500);
+        assert!(matches!(sandbox.refund("a", "r", 200), GivenBack::Refused { .. }));
+        sandbox.capture("a");
+        assert_eq!(sandbox.refund("a", "r", 200), GivenBack::Done);
+        assert_eq!(sandbox.refund("a", "r", 200), GivenBack::Done);
+        assert_eq!(sandbox.refunds(), [("r".to_owned(), "a".to_owned(), 200)]);
     }
 
     #[test]

@@ -117,14 +117,7 @@ impl Gateway {
         }
         let body = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
         let form: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let sandbox = &self.0.sandbox;
-        let standing = match kind.as_str() {
-            "begin" => sandbox.begin(&payment, form["amount"].as_i64().unwrap()),
-            "standing" => sandbox.standing(&payment),
-            "capture" => sandbox.capture(&payment),
-            "void" => sandbox.void(&payment),
-            other => panic!("nobody calls {other}"),
-        };
+        let answer = self.answer(&payment, &kind, &form);
         if take(&self.0.lose) {
             // What the client gets is no answer of a gateway.
             *response.status_mut() = hyper::StatusCode::GATEWAY_TIMEOUT;
@@ -132,7 +125,24 @@ impl Gateway {
         }
         let mut held = self.0.held.subscribe();
         let _ = held.wait_for(|held| *held != kind).await;
-        *response.body_mut() = Full::new(serde_json::to_vec(&standing).unwrap().into());
+        *response.body_mut() = Full::new(answer.into());
         Ok(response)
+    }
+
+    /// What the sandbox says to a call, as it goes over the wire.
+    fn answer(&self, payment: &str, kind: &str, form: &Value) -> Vec<u8> {
+        let sandbox = &self.0.sandbox;
+        let amount = || form["amount"].as_i64().unwrap();
+        let standing = match kind {
+            "begin" => sandbox.begin(payment, amount()),
+            "standing" => sandbox.standing(payment),
+            "capture" => sandbox.capture(payment),
+            "void" => sandbox.void(payment),
+            other => {
+                let refund = other.strip_prefix("refunds/").unwrap_or_else(|| panic!("nobody calls {other}"));
+                return serde_json::to_vec(&sandbox.refund(payment, refund, amount())).unwrap();
+            }
+        };
+        serde_json::to_vec(&standing).unwrap()
     }
 }
