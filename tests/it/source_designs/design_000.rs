@@ -18,10 +18,10 @@ async fn source_design_000() {
     let (broker, gateway) = (Broker::start().await, Gateway::start().await);
     let address = broker.address();
     let settings = [
-        ("ONSALE_KAFKA__BROKERS", address.as_str()),
-        ("ONSALE_KAFKA__TOPIC", TOPIC),
-        ("ONSALE_GATEWAY__KIND", "sandbox"),
-        ("ONSALE_GATEWAY__URL", gateway.url()),
+        ("ONSALE__KAFKA__BROKERS", address.as_str()),
+        ("ONSALE__KAFKA__TOPIC", TOPIC),
+        ("ONSALE__GATEWAY__KIND", "sandbox"),
+        ("ONSALE__GATEWAY__URL", gateway.url()),
     ];
     let sale = Sale::open("000", &settings).await;
     look_around(&sale).await;
@@ -38,7 +38,9 @@ async fn source_design_000() {
     lose_the_place_by_time(&boss, &mut first, &second).await;
 
     // What the consumers of the sources write: every change of a reservation, in the database.
-    assert_eq!(boss.history(&reservation, 2).await, changes(&[("HELD", ""), ("CONFIRMED", "")]));
+    // The hold can't lapse while the gateway is asked.
+    let bought = changes(&[("HELD", ""), ("EXTENDED", ""), ("CONFIRMED", "")]);
+    assert_eq!(boss.history(&reservation, 3).await, bought);
     assert_eq!(boss.history(&lapsed, 2).await, changes(&[("HELD", ""), ("AUTO_RELEASE", "EXPIRED")]));
     let mysql = sale.mysql();
     archived(&mysql, "select count(*) from reservations where status = 'confirmed'", 2).await;
