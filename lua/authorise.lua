@@ -22,8 +22,6 @@ if log.lost then
   return lost_reply(log)
 end
 
-local INVALID = { confirmed = 'already_paid', cancelled = 'cancelled', refunded = 'refunded', expired = 'expired' }
-
 local function state_of(r, payment)
   if r.ext == 'declined=' .. payment then
     return 'declined'
@@ -51,18 +49,6 @@ local function replayed_outcome(request)
   return r and told('replayed', r, request.payment) or nil
 end
 
-local function invalid_outcome(r, request)
-  if not r or r.user ~= request.user or r.show ~= request.show then
-    return { 'invalid_reservation', 'not_found' }
-  end
-  if is_overdue(r) then
-    expire_reservation(r)
-  elseif r.status == 'pending' and is_cancelled(r.show) then
-    free_reservation(r, 'cancelled', 'released', 'show')
-  end
-  return INVALID[r.status] and { 'invalid_reservation', INVALID[r.status] }
-end
-
 -- Once a reservation, so the bound is from its first end.
 local function stretch_hold(r, stop)
   if r.ext ~= '-' or stop <= r.stop then
@@ -85,7 +71,7 @@ local function decide_authorise(request)
     return { 'sales_stopped' }
   end
   local r = read_reservation(request.reservation)
-  local invalid = invalid_outcome(r, request)
+  local invalid = unpayable_outcome(r, request)
   if invalid then
     return invalid
   end
