@@ -85,8 +85,14 @@ async fn a_plan_that_makes_no_seat_map_is_refused_and_large_ones_are_taken() {
     let mut boss = app.boss().await;
     let twice = plan(&[["g1", "1", "Stalls"], ["g2", "1", "Stalls"]]);
     let prices = json!({"Stalls": 5});
+    let sections = |count: usize| -> Vec<_> {
+        let seat =
+            |number| json!({"name": format!("N{number}"), "price": number, "seats": [format!("n{number}")]});
+        (0..count).map(seat).collect()
+    };
     for (body, field) in [
         (json!({}), "sections"),
+        (json!({"sections": sections(1001)}), "sections"),
         (json!({"sections": [], "prices": prices}), "sections"),
         (json!({"pretix": plan(&[["g1", "1", "Stalls"]])}), "pretix"),
         (json!({"pretix": plan(&[["g1", "1", "Box"]]), "prices": prices}), "pretix"),
@@ -101,10 +107,11 @@ async fn a_plan_that_makes_no_seat_map_is_refused_and_large_ones_are_taken() {
     let whole = json!({"sections": [{"name": "A", "price": 1, "rows": 1, "seatsPerRow": 1}]});
     assert!(put(&mut of(&app, "rival", "organiser").await, show, &whole).await.is(404, "not_found"));
 
-    let labels: Vec<_> = (1..=20_000).map(|number| format!("A-1-{number}")).collect();
-    let section =
-        Section { name: "A".into(), price: 7, rows: None, seats_per_row: None, seats: Some(labels) };
-    let large = json!({"sections": [section]});
+    let section = |name: &str, first: usize, step: usize| {
+        let labels = (first..=20_000).step_by(step).map(|number| format!("A-1-{number}")).collect();
+        Section { name: name.into(), price: 7, rows: None, seats_per_row: None, seats: Some(labels) }
+    };
+    let large = json!({"sections": [section("A", 1, 1)]});
     assert!(large.to_string().len() > 200_000);
     assert_eq!(put(&mut boss, show, &large).await.number("added"), 19_999);
 }
