@@ -5,6 +5,7 @@ use sqlx::mysql::MySqlConnection;
 use tokio::task::spawn_blocking;
 
 use super::concert::next_version;
+use super::rows::{self, Query, Row};
 use super::show::{ShowRow, count, insert_seats, names_json, rows_of, seats};
 use super::{Archive, Error};
 use crate::domain::catalog::{Seat, Section};
@@ -55,7 +56,7 @@ impl Archive {
         let change = change?;
         let seats_total = count(&known) + count(&change.added);
         if !change.is_none() {
-            move_seats(&mut transaction, show, &change.changed).await?;
+            move_seats(&mut transaction, show, &known, &change.changed).await?;
             insert_seats(&mut transaction, show, count(&known), &change.added).await?;
             sqlx::query("update shows set sections = ?, seats_total = ? where show_id = ?")
                 .bind(names_json(&change.sections))
@@ -91,23 +92,41 @@ async fn changed(
     comparing.await.expect("comparing panics at nothing, and nobody aborts it")
 }
 
-/// Gives seats (index, section, price; by index) their section and price: one statement for each run of neighbours.
+/// Gives seats (index, section, price; by index) their section and price, a thousand with one statement: the concert's row
+/// is held meanwhile, and a plan whose prices alternate changes every seat for itself.
 async fn move_seats(
     connection: &mut MySqlConnection,
     show: ShowId,
+    known: &[Seat],
     seats: &[(u32, u16, i64)],
 ) -> Result<(), Error> {
-    let update = "update seats set section = ?, price = ? where show_id = ? and seat_index between ? and ?";
-    for run in seats.chunk_by(|one, next| one.0 + 1 == next.0 && (one.1, one.2) == (next.1, next.2)) {
-        let [(first, section, price), (last, ..)] = [run[0], run[run.len() - 1]];
-        sqlx::query(update)
-            .bind(section)
-            .bind(price)
-            .bind(show.0)
-            .bind(first)
-            .bind(last)
-            .execute(&mut *connection)
-            .await?;
-    }
+    let label = |index: u32| known[index as usize].label.as_str();
+    let row = |&(index, section, price)| MovedSeat { show, index, label: label(index), section, price };
+    let rows: Vec<_> = seats.iter().map(row).collect();
+    rows::write(connection, &rows).await?;
     Ok(())
+}
+
+/// A seat that is there.
+struct MovedSeat<'a> {
+    show: ShowId,
+    index: u32,
+    label: &'a str,
+    section: u16,
+    price: i64,
+}
+
+impl Row for MovedSeat<'_> {
+    const HEAD: &'static str = "insert into seats (show_id, seat_index, label, section, price) values";
+    const VALUES: &'static str = "(?, ?, ?, ?, ?)";
+    const TAIL: &'static str = "on duplicate key update section = values(section), price = values(price)";
+    const SIZES: &'static [usize] = &[1000, 50, 1];
+
+    fn bind<'q>(&'q self, query: Query<'q>) -> Query<'q> {
+        query.bind(self.show.0).bind(self.index).bind(self.label).bind(self.section).bind(self.price)
+    }
+
+    fn bytes(&self) -> usize {
+        self.label.len() + 32
+    }
 }

@@ -80,7 +80,7 @@ async fn a_plan_adds_seats_and_moves_them_and_sells_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_that_makes_no_seat_map_is_refused_and_large_ones_are_taken() {
-    let app = App::start().await;
+    let app = App::start_alone().await;
     let (_, show) = app.seats_on_sale(json!({}), 1).await;
     let mut boss = app.boss().await;
     let twice = plan(&[["g1", "1", "Stalls"], ["g2", "1", "Stalls"]]);
@@ -114,6 +114,16 @@ async fn a_plan_that_makes_no_seat_map_is_refused_and_large_ones_are_taken() {
     let large = json!({"sections": [section("A", 1, 1)]});
     assert!(large.to_string().len() > 200_000);
     assert_eq!(put(&mut boss, show, &large).await.number("added"), 19_999);
+
+    // The concert's row waits for all of these: 10,000 seats, no two of them neighbours.
+    let asked = app.questions().await;
+    let alternating = json!({"sections": [section("A", 1, 2), section("B", 2, 2)]});
+    assert_eq!(put(&mut boss, show, &alternating).await.number("changed"), 10_000);
+    let asked = app.questions().await - asked;
+    assert!(asked < 500, "{asked} statements");
+    let moved = "select count(*) from seats where section = 1 and seat_index % 2 = 1 and label like 'A-1-%' and price = 7";
+    assert_eq!(app.count(moved).await, 10_000);
+    assert_eq!(app.count("select count(*) from seats").await, 20_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
