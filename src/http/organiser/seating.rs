@@ -27,6 +27,8 @@ const BODY_BYTES_MAX: usize = 16 << 20;
 
 /// Plans that are read and written at once, by all cores: one of 16 MiB takes some 100 MB while it is read.
 static PLANS: Semaphore = Semaphore::const_new(2);
+/// Of a plan's prices the trail names so many, and how many sections there are.
+const PRICES_NOTED: usize = 50;
 
 /// The seats of a show, in one of two forms.
 #[derive(Deserialize, ToSchema)]
@@ -99,8 +101,9 @@ pub(crate) async fn put(ctx: &Context, request: &mut Request) -> Result<Response
     owned(ctx, view.id(), &identity)?;
 
     let count: usize = sections.iter().map(places).sum();
-    let prices: BTreeMap<_, _> = sections.iter().map(|section| (&section.name, section.price)).collect();
-    trail::note(request, json!({ "seats": count, "prices": prices }));
+    let prices: BTreeMap<_, _> =
+        sections.iter().take(PRICES_NOTED).map(|section| (&section.name, section.price)).collect();
+    trail::note(request, json!({ "seats": count, "sections": sections.len(), "prices": prices }));
     let seated = ctx.archive.change_seating(view.id(), show, sections).await;
     let seated = seated.map_err(|error| refused(&seats, error))?.ok_or_else(not_found)?;
     opening::show(ctx, &view, show, seated.version, deadline()).await?;

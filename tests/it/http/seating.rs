@@ -127,6 +127,28 @@ async fn a_plan_that_makes_no_seat_map_is_refused_and_large_ones_are_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_trail_of_a_large_plan_is_small() {
+    let app = App::start().await;
+    let (_, show) = app.seats_on_sale(json!({}), 1).await;
+    let mut boss = app.boss().await;
+    let seats = |number: usize| match number {
+        0 => json!(["A-1-1"]),
+        _ => json!([format!("n{number}")]),
+    };
+    let section = |number| json!({"name": format!("N{number}"), "price": number, "seats": seats(number)});
+    let sections: Vec<_> = (0..900).map(section).collect();
+    assert_eq!(put(&mut boss, show, &json!({"sections": sections})).await.number("added"), 899);
+    let kept = boss.get("/v1/admin/actions?limit=1").await.json();
+    let details = &kept["items"][0]["details"];
+    assert_eq!((&details["seats"], &details["sections"]), (&json!(900), &json!(900)), "{kept}");
+    assert_eq!(details["prices"].as_object().unwrap().len(), 50);
+    // Sections that no seat is in any more count, too.
+    let others: Vec<_> = sections.iter().map(|section| json!({"name": format!("{} b", section["name"]), "price": 1, "seats": section["seats"]})).collect();
+    let refused = put(&mut boss, show, &json!({"sections": others})).await;
+    assert_eq!((refused.status, refused.text("field")), (400, "sections".into()), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_takes_a_plan_too() {
     let app = App::start().await;
     let (_, show) = app.seats_on_sale(json!({}), 2).await;
