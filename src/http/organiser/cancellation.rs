@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{caller, owned, trail};
+use super::{caller, deadline, owned, trail};
 use crate::domain::ids::{LogName, ShowId};
 use crate::http::body;
 use crate::http::context::Context;
@@ -139,7 +139,7 @@ pub(crate) async fn progress(ctx: &Context, request: &Request) -> Result<Respons
     // The offset first: what it covers is in what is counted after it.
     let log = LogName::Concert(view.id());
     let archived = history::read(request, ctx.archive.offset(log)).await?.map_or(0, |row| row.offset.number);
-    let refunds = history::read(request, ctx.archive.refunds_of(view.id(), layout.show)).await?;
+    let refunds = history::read_until(deadline(), ctx.archive.refunds_of(view.id(), layout.show)).await?;
     let counts = Counts {
         refunded: refunds.refunded,
         outstanding: refunds.outstanding,

@@ -62,7 +62,7 @@ async fn the_report_adds_up_by_show_section_and_day() {
     let (elsewhere, other) = app.on_sale(json!({})).await;
     buy(&mut app.in_line("stranger", elsewhere).await, other, &["A-1-1"]).await;
     let mut buyer = app.in_line("ann", concert).await;
-    buy(&mut buyer, show, &["A-1-1", "B-1-1", "B-1-2"]).await;
+    let (sold, _) = buy(&mut buyer, show, &["A-1-1", "B-1-1", "B-1-2"]).await;
     hold(&mut app.in_line("bob", concert).await, show, &["B-1-3", "A-1-5"]).await;
     let given_back = hold(&mut buyer, show, &["A-1-2"]).await;
     assert_eq!(buyer.delete(&format!("/v1/reservations/{given_back}")).await.status, 204);
@@ -89,6 +89,19 @@ async fn the_report_adds_up_by_show_section_and_day() {
     assert_eq!(days[0]["day"].as_str().unwrap().len(), 10);
     let second = &report["shows"][1];
     assert_eq!((second["seatsTotal"].as_u64(), second["days"].as_array().unwrap().len()), (Some(2), 0));
+
+    // A seat that went back is sold no more, its money is told on both sides.
+    let mut boss = app.boss().await;
+    let refund = format!("/v1/admin/reservations/{sold}/refund");
+    assert_eq!(boss.post_once("r", &refund, &json!({"seats": ["B-1-2"]})).await.status, 200);
+    wait_until(SOON, "the refund is archived", async || read().await["shows"][0]["booked"] == 2).await;
+    let report = read().await;
+    let first = &report["shows"][0];
+    assert_eq!(first["revenue"], json!({"confirmed": 90_000, "refunded": 20_000, "net": 70_000}));
+    assert_eq!(
+        first["sections"][1],
+        json!({"section": "B", "seatsTotal": 5, "booked": 1, "held": 1, "revenue": 20_000})
+    );
 
     let mut rival = of(&app, "rival", "organiser").await;
     for sheet in ["report", "reservations.csv", "ledger.csv"] {
