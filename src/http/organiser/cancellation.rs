@@ -10,8 +10,7 @@ use crate::http::body;
 use crate::http::context::Context;
 use crate::http::freshness;
 use crate::http::history;
-use crate::http::idempotency;
-use crate::http::openapi::params::{Durable, Key, ShowPath};
+use crate::http::openapi::params::{Durable, ShowPath};
 use crate::http::openapi::refusals::refusals;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
@@ -76,20 +75,20 @@ fn told(reason: &str) -> Option<&str> {
     (!reason.is_empty()).then_some(reason)
 }
 
-refusals!(CancelRefusals: JSON, ORGANISER, DURABILITY, KEY, BODY, PATH, STORE);
+refusals!(CancelRefusals: JSON, ORGANISER, DURABILITY, BODY, PATH, STORE);
 
-/// `POST /v1/admin/shows/{showId}/cancel`; again it changes nothing, and the first reason stays.
+/// `POST /v1/admin/shows/{showId}/cancel`; again it changes nothing, and the first reason stays: no `Idempotency-Key` is needed,
+/// none is kept.
 #[utoipa::path(
     post, path = "/v1/admin/shows/{showId}/cancel", operation_id = "cancelShow", tag = "organiser",
     summary = "Ends the sale of a show and refunds its buyers",
-    params(ShowPath, Key, Durable),
+    params(ShowPath, Durable),
     request_body = Option<CancelForm>,
     responses((status = 200, description = "It is cancelled; refunds follow.", body = CancellationBody), CancelRefusals),
     security(("identity" = [])),
 )]
 pub(crate) async fn cancel(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
-    idempotency::key(request)?;
     let form: CancelForm = body::read_optional(ctx, request).await?;
     let reason = form.reason.unwrap_or_default();
     if reason.len() > REASON_BYTES_MAX || reason.chars().any(char::is_control) {
