@@ -139,6 +139,7 @@ async fn the_trail_says_which_seats_what_money_and_why() {
         ("POST /v1/admin/shows/{id}/seats/block", &show, seats),
         ("POST /v1/admin/reservations/{id}/refund", &format!("reservation {id}"), money),
     ];
+    assert_eq!(all.len(), expected.len());
     for (told, (action, target, details)) in all.iter().zip(expected) {
         let (who, done) = (&json!("operator@demo"), &json!("done"));
         assert_eq!((&told["who"], &told["outcome"]), (who, done), "{told}");
