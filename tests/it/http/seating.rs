@@ -1,12 +1,13 @@
 //! Seating plans over HTTP and the command line: what they add and change, and what they may not drop.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use onsale::domain::catalog::Section;
 use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;
 
-use super::app::App;
+use super::app::{App, Setup};
 use super::client::{Answered, Caller};
 use super::organiser::of;
 use crate::support::process::Process;
@@ -124,6 +125,31 @@ async fn a_plan_that_makes_no_seat_map_is_refused_and_large_ones_are_taken() {
     let moved = "select count(*) from seats where section = 1 and seat_index % 2 = 1 and label like 'A-1-%' and price = 7";
     assert_eq!(app.count(moved).await, 10_000);
     assert_eq!(app.count("select count(*) from seats").await, 20_000);
+}
+
+/// The core that reads it has buyers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_plan_keeps_nobody_waiting() {
+    let mut setup = Setup::default();
+    setup.settings.cores = 1;
+    let app = App::start_with(setup).await;
+    let (concert, show) = app.seats_on_sale(json!({}), 1).await;
+    // One label is there twice: it is read and laid out, and MySQL is not asked.
+    let labels: Vec<_> = (1..200_000).chain([1]).map(|number| format!("A-1-{number:055}")).collect();
+    let body = json!({"sections": [{"name": "A", "price": 7, "seats": labels}]});
+    let mut boss = app.boss().await;
+    let plan = tokio::spawn(async move { put(&mut boss, show, &body).await });
+    let mut buyer = app.caller("u", &[]).await;
+    let (begun, mut slowest) = (Instant::now(), Duration::ZERO);
+    while !plan.is_finished() {
+        let asked = Instant::now();
+        assert_eq!(buyer.get(&format!("/v1/concerts/{concert}")).await.status, 200);
+        slowest = slowest.max(asked.elapsed());
+    }
+    let took = begun.elapsed();
+    let refused = plan.await.unwrap();
+    assert_eq!((refused.status, refused.text("field")), (400, "sections".into()), "{refused:?}");
+    assert!(slowest * 2 < took, "a buyer waited {slowest:?} of {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
