@@ -56,7 +56,8 @@ pub struct Mysql {
     /// A file with the address; already read into `url`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_file: Option<PathBuf>,
-    /// Connections of this process at once, beside one that watches whether MySQL answers.
+    /// Connections of this process at once, beside one that watches whether MySQL answers, two that archive and two that read
+    /// whole concerts.
     pub max_connections: u32,
     /// Seconds to a connection.
     pub connect_timeout_seconds: u64,
