@@ -114,6 +114,7 @@ install-kafka:
 		mv $(KAFKA_JARS).new $(KAFKA_JARS); \
 	}
 
+# Go builds it, once.
 install-stripe-mock: install-programs
 	@loadtest/go-install.sh $(TARGET)/tools github.com/stripe/stripe-mock v$(STRIPE_MOCK_VERSION) stripe-mock-$(STRIPE_MOCK_VERSION)
 

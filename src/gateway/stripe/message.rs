@@ -21,7 +21,8 @@ struct Data {
 struct Object {
     /// Events of some objects have none.
     id: Option<String>,
-    object: Option<String>,
+    #[serde(rename = "object")]
+    kind: Option<String>,
     #[serde(default)]
     metadata: Option<Metadata>,
 }
@@ -39,7 +40,7 @@ pub(super) struct About {
 pub(super) fn about(message: &[u8]) -> Result<Option<About>, serde_json::Error> {
     let Event { data: Data { object } } = serde_json::from_slice(message)?;
     let name = object.metadata.and_then(|metadata| metadata.onsale);
-    let itself = object.object.as_deref() == Some("payment_intent");
+    let itself = object.kind.as_deref() == Some("payment_intent");
     Ok(name.map(|name| About { name, payment_intent: object.id.filter(|_| itself) }))
 }
 

@@ -95,10 +95,8 @@ pub(super) struct Trouble {
     message: Option<String>,
     param: Option<String>,
     /// The one that it is about, as it stands.
-    payment_intent: Option<PaymentIntentNow>,
+    payment_intent: Option<Box<PaymentIntent>>,
 }
-
-type PaymentIntentNow = Box<PaymentIntent>;
 
 impl Trouble {
     /// Why, in a word.

@@ -224,8 +224,8 @@ async fn troubles_that_pass_are_told_from_those_that_do_not() {
     assert!(words.starts_with("401 api_key_invalid") && words.ends_with("(request req_1)"), "{words}");
     assert!(!format!("{stranger:?} {refused:?}").contains("sk_test"));
     let other = Intent { amount: 50_001, ..intent("p") };
-    let reused = process(&stripe).begin(&other).await.unwrap_err();
-    assert!(matches!(reused, Error::Unexpected(_)), "{reused}");
+    let changed = process(&stripe).begin(&other).await.unwrap_err();
+    assert!(matches!(changed, Error::Unexpected(_)), "{changed}");
     let gone = Gateway::stripe("http://127.0.0.1:1", b"sk_test_x", Duration::from_secs(5)).unwrap();
     assert!(matches!(gone.begin(&intent("q")).await.unwrap_err(), Error::Unanswered(_)));
 }

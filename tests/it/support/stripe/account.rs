@@ -64,7 +64,7 @@ impl PaymentIntent {
     }
 }
 
-pub(super) fn error(status: u16, code: &str, more: Value) -> Said {
+pub(super) fn error(status: u16, code: &str, more: &Value) -> Said {
     let mut error = json!({ "type": "invalid_request_error", "code": code, "message": code });
     let fields = more.as_object().cloned().unwrap_or_default();
     error.as_object_mut().unwrap().extend(fields);
@@ -98,7 +98,7 @@ impl Account {
     fn create(&mut self, form: &Form) -> Said {
         let amount: i64 = form["amount"].parse().unwrap();
         if amount < SMALLEST {
-            return error(400, "amount_too_small", json!({ "param": "amount" }));
+            return error(400, "amount_too_small", &json!({ "param": "amount" }));
         }
         assert_eq!((&*form["capture_method"], &*form["payment_method_types[]"]), ("manual", "card"));
         assert_eq!(form["currency"], form["currency"].to_lowercase());
@@ -119,7 +119,7 @@ impl Account {
 
     fn with(&mut self, id: &str, act: impl FnOnce(&mut PaymentIntent) -> Said) -> Said {
         let found = self.intents.iter_mut().find(|intent| intent.id == id);
-        found.map_or_else(|| error(404, "resource_missing", json!({ "param": "intent" })), act)
+        found.map_or_else(|| error(404, "resource_missing", &json!({ "param": "intent" })), act)
     }
 
     fn search(&self, form: &Form) -> Said {
@@ -138,7 +138,7 @@ impl Account {
     fn refund(&mut self, form: &Form) -> Said {
         let (id, amount) = (&form["payment_intent"], form["amount"].parse::<i64>().unwrap());
         let Some(intent) = self.intents.iter().find(|intent| intent.id == *id) else {
-            return error(404, "resource_missing", json!({ "param": "payment_intent" }));
+            return error(404, "resource_missing", &json!({ "param": "payment_intent" }));
         };
         let back: i64 = self
             .refunds
@@ -147,10 +147,14 @@ impl Account {
             .filter_map(|made| made["amount"].as_i64())
             .sum();
         if intent.status != "succeeded" {
-            return error(400, "payment_intent_unexpected_state", json!({ "payment_intent": intent.json() }));
+            return error(
+                400,
+                "payment_intent_unexpected_state",
+                &json!({ "payment_intent": intent.json() }),
+            );
         }
         if back + amount > intent.amount {
-            return error(400, "charge_already_refunded", json!({}));
+            return error(400, "charge_already_refunded", &json!({}));
         }
         let refund = json!({
             "id": format!("re_{}", self.refunds.len()),
@@ -189,7 +193,7 @@ impl Account {
 impl PaymentIntent {
     fn turn(&mut self, may: bool, status: &'static str) -> Said {
         if !may {
-            return error(400, "payment_intent_unexpected_state", json!({ "payment_intent": self.json() }));
+            return error(400, "payment_intent_unexpected_state", &json!({ "payment_intent": self.json() }));
         }
         self.status = status;
         (200, self.json())

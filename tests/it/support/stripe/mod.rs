@@ -194,28 +194,28 @@ impl Stripe {
     }
 
     async fn serve(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-        let (head, body) = request.into_parts();
+        let (asked, body) = request.into_parts();
         let header =
-            |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+            |name: &str| asked.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
         let body = String::from_utf8(body.to_vec()).unwrap();
-        let method = head.method.as_str().to_owned();
-        let path = head.uri.path().strip_prefix("/v1/").unwrap().to_owned();
+        let method = asked.method.as_str().to_owned();
+        let path = asked.uri.path().strip_prefix("/v1/").unwrap().to_owned();
         let kind = kind(&method, &path);
-        let sent = if method == "GET" { head.uri.query().unwrap_or_default() } else { &body };
+        let sent = if method == "GET" { asked.uri.query().unwrap_or_default() } else { &body };
         let authorised = header("authorization") == Some(format!("Bearer {KEY}"));
         let (said, replayed) = match take(&self.0.refuse) {
-            _ if !authorised => (error(401, "api_key_invalid", json!({})), false),
+            _ if !authorised => (error(401, "api_key_invalid", &json!({})), false),
             Some(left) => {
                 let (status, code) = TROUBLES[left as usize % TROUBLES.len()];
-                (error(status, code, json!({})), false)
+                (error(status, code, &json!({})), false)
             }
             None => self.once(header("idempotency-key"), &method, &path, sent),
         };
         self.0.calls.lock().unwrap().push(Call {
             kind,
             method,
-            path_and_query: head.uri.path_and_query().unwrap().to_string(),
+            path_and_query: asked.uri.path_and_query().unwrap().to_string(),
             version: header("stripe-version").unwrap(),
             body,
             status: said.0,
@@ -250,12 +250,12 @@ impl Stripe {
             Some((first, said)) if *first == asked => return (said.clone(), true),
             Some(_) => {
                 let kind = json!({ "type": "idempotency_error" });
-                return (error(400, "idempotency_key_reused", kind), false);
+                return (error(400, "idempotency_key_reused", &kind), false);
             }
             None => {}
         }
         let said = if take(&self.0.keep).is_some() {
-            error(500, "api_error", json!({ "type": "api_error" }))
+            error(500, "api_error", &json!({ "type": "api_error" }))
         } else {
             self.0.account.lock().unwrap().call(method, path, &form)
         };
