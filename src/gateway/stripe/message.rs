@@ -23,7 +23,7 @@ struct Object {
     id: Option<String>,
     #[serde(rename = "object")]
     kind: Option<String>,
-    #[serde(default)]
+    status: Option<String>,
     metadata: Option<Metadata>,
 }
 
@@ -32,7 +32,7 @@ struct Object {
 pub(super) struct About {
     /// A payment of ours.
     pub(super) name: String,
-    /// Its id at Stripe, if the event is about that itself.
+    /// Its id at Stripe, if the event is about that itself and a buyer has got somewhere with it: the true one of its name.
     pub(super) payment_intent: Option<String>,
 }
 
@@ -41,7 +41,9 @@ pub(super) fn about(message: &[u8]) -> Result<Option<About>, serde_json::Error> 
     let Event { data: Data { object } } = serde_json::from_slice(message)?;
     let name = object.metadata.and_then(|metadata| metadata.onsale);
     let itself = object.kind.as_deref() == Some("payment_intent");
-    Ok(name.map(|name| About { name, payment_intent: object.id.filter(|_| itself) }))
+    let used = ["requires_action", "processing", "requires_capture", "succeeded"];
+    let used = object.status.is_some_and(|status| used.contains(&status.as_str()));
+    Ok(name.map(|name| About { name, payment_intent: object.id.filter(|_| itself && used) }))
 }
 
 #[cfg(test)]
@@ -59,8 +61,13 @@ mod tests {
         let ours = json!({ "onsale": "p1", "of_others": "x" });
         let id = Some("pi_1".to_owned());
         let name = "p1".to_owned();
-        let intent = json!({ "id": "pi_1", "object": "payment_intent", "metadata": ours });
-        assert_eq!(told(intent), Some(About { name: name.clone(), payment_intent: id }));
+        for (status, payment_intent) in
+            [("requires_capture", id), ("requires_payment_method", None), ("canceled", None)]
+        {
+            let intent =
+                json!({ "id": "pi_1", "object": "payment_intent", "status": status, "metadata": ours });
+            assert_eq!(told(intent), Some(About { name: name.clone(), payment_intent }), "{status}");
+        }
         let charge = json!({ "id": "ch_1", "object": "charge", "payment_intent": "pi_1", "metadata": ours });
         assert_eq!(told(charge), Some(About { name, payment_intent: None }));
         for others in [

@@ -45,7 +45,9 @@ async fn event(app: &App, kind: &str, object: Value) -> Answered {
 
 /// What it sends when a payment has moved.
 async fn moved(app: &App, stripe: &Stripe, name: &str) -> Answered {
-    let object = json!({"id": stripe.id(name), "object": "payment_intent", "metadata": {"onsale": name}});
+    let (id, status) = (stripe.id(name), stripe.of(name)[0]);
+    let object =
+        json!({"id": id, "object": "payment_intent", "status": status, "metadata": {"onsale": name}});
     event(app, "payment_intent.amount_capturable_updated", object).await
 }
 
