@@ -240,7 +240,12 @@ async fn a_webhook_tells_which_payment_it_is_about() {
         serde_json::json!({ "id": "evt_1", "object": "event", "type": kind, "data": { "object": object } })
             .to_string()
     };
-    let about = serde_json::json!({ "id": stripe.id("p"), "object": "payment_intent", "status": "requires_capture", "metadata": { "onsale": "p" } });
+    let about = serde_json::json!({
+        "id": stripe.id("p"),
+        "object": "payment_intent",
+        "status": "requires_capture",
+        "metadata": { "onsale": "p" },
+    });
     let told = gateway.told(event("payment_intent.amount_capturable_updated", about).as_bytes()).unwrap();
     assert_eq!(told.as_deref(), Some("p"));
     let begun = stripe.count("begin");
