@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use onsale::gateway::{Gateway, GivenBack, Standing};
+use onsale::gateway::{Error, Gateway, GivenBack, Standing};
 use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
@@ -28,6 +28,8 @@ fn program() -> PathBuf {
 /// A stripe-mock that refuses calls of another version of the interface than its own.
 struct Mock {
     url: String,
+    /// With a certificate that nobody vouches for.
+    tls_url: String,
     _running: Running,
     _log: NamedTempFile,
 }
@@ -41,14 +43,16 @@ impl Mock {
         command.args(["-strict-version-check", "-http-addr", "127.0.0.1:0", "-https-addr", "127.0.0.1:0"]);
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
         let running = Running::new(spawn(command).unwrap(), log.path().to_owned());
-        let address = || {
+        let address = |scheme: &str| {
             let words = running.log();
-            let after = words.split("Listening for HTTP at address: ").nth(1)?;
+            let after = words.split(&format!("Listening for {scheme} at address: ")).nth(1)?;
             after.split_once('\n').map(|(address, _)| address.to_owned())
         };
-        wait_until(Duration::from_mins(1), "stripe-mock listens", async || address().is_some()).await;
-        let url = format!("http://{}", address().unwrap());
-        Self { url, _running: running, _log: log }
+        let listens = async || address("HTTP").is_some() && address("HTTPS").is_some();
+        wait_until(Duration::from_mins(1), "stripe-mock listens", listens).await;
+        let url = format!("http://{}", address("HTTP").unwrap());
+        let tls_url = format!("https://{}", address("HTTPS").unwrap());
+        Self { url, tls_url, _running: running, _log: log }
     }
 
     /// Makes a call that was made before.
@@ -143,6 +147,20 @@ async fn what_stripe_answers_is_read() {
     assert!(matches!(gateway.standing(&intent("p")).await.unwrap(), Standing::RequiresAction { .. }));
     let refund = gateway.refund(&intent("p"), "r", 100).await.unwrap();
     assert_eq!(refund, GivenBack::Done);
+}
+
+#[tokio::test]
+async fn the_key_is_told_to_nobody_without_a_certificate() {
+    let mock = Mock::start().await;
+    let gateway = Gateway::stripe(&mock.tls_url, KEY.as_bytes(), Duration::from_secs(10)).unwrap();
+    let Error::Unanswered(cause) = gateway.begin(&intent("p")).await.unwrap_err() else {
+        panic!("nobody could have answered")
+    };
+    assert!(format!("{cause:?}").contains("InvalidCertificate"), "{cause:?}");
+    // It is that, not the connection: who believes any certificate gets through.
+    let client = Client::builder().tls_danger_accept_invalid_certs(true).build().unwrap();
+    let answer = client.get(format!("{}/v1/refunds", mock.tls_url)).bearer_auth(KEY).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
 }
 
 #[tokio::test]
