@@ -81,6 +81,16 @@ impl Clearing {
         self.0.webhooks.as_ref()
     }
 
+    /// The header with the signature of the gateway's webhooks, in lower case.
+    pub fn signature_header(&self) -> &'static str {
+        self.0.gateway.signature_header()
+    }
+
+    /// The name of the payment that a webhook of the gateway is about, if it is about one.
+    pub fn told(&self, message: &[u8]) -> Result<Option<String>, serde_json::Error> {
+        self.0.gateway.told(message)
+    }
+
     /// Begins an authorising payment at the gateway, or asks how it stands, and goes as far with it as it goes now.
     pub async fn begin(
         &self,

@@ -163,8 +163,11 @@ pub enum TopUp {
 pub struct Gateway {
     /// Which.
     pub kind: GatewayKind,
-    /// Its base address; empty: a sandbox inside this process.
+    /// Its base address; empty: a sandbox inside this process, or where Stripe is.
     pub url: String,
+    /// The secret key of an account at Stripe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_key_file: Option<PathBuf>,
     /// The key that its webhooks are signed with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_secret_file: Option<PathBuf>,
@@ -182,6 +185,8 @@ pub enum GatewayKind {
     None,
     /// One that moves no money: development only.
     Sandbox,
+    /// Stripe.
+    Stripe,
 }
 
 /// `[log]`: keeping and following.

@@ -11,6 +11,7 @@ pub(crate) mod ledger;
 mod loss;
 mod network;
 pub(crate) mod site;
+mod stripe;
 mod torn;
 mod trouble;
 pub(crate) mod worker;
