@@ -1,5 +1,5 @@
 -- authorise: a card payment of a PENDING reservation begins, one at a time; the first one stretches the hold, so that it does not
--- lapse while the buyer is at his bank. No seat and no money moves.
+-- lapse while the buyer is at his bank, and his active place with it. No seat and no money moves.
 --
 -- FLAGS    allow-oom: a payment is the last thing to refuse
 -- KEYS     the concert block, three keys for each show: writes all but policy and queue
@@ -22,6 +22,7 @@ if log.lost then
   return lost_reply(log)
 end
 
+local policy = read_policy()
 local INVALID = { confirmed = 'already_paid', cancelled = 'cancelled', refunded = 'refunded', expired = 'expired' }
 
 local function state_of(r, payment)
@@ -103,6 +104,7 @@ local function decide_authorise(request)
   local held = live_place(r.user)
   if held then
     claim_place(held)
+    stretch_place(held, math.min(r.stop, held.admitted + policy.active_ms + policy.hold_ms))
   end
   return told('authorising', r, request.payment)
 end

@@ -45,8 +45,10 @@ impl Model {
         self.cards.insert(request.payment.clone(), card);
         let result = format!("{} {}", request.payment, request.id);
         self.remember(&request.request, &request.fingerprint, result, &request.user);
+        let stop = self.reservations[&request.id].stop;
         if self.live_place(&request.user).is_some() {
             self.claim_place(&request.user);
+            self.stretch_place(&request.user, stop);
         }
         self.told_card("authorising", &request.id, &request.payment)
     }
