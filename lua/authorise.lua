@@ -46,10 +46,10 @@ local function replayed_outcome(request)
     local payment, id = string.match(result, '^(%S+) (%S+)$')
     return told('replayed', read_reservation(id), payment)
   end
-  -- Without a key the payment's own id is the request.
-  local card = read_card(request.payment)
-  local r = card and read_reservation(card.reservation)
-  return r and told('replayed', r, request.payment) or nil
+  -- Without a key the payment's own id is the request: known by its record, and when that has gone by what it left behind.
+  local r = read_reservation(request.reservation)
+  local known = r and (read_card(request.payment) or string.find(r.ext, '=' .. request.payment, 1, true))
+  return known and told('replayed', r, request.payment) or nil
 end
 
 local function invalid_outcome(r, request)
