@@ -103,12 +103,17 @@ impl Clearing {
         let intent = self.intent(payment, card.amount)?;
         match card.state {
             CardState::Authorising => {
+                let user = UserId::new(&card.user).ok_or(ClearingError::NoOwner(payment))?;
                 let mut standing = self.0.gateway.standing(&intent).await?;
                 if standing == Standing::Unknown {
-                    // Whoever was to begin it has died, or its call is still on its way.
+                    // Whoever was to begin it has died, or its call is still on its way. Nobody's money is reserved for what
+                    // he can't have any more.
+                    let task = self.advance(payment, &intent, &user, &standing).await?;
+                    if task != Task::Wait {
+                        return Ok(Some(standing));
+                    }
                     standing = self.0.gateway.begin(&intent).await?;
                 }
-                let user = UserId::new(&card.user).ok_or(ClearingError::NoOwner(payment))?;
                 self.advance(payment, &intent, &user, &standing).await?;
                 Ok(Some(standing))
             }
@@ -148,21 +153,22 @@ impl Clearing {
         Ok(Intent { name: payment.to_string(), amount, currency: view.layout().currency.clone() })
     }
 
-    /// Has it decided what becomes of a payment that stands so, and does that.
+    /// Has it decided what becomes of a payment that stands so, and does that. What it was.
     async fn advance(
         &self,
         payment: PaymentId,
         intent: &Intent,
         user: &UserId,
         standing: &Standing,
-    ) -> Result<(), ClearingError> {
+    ) -> Result<Task, ClearingError> {
         let verdict = match standing {
             Standing::Authorised | Standing::Captured => Verdict::Authorised,
             Standing::Declined { .. } | Standing::Voided => Verdict::Declined,
             Standing::Unknown | Standing::RequiresAction { .. } | Standing::Processing => Verdict::Pending,
         };
         let task = self.0.store.confirm(payment, user, verdict, Instant::now() + STEP).await?;
-        self.tell(payment, intent, task).await
+        self.tell(payment, intent, task).await?;
+        Ok(task)
     }
 
     /// Tells the gateway what was decided, and notes that it has done it.
