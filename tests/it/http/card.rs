@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use onsale::clearing::{Clearing, ClearingError};
 use onsale::gateway::{Standing, WebhookSecret};
+use onsale::live::Live;
+use onsale::loops::load;
+use onsale::store::SeenLogs;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::app::{App, Setup, WEBHOOK_KEY};
 use super::client::{Answered, Caller};
+use crate::store::{store_on, user};
 use crate::support::gateway::Gateway;
 use crate::support::wait_until;
 
@@ -272,6 +277,35 @@ async fn a_message_that_the_gateway_did_not_sign_is_refused() {
     assert_eq!(gateway.count(""), 0);
     assert_eq!(webhook(&app, WEBHOOK_KEY, &payment).await.status, 204);
     assert_ne!(gateway.count(""), 0);
+}
+
+/// A gateway that does not answer costs a bounded number of connections, and its end costs nobody anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_as_may_be_are_with_the_gateway_at_once() {
+    let (app, gateway) = start().await;
+    let (concert, show) = on_sale(&app).await;
+    let (seen, live) = (SeenLogs::default(), Live::new());
+    load(&app.archive, &seen, &live).await.unwrap();
+    let adapter = onsale::gateway::Gateway::sandbox(gateway.url(), SOON).unwrap();
+    let clearing = Clearing::new(store_on(&app.redis, seen), live, adapter, None);
+    gateway.hold("begin");
+    let mut begun = JoinSet::new();
+    for number in 0..300_u32 {
+        let payment = format!("p{concert}-{show}-{0}-{0}", format!("{number:020}")).parse().unwrap();
+        let clearing = clearing.clone();
+        begun.spawn(async move { clearing.begin(payment, &user("u"), 50_000).await });
+    }
+    for _ in 0..300 - 256 {
+        let refused = begun.join_next().await.unwrap().unwrap();
+        assert!(matches!(refused, Err(ClearingError::Busy)), "{refused:?}");
+    }
+    wait_until(SOON, "the others are there", async || gateway.count("begin") == 256).await;
+    gateway.hold("");
+    while let Some(ended) = begun.join_next().await {
+        assert_eq!(ended.unwrap().unwrap(), Standing::Authorised);
+    }
+    let one = format!("p{concert}-{show}-{0}-{0}", "9".repeat(20)).parse().unwrap();
+    assert_eq!(clearing.begin(one, &user("u"), 50_000).await.unwrap(), Standing::Authorised);
 }
 
 /// Calls that never arrive, answers that get lost, buyers who say yes, no or nothing in time, messages thrice: each payment is
