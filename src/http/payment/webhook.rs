@@ -47,20 +47,18 @@ pub(crate) async fn told(ctx: &Context, request: &mut Request) -> Result<Respons
     let name =
         clearing.told(&bytes).map_err(|_| Problem::field("payment", "Expected the name of a payment."))?;
     let done = || Ok(response::empty(StatusCode::NO_CONTENT));
-    // Of a payment that is not ours, or at its end, there is nothing to do.
+    // Of a payment that is not ours there is nothing to do.
     let Some(payment) = name.and_then(|name| name.parse::<PaymentId>().ok()) else {
         return done();
     };
     if ctx.live.concert(payment.reservation.concert).is_none() {
         return done();
     }
-    let Some(card) = ctx.store.card(payment, request.deadline).await? else {
-        return done();
-    };
-    let clearing = clearing.clone();
-    let cleared = tokio::spawn(async move { clearing.clear(payment, &card).await });
+    let card = ctx.store.card(payment, request.deadline).await?;
+    let (clearing, archive, deadline) = (clearing.clone(), ctx.archive.clone(), request.deadline);
+    let cleared = tokio::spawn(async move { clearing.hear(payment, card, &archive, deadline).await });
     match tokio::time::timeout_at(request.deadline, cleared).await {
-        Ok(Ok(Ok(_))) => done(),
+        Ok(Ok(Ok(()))) => done(),
         Ok(Ok(Err(error))) => Err(Problem::caused(Code::Unavailable, error)),
         Ok(Err(_)) | Err(_) => Err(Problem::new(Code::Unavailable)),
     }
