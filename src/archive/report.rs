@@ -68,12 +68,12 @@ impl Archive {
 }
 
 async fn money(connection: &mut MySqlConnection, concert: ConcertId) -> Result<Vec<MoneyOfDay>, Error> {
-    // A user's amount is below 0 for what he paid, above 0 for what he got back.
+    // A user's amount is below 0 for what he paid, above 0 for what he got back; a card's the other way round.
     let select = "select show_id, at div 86400000 as day, \
-                  cast(sum(kind = 'paid') as signed) as payments, \
-                  cast(-sum(if(kind = 'paid', amount, 0)) as signed) as paid, \
-                  cast(sum(kind = 'refunded') as signed) as refunds, \
-                  cast(sum(if(kind = 'refunded', amount, 0)) as signed) as refunded \
+                  cast(sum(kind in ('paid', 'card')) as signed) as payments, \
+                  cast(sum(if(kind in ('paid', 'card'), coalesce(gateway_amount, -amount), 0)) as signed) as paid, \
+                  cast(sum(kind in ('refunded', 'card_back')) as signed) as refunds, \
+                  cast(-sum(if(kind in ('refunded', 'card_back'), coalesce(gateway_amount, -amount), 0)) as signed) as refunded \
                   from ledger_transactions where concert = ? group by show_id, day order by show_id, day";
     let rows = sqlx::query(select).bind(concert.0).fetch_all(connection).await?;
     rows.iter().map(read_money).collect()

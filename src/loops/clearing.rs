@@ -1,10 +1,13 @@
-//! Clearing: finishes card payments that nobody else has, because a server died, a webhook got lost or the gateway was away.
+//! Clearing: finishes card payments and refunds to cards that nobody else has, because a server died, a webhook got lost or the gateway
+//! was away.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 
+use super::open_cards::{Board, OpenCards};
 use super::{every, for_each_selling, step_deadline};
 use crate::clearing::{Clearing, ClearingError};
 use crate::domain::card::CardPayment;
@@ -26,10 +29,11 @@ pub async fn clearing(
     period: Duration,
     shutdown: watch::Receiver<bool>,
 ) {
-    every(period, shutdown, || {
-        let clearing = clearing.clone();
-        let step = move |store, concert| clear(clearing.clone(), store, concert, period);
-        for_each_selling("clear", &store, &live, |_| true, step)
+    let board = Arc::<Board>::default();
+    every(period, shutdown, async || {
+        let step = |store, concert| clear(clearing.clone(), store, concert, period, Arc::clone(&board));
+        for_each_selling("clear", &store, &live, |_| true, step).await;
+        board.show();
     })
     .await;
 }
@@ -39,10 +43,12 @@ async fn clear(
     store: Store,
     concert: ConcertId,
     period: Duration,
+    board: Arc<Board>,
 ) -> Result<(), Failure> {
-    let mut next = Some(0);
+    let (mut next, mut open) = (Some(0), OpenCards::default());
     while let Some(cursor) = next {
         let (cards, now, more) = store.cards(concert, cursor, step_deadline()).await?;
+        cards.iter().for_each(|(_, card)| open.take(card, now));
         let due = cards.into_iter().filter(|(_, card)| {
             let age = u128::try_from(now.0 - card.since.0).unwrap_or(0);
             let periods = age / period.as_millis().max(1);
@@ -53,6 +59,7 @@ async fn clear(
             .await;
         next = more;
     }
+    board.note(concert, open);
     Ok(())
 }
 
@@ -63,7 +70,9 @@ async fn clear_one(clearing: &Clearing, payment: PaymentId, card: CardPayment) {
     let state = card.state.as_str();
     let cause = &error as &dyn std::error::Error;
     match error {
-        ClearingError::Contradicts { .. } | ClearingError::NoOwner(_) => {
+        ClearingError::Contradicts { .. }
+        | ClearingError::RefundRefused { .. }
+        | ClearingError::NoOwner(_) => {
             tracing::error!(%payment, state, error = cause, "a card payment needs people");
         }
         _ => tracing::warn!(%payment, state, error = cause, "a card payment waits"),

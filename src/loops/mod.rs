@@ -12,6 +12,7 @@ mod expiry;
 mod gauges;
 mod memory;
 mod mysql;
+mod open_cards;
 mod tidying;
 mod trimming;
 

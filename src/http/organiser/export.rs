@@ -127,6 +127,7 @@ fn movement<'a>(row: &'a Movement, currency: &'a str) -> [Cell<'a>; 9] {
     let kind = match row.kind.as_str() {
         "paid" => "PAYMENT".to_owned(),
         "refunded" => "REFUND".to_owned(),
+        "card_back" => "CARD_REFUND".to_owned(),
         other => other.to_uppercase(),
     };
     [

@@ -4,6 +4,7 @@
 
 pub(crate) mod buyer;
 mod cancelled;
+mod card_refunds;
 mod crash;
 mod engines;
 mod gateway;

@@ -32,6 +32,8 @@ struct Inner {
     lose: AtomicU32,
     /// Calls of this kind do what they say and are not answered meanwhile.
     held: watch::Sender<&'static str>,
+    /// Calls of this kind do nothing and get this answer.
+    says: Mutex<Option<(&'static str, &'static str)>>,
 }
 
 fn take(count: &AtomicU32) -> bool {
@@ -49,6 +51,7 @@ impl Gateway {
             refuse: AtomicU32::new(0),
             lose: AtomicU32::new(0),
             held: watch::channel("").0,
+            says: Mutex::default(),
         };
         let gateway = Self(Arc::new(inner));
         let serving = gateway.clone();
@@ -102,6 +105,11 @@ impl Gateway {
         self.0.held.send_replace(kind);
     }
 
+    /// Calls of this kind do nothing and are answered so until it says something else; `None`: it does as it is told again.
+    pub(crate) fn say(&self, answer: Option<(&'static str, &'static str)>) {
+        *self.0.says.lock().unwrap() = answer;
+    }
+
     async fn serve(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
         let path = request.uri().path().trim_start_matches("/payments/").to_owned();
         let begins = request.method() == "POST";
@@ -117,14 +125,16 @@ impl Gateway {
         }
         let body = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
         let form: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let answer = self.answer(&payment, &kind, &form);
+        let said = *self.0.says.lock().unwrap();
+        let said = said.filter(|(of, _)| kind.starts_with(of)).map(|(_, answer)| answer.as_bytes().to_vec());
+        let answer = said.unwrap_or_else(|| self.answer(&payment, &kind, &form));
         if take(&self.0.lose) {
             // What the client gets is no answer of a gateway.
             *response.status_mut() = hyper::StatusCode::GATEWAY_TIMEOUT;
             return Ok(response);
         }
         let mut held = self.0.held.subscribe();
-        let _ = held.wait_for(|held| *held != kind).await;
+        let _ = held.wait_for(|held| held.is_empty() || !kind.starts_with(held)).await;
         *response.body_mut() = Full::new(answer.into());
         Ok(response)
     }
