@@ -239,10 +239,8 @@ impl<'a> Event<'a> {
             "blocked" => Self::Blocked(blocking::decode(fields)?),
             "unblocked" => Self::Unblocked(blocking::decode(fields)?),
             "refunded" => Self::Refunded(refund::decode_refunded(fields)?),
-            _ => match refund::decode_card_refund(word, fields)? {
-                Some(step) => Self::CardRefund(step),
-                None => return Self::decode_card(word, fields),
-            },
+            "refunding" | "returned" | "refused" => Self::CardRefund(refund::decode_step(word, fields)?),
+            _ => return Self::decode_card(word, fields),
         }))
     }
 

@@ -93,21 +93,17 @@ pub(super) fn decode_refunded<'a>(fields: &mut Fields<'a>) -> Result<Refunded<'a
     })
 }
 
-/// `None`: another word.
-pub(super) fn decode_card_refund<'a>(
-    word: &str,
-    fields: &mut Fields<'a>,
-) -> Result<Option<CardRefund<'a>>, Malformed> {
-    Ok(Some(match word {
+/// Of one of the three words.
+pub(super) fn decode_step<'a>(word: &str, fields: &mut Fields<'a>) -> Result<CardRefund<'a>, Malformed> {
+    Ok(match word {
         "refunding" => CardRefund::Decided {
             back: decode_refunded(fields)?,
             payment: fields.parse("payment")?,
             paid: fields.parse("paid")?,
         },
         "returned" => CardRefund::Returned(decode_open(fields)?),
-        "refused" => CardRefund::Refused(decode_open(fields)?),
-        _ => return Ok(None),
-    }))
+        _ => CardRefund::Refused(decode_open(fields)?),
+    })
 }
 
 fn decode_open<'a>(fields: &mut Fields<'a>) -> Result<OpenRefund<'a>, Malformed> {
