@@ -48,7 +48,9 @@ async fn clear(
     let (mut next, mut open) = (Some(0), OpenCards::default());
     while let Some(cursor) = next {
         let (cards, now, more) = store.cards(concert, cursor, step_deadline()).await?;
-        cards.iter().for_each(|(_, card)| open.take(card, now));
+        for (_, card) in &cards {
+            open.take(card, now);
+        }
         let due = cards.into_iter().filter(|(_, card)| {
             let age = u128::try_from(now.0 - card.since.0).unwrap_or(0);
             let periods = age / period.as_millis().max(1);
