@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 
-use super::open_cards::{Board, OpenCards};
+use super::open_cards::{Board, Counts};
 use super::{every, for_each_selling, step_deadline};
 use crate::clearing::{Clearing, ClearingError};
 use crate::domain::card::CardPayment;
@@ -45,11 +45,11 @@ async fn clear(
     period: Duration,
     board: Arc<Board>,
 ) -> Result<(), Failure> {
-    let (mut next, mut open) = (Some(0), OpenCards::default());
+    let (mut next, mut open) = (Some(0), Counts::default());
     while let Some(cursor) = next {
         let (cards, now, more) = store.cards(concert, cursor, step_deadline()).await?;
         for (_, card) in &cards {
-            open.take(card, now);
+            open[card.state as usize] += 1;
         }
         let due = cards.into_iter().filter(|(_, card)| {
             let age = u128::try_from(now.0 - card.since.0).unwrap_or(0);

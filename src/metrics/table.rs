@@ -157,8 +157,6 @@ table! {
     Counter CARD_ENDED "onsale_card_ended_total" ["concert" "end"] Count NO_BUCKETS;
     /// Card payments and refunds to cards that are not at their end, by what is left to do, as the worker last counted them.
     Gauge CARD_OPEN "onsale_card_open" ["concert" "state"] Count NO_BUCKETS;
-    /// Age of the oldest capture, void or refund that the gateway has not carried out, as the worker last saw it.
-    Gauge CARD_OLDEST "onsale_card_oldest_seconds" ["concert"] Seconds NO_BUCKETS;
     /// Times that the gateway answered otherwise than was decided: it does not capture, void or refund what it was told to.
     Counter GATEWAY_CONTRADICTIONS "onsale_gateway_contradictions_total" ["told"] Count NO_BUCKETS;
 
