@@ -14,7 +14,7 @@ use super::time::Millis;
 
 pub use self::blocking::Blocking;
 pub use self::card::{Authorising, Card, Extended, Passed, VoidReason};
-pub use self::refund::{Refunded, Returned};
+pub use self::refund::{CardRefund, OpenRefund, Refunded, Returned};
 
 /// The version of the entry format written and read here.
 pub const VERSION: &str = "1";
@@ -150,6 +150,8 @@ pub enum Event<'a> {
     Voided(Card<'a>),
     /// Some or all of its seats are available again, paid back.
     Refunded(Refunded<'a>),
+    /// What a card paid goes back to it.
+    CardRefund(CardRefund<'a>),
     /// Available seats are not for sale any more.
     Blocked(Blocking<'a>),
     /// Blocked seats are available again.
@@ -164,6 +166,8 @@ pub enum Event<'a> {
     Passed(Passed<'a>),
     /// Wallet: money came back from a concert.
     Returned(Returned<'a>),
+    /// Wallet: money of a concert goes back to a card.
+    PassedBack(Returned<'a>),
 }
 
 /// Which words an entry may hold: `paid` has one form in a concert's log and one in a wallet's.
@@ -235,6 +239,7 @@ impl<'a> Event<'a> {
             "blocked" => Self::Blocked(blocking::decode(fields)?),
             "unblocked" => Self::Unblocked(blocking::decode(fields)?),
             "refunded" => Self::Refunded(refund::decode_refunded(fields)?),
+            "refunding" | "returned" | "refused" => Self::CardRefund(refund::decode_step(word, fields)?),
             _ => return Self::decode_card(word, fields),
         }))
     }
@@ -296,6 +301,7 @@ impl<'a> Event<'a> {
             },
             "authorised" => Self::Passed(card::decode_passed(fields)?),
             "refunded" => Self::Returned(refund::decode_returned(fields)?),
+            "refunding" => Self::PassedBack(refund::decode_returned(fields)?),
             _ => return Ok(None),
         }))
     }

@@ -49,7 +49,7 @@ script!(SETTLE, "settle", " flags=allow-oom", ["text" "arguments" "clock" "journ
 script!(BLOCK, "block", "", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation"]);
 script!(CANCEL, "cancel", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);
 script!(CLEAR, "clear", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "reservation"]);
-script!(REFUND, "refund", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation" "wallet"]);
+script!(REFUND, "refund", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation" "wallet" "card"]);
 script!(CHARGE, "charge", "", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet"]);
 script!(OPEN_LOG, "open_log", "", ["text" "clock"]);
 script!(OPEN_SHOW, "open_show", "", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);

@@ -321,7 +321,7 @@ impl Generator {
 
     fn settle(&mut self, model: &Model) -> Settle {
         let (_, payment) = self.card(model);
-        Settle { payment, done: self.random.pick(&["captured", "voided"]) }
+        Settle { payment, done: self.random.pick(&["captured", "voided", "returned", "refused"]) }
     }
 
     fn refund(&mut self, model: &Model) -> Refund {
