@@ -1,8 +1,8 @@
 //! Telling one endpoint of one log: in order, each event until it is taken or given up.
 //!
 //! An event that fails holds back those behind it in its log, and no other log. It is tried again after waits that double
-//! up to an hour. Once it is older than the time for retries a failure gives it up: it becomes a dead letter and the next one is
-//! tried. So an endpoint that comes back is still told all that it has not failed to take for a day.
+//! up to an hour. Once it has failed for the time of retries a failure gives it up: it becomes a dead letter and the next one is
+//! tried. So an endpoint that comes back is still told all that it has not failed to take for a day, however old that is.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -28,7 +28,7 @@ pub(super) struct Means {
     pub(super) archive: Archive,
     pub(super) live: Live,
     pub(super) endpoints: Endpoints,
-    /// How old an event may be when it is tried again.
+    /// How long an event may have failed when it is tried again.
     pub(super) retry: Duration,
     pub(super) entries: Counter,
     pub(super) failures: Counter,
@@ -85,17 +85,24 @@ impl Delivery {
     /// Tells one event and moves behind it once it is taken or given up; `false`: nothing more is to be tried now.
     async fn tell(&mut self, event: &CloudEvent, number: u64, means: &Means) -> Result<bool, Error> {
         let Err(cause) = tell(&self.webhook, event, means).await else {
-            (self.progress.failures, self.progress.next_at) = (0, Millis(0));
-            self.progress.error.clear();
+            let progress = &mut self.progress;
+            (progress.failures, progress.next_at, progress.failing_since) = (0, Millis(0), Millis(0));
+            progress.error.clear();
             self.progress.events += 1;
             return Ok(true);
         };
         self.failed(&cause.to_string());
-        if now().0 - event.time.0 < millis(means.retry) {
+        let now = now();
+        if self.progress.failing_since == Millis(0) {
+            self.progress.failing_since = now;
+        }
+        if now.0 - self.progress.failing_since.0 < millis(means.retry) {
             return Ok(false);
         }
         means.archive.bury(&self.letter(event, number)).await?;
         self.progress.events += 1;
+        // The next one has a day of its own.
+        self.progress.failing_since = Millis(0);
         Ok(false)
     }
 
