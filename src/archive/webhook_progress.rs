@@ -1,6 +1,6 @@
 //! How far webhooks have been told, and what they were given up to be told of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::Row as _;
 
@@ -130,11 +130,19 @@ impl Archive {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// Dead letters to be told once more, at most `limit`, in the order of their logs.
-    pub async fn due_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, Error> {
-        let select = "select webhook, log, number, event, id, error from webhook_dead_letters where due \
-                      order by webhook, log, number, event limit ?";
-        let rows = sqlx::query(select).bind(limit).fetch_all(&self.pool).await?;
+    /// The webhooks with a dead letter that is to be told once more.
+    pub async fn webhooks_with_due_letters(&self) -> Result<BTreeSet<u32>, Error> {
+        let select = "select w.webhook from webhooks w where exists \
+                      (select 1 from webhook_dead_letters d where d.due = true and d.webhook = w.webhook)";
+        let webhooks: Vec<u32> = sqlx::query_scalar(select).fetch_all(&self.pool).await?;
+        Ok(webhooks.into_iter().collect())
+    }
+
+    /// Dead letters of a webhook to be told once more, at most `limit`, in the order of their logs.
+    pub async fn due_letters(&self, webhook: u32, limit: u32) -> Result<Vec<DeadLetter>, Error> {
+        let select = "select webhook, log, number, event, id, error from webhook_dead_letters \
+                      where due = true and webhook = ? order by log, number, event limit ?";
+        let rows = sqlx::query(select).bind(webhook).bind(limit).fetch_all(&self.pool).await?;
         let read = |row: &sqlx::mysql::MySqlRow| {
             let log: String = row.try_get(1)?;
             Ok(DeadLetter {

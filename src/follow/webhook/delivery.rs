@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::time::Instant;
+
 use super::endpoint::{Endpoints, NotTold};
 use crate::archive::{Archive, DeadLetter, Error, Webhook, WebhookProgress};
 use crate::domain::cloud_event::CloudEvent;
@@ -16,8 +18,11 @@ use crate::follow::telling::{TellError, cloud_events};
 use crate::live::Live;
 use crate::metrics::Counter;
 
-/// Entries read at once, and told before another log of the same endpoint has its turn.
+/// Entries read at once, and told at most before another log or endpoint has its turn.
 const ENTRIES: u32 = 50;
+
+/// After the first answer beyond this time it is another's turn, too: an endpoint may take 15 s for an event and never fail.
+const TURN: Duration = Duration::from_secs(2);
 
 /// The longest wait between two tries.
 const WAIT_MAX: Duration = Duration::from_hours(1);
@@ -45,6 +50,7 @@ pub(super) struct Delivery {
 impl Delivery {
     /// Tells what the archive has, up to a bound or the first failure, and stores how far it came.
     pub(super) async fn run(mut self, means: &Means) -> Result<(), Error> {
+        let begun = Instant::now();
         let entries = means.archive.entries_after(self.log, self.progress.number, ENTRIES).await?;
         let mut moved = false;
         for (number, text) in entries {
@@ -67,7 +73,7 @@ impl Delivery {
                 }
                 let taken = self.tell(event, number, means).await?;
                 self.store(means).await?;
-                if !taken {
+                if !taken || begun.elapsed() >= TURN {
                     return Ok(());
                 }
             }
@@ -129,8 +135,24 @@ impl Delivery {
     }
 }
 
-/// Tells a dead letter once more; it stays one if that fails.
-pub(super) async fn tell_letter(
+/// Tells dead letters once more, each with the id of its log, until it is another's turn.
+pub(super) async fn tell_letters(
+    webhook: &Webhook,
+    letters: Vec<(Mark, DeadLetter)>,
+    means: &Means,
+) -> Result<(), Error> {
+    let begun = Instant::now();
+    for (log_id, letter) in letters {
+        tell_letter(webhook, letter, log_id, means).await?;
+        if begun.elapsed() >= TURN {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Tells one; it stays a dead letter if that fails.
+async fn tell_letter(
     webhook: &Webhook,
     mut letter: DeadLetter,
     log_id: Mark,

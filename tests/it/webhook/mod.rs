@@ -220,3 +220,29 @@ async fn age_events(ledger: &Ledger) {
         update.execute(&ledger.mysql).await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_endpoints_more_than_there_are_places_keep_nobody_from_being_told() {
+    let scene = Scene::open("86400", &[]).await;
+    let ledger = Ledger::open(&scene.redis.url(), &scene.mysql).await;
+    let Scene { site, server, boss, receiver: slow, .. } = &scene;
+    slow.set(Mood::Slow(Duration::from_millis(500)));
+    for _ in 0..64 {
+        let columns = "org, url, types, secret, created_at";
+        let copy = format!("insert into webhooks ({columns}) select {columns} from webhooks limit 1");
+        change(&ledger, &copy).await;
+    }
+    let quick = Receiver::start().await;
+    // It has the highest id: the last that is looked at, and made past the bound of what an organiser may have.
+    change(&ledger, "update webhooks set org = 'other' where webhook > 1").await;
+    let form = json!({"url": quick.url(), "types": ["payment.succeeded"]});
+    let made = boss.ask("POST", "/v1/admin/webhooks", Some(&form)).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    change(&ledger, "update webhooks set org = 'demo'").await;
+    for number in 1..=20 {
+        buy(server, site, number).await;
+    }
+    let _worker = site.work();
+    wait_until(TOLD, "the quick one is told all", async || ids(&quick).len() == 20).await;
+    assert!(!slow.sent().is_empty());
+}
