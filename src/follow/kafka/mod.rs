@@ -51,6 +51,8 @@ pub struct KafkaParts {
     pub applied: watch::Receiver<Applied>,
     /// Brokers and topic.
     pub settings: config::Kafka,
+    /// Of their user.
+    pub password: Option<config::Secret>,
     /// Told `false` while Kafka does not take what it should.
     pub well: watch::Sender<bool>,
 }
@@ -61,6 +63,7 @@ pub struct KafkaFollower {
     live: Live,
     applied: watch::Receiver<Applied>,
     settings: config::Kafka,
+    password: Option<config::Secret>,
     well: watch::Sender<bool>,
     /// How far it has told each log, while it holds the lease.
     told: watch::Sender<Applied>,
@@ -93,13 +96,14 @@ enum Interrupted {
 impl KafkaFollower {
     /// A follower, and where it tells how far it is.
     pub fn new(parts: KafkaParts) -> (Self, watch::Receiver<Applied>) {
-        let KafkaParts { archive, tail, live, applied, settings, well } = parts;
+        let KafkaParts { archive, tail, live, applied, settings, password, well } = parts;
         let (told, progress) = watch::channel(Applied::default());
         let follower = Self {
             supply: Supply { archive, tail },
             live,
             applied,
             settings,
+            password,
             well,
             told,
             log_ids: BTreeMap::new(),
@@ -152,7 +156,7 @@ impl KafkaFollower {
 
     async fn tell(&mut self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Interrupted> {
         let offsets = self.supply.archive.told(metrics::KAFKA).await?;
-        let producer = Producer::new(&self.settings)?;
+        let producer = Producer::new(&self.settings, self.password.as_ref())?;
         let mut session = Session { producer, offsets, sent: Vec::new(), reached: BTreeMap::new() };
         loop {
             let applied = self.applied.borrow_and_update().clone();

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use onsale::config::Config;
-use onsale::follow::{KafkaFollower, KafkaParts};
+use onsale::follow::{Applied, KafkaFollower, KafkaParts};
 use onsale::live::Live;
 use onsale::store::Settings;
 use onsale::store::log::Tail;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::broker::Broker;
 use super::consumer::held;
@@ -32,13 +33,45 @@ fn thread_cpu() -> Duration {
 }
 
 /// Has the archive hold this log, which nobody reads but followers.
-async fn store(fresh: &Fresh, log: &Log) {
+pub(super) async fn store(fresh: &Fresh, log: &Log) {
     fresh.archive.begin_log(log.name, LOG_ID).await.unwrap();
     for (number, text) in &log.entries {
         let insert = sqlx::query("insert into events (log, number, mark, at, body) values (?, ?, ?, 0, ?)");
         let insert = insert.bind(log.name.to_string()).bind(number).bind(offset(*number).mark.to_string());
         insert.bind(text.as_bytes()).execute(&fresh.pool).await.unwrap();
     }
+}
+
+/// A follower that runs in this process, told that the archive has all of one log.
+pub(super) struct Following {
+    pub(super) told: watch::Receiver<Applied>,
+    pub(super) is_well: watch::Receiver<bool>,
+    pub(super) stop: watch::Sender<bool>,
+    pub(super) task: JoinHandle<()>,
+    _applied: watch::Sender<Applied>,
+}
+
+/// Starts it; `settings` are lines of `[kafka]`.
+pub(super) fn follow(fresh: &Fresh, redis: &Redis, log: &Log, settings: &str) -> Following {
+    let file = format!("[kafka]\ntopic = '{TOPIC}'\n{settings}\n");
+    let config = Config::from_layers(Some(("test.toml", &file)), std::path::Path::new(""), []).unwrap();
+    assert_eq!(config.problems(), []);
+    let second = Duration::from_secs(1);
+    let engine = Settings { url: redis.url(), response_timeout: second, connect_timeout: second };
+    let (well, is_well) = watch::channel(true);
+    let end = offset(log.entries.len() as u64);
+    let (archive, applied) = watch::channel(Arc::new([(log.name, end)].into_iter().collect()));
+    let (follower, told) = KafkaFollower::new(KafkaParts {
+        archive: fresh.archive.clone(),
+        tail: Tail::new(&engine).unwrap(),
+        live: Live::new(),
+        applied,
+        password: config.kafka.read_password().unwrap(),
+        settings: config.kafka,
+        well,
+    });
+    let (stop, shutdown) = watch::channel(false);
+    Following { told, is_well, stop, task: tokio::spawn(follower.run(shutdown)), _applied: archive }
 }
 
 #[tokio::test]
@@ -49,22 +82,8 @@ async fn a_backlog_waits_for_its_broker_in_bites_and_keeps_no_loop_waiting() {
     store(&fresh, &log).await;
     let mut broker = Broker::prepare();
 
-    let second = Duration::from_secs(1);
-    let settings = Settings { url: redis.url(), response_timeout: second, connect_timeout: second };
-    let file = format!("[kafka]\nbrokers = '{}'\ntopic = '{TOPIC}'\n", broker.address());
-    let config = Config::from_layers(Some(("test.toml", &file)), std::path::Path::new(""), []).unwrap();
-    let (well, is_well) = watch::channel(true);
-    let (_applied, applied) = watch::channel(Arc::new([(log.name, offset(ENTRIES))].into_iter().collect()));
-    let (follower, mut told) = KafkaFollower::new(KafkaParts {
-        archive: fresh.archive.clone(),
-        tail: Tail::new(&settings).unwrap(),
-        live: Live::new(),
-        applied,
-        settings: config.kafka,
-        well,
-    });
-    let (stop, shutdown) = watch::channel(false);
-    let following = tokio::spawn(follower.run(shutdown));
+    let settings = format!("brokers = '{}'", broker.address());
+    let Following { mut told, is_well, stop, task, .. } = follow(&fresh, &redis, &log, &settings);
     let longest = Arc::new(AtomicU64::new(0));
     let others = tokio::spawn({
         let longest = Arc::clone(&longest);
@@ -98,5 +117,5 @@ async fn a_backlog_waits_for_its_broker_in_bites_and_keeps_no_loop_waiting() {
     assert!(longest < TURN_MAX, "the thread was kept for {longest:?}");
     assert!(*is_well.borrow());
     stop.send(true).unwrap();
-    following.await.unwrap();
+    task.await.unwrap();
 }

@@ -4,6 +4,7 @@ mod backlog;
 pub(crate) mod broker;
 pub(crate) mod consumer;
 pub(crate) mod schemas;
+mod secure;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
