@@ -25,7 +25,8 @@ use crate::live::Live;
 use crate::metrics::{self, Counter};
 use crate::store::log::Tail;
 
-/// Entries read at once over all logs, and the bounds of one log's share of them: some 10 MB of text.
+/// Entries read at once over all logs, and the bounds of one log's share of them: some 10 MB of text, and 80 KB for each log
+/// behind beyond 128.
 const ENTRIES_OF_ROUND: usize = 1024;
 const SHARE: (usize, usize) = (8, 256);
 
