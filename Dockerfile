@@ -3,7 +3,7 @@
 FROM rust:1.95.0-slim-bookworm AS build
 # What librdkafka is built with.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends g++ make \
+    && apt-get install --yes --no-install-recommends g++ libssl-dev make pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY . .
@@ -15,8 +15,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 # The same Debian as the build's: one glibc.
 FROM debian:12.12-slim
 RUN apt-get update \
-    # The authorities that webhooks' endpoints and Stripe are believed by.
-    && apt-get install --yes --no-install-recommends ca-certificates \
+    # The authorities that webhooks' endpoints, Stripe and brokers are believed by; what librdkafka speaks TLS with.
+    && apt-get install --yes --no-install-recommends ca-certificates libssl3 \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 onsale \
     && useradd --uid 10001 --gid onsale --no-create-home --home-dir / --shell /usr/sbin/nologin onsale

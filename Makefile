@@ -81,6 +81,8 @@ install-programs:
 	python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
 	need make make; \
 	need c++ g++; \
+	need pkg-config pkg-config; \
+	[ -f /usr/include/openssl/ssl.h ] || missing="$$missing libssl-dev"; \
 	[ -n "$$missing" ] || exit 0; \
 	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
 	$$root apt-get update; \

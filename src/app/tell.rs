@@ -36,6 +36,7 @@ impl Telling<'_> {
                 live: live.clone(),
                 applied: archived.clone(),
                 settings: config.kafka.clone(),
+                password: config.kafka.read_password()?,
                 well: kafka_well,
             });
             tasks.spawn(follower.run(stopping.clone()));

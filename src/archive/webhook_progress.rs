@@ -1,6 +1,6 @@
 //! How far webhooks have been told, and what they were given up to be told of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::Row as _;
 
@@ -22,6 +22,8 @@ pub struct WebhookProgress {
     pub next_at: Millis,
     /// What was wrong with the last one.
     pub error: String,
+    /// When the next event first failed; 0: it has not.
+    pub failing_since: Millis,
 }
 
 /// An event that was given up.
@@ -47,8 +49,8 @@ const ERROR_MAX: usize = 200;
 impl Archive {
     /// How far a webhook has been told, by log.
     pub async fn webhook_progress(&self, webhook: u32) -> Result<BTreeMap<LogName, WebhookProgress>, Error> {
-        let select =
-            "select log, number, events, failures, next_at, error from webhook_offsets where webhook = ?";
+        let select = "select log, number, events, failures, next_at, error, failing_since from webhook_offsets \
+                      where webhook = ?";
         let rows = sqlx::query(select).bind(webhook).fetch_all(&self.pool).await?;
         let read = |row: &sqlx::mysql::MySqlRow| {
             let log: String = row.try_get(0)?;
@@ -58,6 +60,7 @@ impl Archive {
                 failures: row.try_get(3)?,
                 next_at: Millis(row.try_get(4)?),
                 error: row.try_get(5)?,
+                failing_since: Millis(row.try_get(6)?),
             };
             Ok((log.parse().map_err(|_| stored("webhook_offsets", log))?, progress))
         };
@@ -71,22 +74,29 @@ impl Archive {
         log: LogName,
         progress: &WebhookProgress,
     ) -> Result<(), Error> {
-        let store = "insert into webhook_offsets (webhook, log, number, events, failures, next_at, error) \
-                     select webhook, ?, ?, ?, ?, ?, ? from webhooks where webhook = ? \
-                     on duplicate key update \
-                     failures = if((webhook_offsets.number, webhook_offsets.events) <= (values(number), values(events)), values(failures), failures), \
-                     next_at = if((webhook_offsets.number, webhook_offsets.events) <= (values(number), values(events)), values(next_at), next_at), \
-                     error = if((webhook_offsets.number, webhook_offsets.events) <= (values(number), values(events)), values(error), error), \
-                     events = if(webhook_offsets.number < values(number), values(events), \
-                       if(webhook_offsets.number = values(number), greatest(webhook_offsets.events, values(events)), webhook_offsets.events)), \
-                     number = greatest(webhook_offsets.number, values(number))";
-        sqlx::query(store)
+        let moves = "(webhook_offsets.number, webhook_offsets.events) <= (values(number), values(events))";
+        let taken = |column| format!("{column} = if({moves}, values({column}), {column})");
+        // `events` and `number` last: what is assigned to them is seen by what stands behind it.
+        let store = format!(
+            "insert into webhook_offsets (webhook, log, number, events, failures, next_at, error, failing_since) \
+             select webhook, ?, ?, ?, ?, ?, ?, ? from webhooks where webhook = ? on duplicate key update \
+             {}, {}, {}, {}, \
+             events = if(webhook_offsets.number < values(number), values(events), \
+               if(webhook_offsets.number = values(number), greatest(webhook_offsets.events, values(events)), webhook_offsets.events)), \
+             number = greatest(webhook_offsets.number, values(number))",
+            taken("failures"),
+            taken("next_at"),
+            taken("error"),
+            taken("failing_since"),
+        );
+        sqlx::query(sqlx::AssertSqlSafe(store))
             .bind(log.to_string())
             .bind(progress.number)
             .bind(progress.events)
             .bind(progress.failures)
             .bind(progress.next_at.0)
             .bind(kept(&progress.error))
+            .bind(progress.failing_since.0)
             .bind(webhook)
             .execute(&self.pool)
             .await?;
@@ -120,11 +130,19 @@ impl Archive {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// Dead letters to be told once more, at most `limit`, in the order of their logs.
-    pub async fn due_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, Error> {
-        let select = "select webhook, log, number, event, id, error from webhook_dead_letters where due \
-                      order by webhook, log, number, event limit ?";
-        let rows = sqlx::query(select).bind(limit).fetch_all(&self.pool).await?;
+    /// The webhooks with a dead letter that is to be told once more.
+    pub async fn webhooks_with_due_letters(&self) -> Result<BTreeSet<u32>, Error> {
+        let select = "select w.webhook from webhooks w where exists \
+                      (select 1 from webhook_dead_letters d where d.due = true and d.webhook = w.webhook)";
+        let webhooks: Vec<u32> = sqlx::query_scalar(select).fetch_all(&self.pool).await?;
+        Ok(webhooks.into_iter().collect())
+    }
+
+    /// Dead letters of a webhook to be told once more, at most `limit`, in the order of their logs.
+    pub async fn due_letters(&self, webhook: u32, limit: u32) -> Result<Vec<DeadLetter>, Error> {
+        let select = "select webhook, log, number, event, id, error from webhook_dead_letters \
+                      where due = true and webhook = ? order by log, number, event limit ?";
+        let rows = sqlx::query(select).bind(webhook).bind(limit).fetch_all(&self.pool).await?;
         let read = |row: &sqlx::mysql::MySqlRow| {
             let log: String = row.try_get(1)?;
             Ok(DeadLetter {

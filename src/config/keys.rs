@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{Algorithm, Error, Gateway, Identity, QueueToken, Secret, Ticket};
+use super::{Algorithm, Error, Gateway, Identity, Kafka, QueueToken, Secret, Ticket};
 
 /// The fewest bytes of a symmetric key: as many as the hash of HS256 gives.
 const SYMMETRIC_KEY_MIN_BYTES: usize = 32;
@@ -80,6 +80,14 @@ impl Gateway {
     pub fn read_webhook_secret(&self) -> Result<Option<Secret>, Error> {
         let path = self.webhook_secret_file.as_ref();
         path.map(|path| read_shared("gateway.webhook_secret_file", path)).transpose()
+    }
+}
+
+impl Kafka {
+    /// Reads the password of its user, if it has one: the text of the file, without the white space around it.
+    pub fn read_password(&self) -> Result<Option<Secret>, Error> {
+        let path = self.password_file.as_ref();
+        path.map(|path| Ok(Secret::new(read("kafka.password_file", path)?.trim()))).transpose()
     }
 }
 

@@ -21,8 +21,9 @@ pub use environment::{find_program, named_file, temporary_folder};
 pub use keys::{IdentityKey, KeyMaterial};
 pub use secret::{ConnectionUrl, Secret};
 pub use sections::{
-    Algorithm, Coalesce, Gateway, GatewayKind, Identity, IdentityKeyFile, Kafka, Log, LogFormat, Mysql,
-    QueueToken, Redis, Server, Telemetry, Ticket, TopUp, Wallet, Webhook, Worker,
+    Algorithm, Coalesce, Gateway, GatewayKind, Identity, IdentityKeyFile, Kafka, KafkaSecurity, Log,
+    LogFormat, Mysql, QueueToken, Redis, SaslMechanism, Server, Telemetry, Ticket, TopUp, Wallet, Webhook,
+    Worker,
 };
 pub use validate::Problem;
 
@@ -138,6 +139,8 @@ impl Config {
             &mut self.queue_token.key_file,
             &mut self.ticket.signing_key_file,
             &mut self.gateway.webhook_secret_file,
+            &mut self.kafka.password_file,
+            &mut self.kafka.ca_file,
         ];
         let of_identity =
             self.identity.keys.iter_mut().flat_map(|key| [&mut key.secret_file, &mut key.jwks_file]);

@@ -207,6 +207,42 @@ pub struct Kafka {
     pub brokers: String,
     /// The topic of all events.
     pub topic: String,
+    /// How the brokers are spoken to.
+    pub security: KafkaSecurity,
+    /// How a user proves who he is.
+    pub mechanism: SaslMechanism,
+    /// Who tells; empty: nobody by name.
+    pub user: String,
+    /// A file with his password; [`Kafka::read_password`] reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+    /// Certificates that the brokers' are believed by, in PEM; none: the system's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// How Kafka's brokers are spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KafkaSecurity {
+    /// In the clear, by anybody.
+    Plaintext,
+    /// TLS.
+    Ssl,
+    /// TLS, with user and password.
+    SaslSsl,
+}
+
+/// What SASL does with a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[expect(missing_docs, reason = "the names are those of RFC 4616, RFC 7677 and Kafka")]
+pub enum SaslMechanism {
+    #[serde(rename = "PLAIN")]
+    Plain,
+    #[serde(rename = "SCRAM-SHA-256")]
+    ScramSha256,
+    #[serde(rename = "SCRAM-SHA-512")]
+    ScramSha512,
 }
 
 /// `[webhook]`: how organisers' endpoints are told.

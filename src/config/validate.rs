@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use super::{Algorithm, Config, GatewayKind, TopUp};
+use super::{Algorithm, Config, GatewayKind, KafkaSecurity, TopUp};
 
 /// The largest sum that Lua keeps exact, 2^53 - 1.
 const MONEY_MAX: i64 = (1 << 53) - 1;
@@ -120,7 +120,7 @@ impl Config {
         ]
     }
 
-    fn relations(&self) -> [Rule; 12] {
+    fn relations(&self) -> [Rule; 13] {
         let wallet = &self.wallet;
         let in_time = self.redis.response_timeout_ms <= self.server.request_deadline_ms;
         // One connection for the archive follower, one for the calls of people.
@@ -135,6 +135,8 @@ impl Config {
         let brokers = kafka.brokers.is_empty() || kafka.brokers.split(',').all(is_broker);
         let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let topic = (1..=249).contains(&kafka.topic.len()) && kafka.topic.bytes().all(letter);
+        let has_login = [!kafka.user.is_empty(), kafka.password_file.is_some()];
+        let login = has_login == [kafka.security == KafkaSecurity::SaslSsl; 2];
         let key_files = self.identity.keys.iter().all(|key| {
             let shared = key.alg == Algorithm::HS256;
             key.secret_file.is_some() == shared && key.jwks_file.is_some() != shared
@@ -151,6 +153,7 @@ impl Config {
             (ratio, "telemetry.otlp_sample_ratio", "must be 0 to 1"),
             (brokers, "kafka.brokers", "must be host:port, more behind commas, or empty"),
             (topic, "kafka.topic", "must be 1 to 249 letters, digits, dots, dashes or underscores"),
+            (login, "kafka.user", "goes with password_file and security = \"sasl_ssl\", and each with both"),
             (key_files, "identity.keys", "need secret_file with HS256, jwks_file with every other alg"),
         ]
     }

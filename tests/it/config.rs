@@ -61,6 +61,8 @@ fn all_problems_are_named_at_once() {
         [kafka]
         brokers = 'one:9092,two'
         topic = 'a b'
+        security = 'ssl'
+        user = 'onsale'
         [identity]
         keys = [{ alg = 'RS256', secret_file = 'x' }]
     ";
@@ -74,6 +76,7 @@ fn all_problems_are_named_at_once() {
         "wallet.charge_min",
         "kafka.brokers",
         "kafka.topic",
+        "kafka.user",
         "identity.keys",
     ];
     assert_eq!(keys_of(&problems), keys);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::producer::{ProduceError, Producer, Sent};
@@ -24,11 +25,14 @@ use crate::live::Live;
 use crate::metrics::{self, Counter};
 use crate::store::log::Tail;
 
-/// Entries of one round over all logs: some 20 MB of events at the worst.
+/// Entries read at once over all logs, and the bounds of one log's share of them: some 10 MB of text, and 80 KB for each log
+/// behind beyond 128.
 const ENTRIES_OF_ROUND: usize = 1024;
-
-/// Bounds of one log's share of a round.
 const SHARE: (usize, usize) = (8, 256);
+
+/// Events handed to the producer before their acknowledgement is waited for and stored: some 10 MB of JSON. Together with one
+/// more entry far below the 100,000 that librdkafka takes in: beyond them it refuses, and the same would be told again.
+const EVENTS_AT_ONCE: usize = 20_000;
 
 /// How long nothing may be acknowledged before the follower calls itself in trouble.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,7 +42,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// What the follower is made of.
 pub struct KafkaParts {
-    /// Its own share of connections.
+    /// Shared with others.
     pub archive: Archive,
     /// Its own.
     pub tail: Tail,
@@ -48,6 +52,8 @@ pub struct KafkaParts {
     pub applied: watch::Receiver<Applied>,
     /// Brokers and topic.
     pub settings: config::Kafka,
+    /// Of their user.
+    pub password: Option<config::Secret>,
     /// Told `false` while Kafka does not take what it should.
     pub well: watch::Sender<bool>,
 }
@@ -58,6 +64,7 @@ pub struct KafkaFollower {
     live: Live,
     applied: watch::Receiver<Applied>,
     settings: config::Kafka,
+    password: Option<config::Secret>,
     well: watch::Sender<bool>,
     /// How far it has told each log, while it holds the lease.
     told: watch::Sender<Applied>,
@@ -66,6 +73,16 @@ pub struct KafkaFollower {
     stopped: BTreeSet<LogName>,
     entries: Counter,
     failures: Counter,
+}
+
+/// What one holder of the lease has told.
+struct Session {
+    producer: Producer,
+    /// How far each log is told and acknowledged.
+    offsets: BTreeMap<LogName, Offset>,
+    /// What the producer has beyond that.
+    sent: Vec<Sent>,
+    reached: BTreeMap<LogName, Offset>,
 }
 
 /// Why a session ended; the next one begins at the stored offsets.
@@ -80,13 +97,14 @@ enum Interrupted {
 impl KafkaFollower {
     /// A follower, and where it tells how far it is.
     pub fn new(parts: KafkaParts) -> (Self, watch::Receiver<Applied>) {
-        let KafkaParts { archive, tail, live, applied, settings, well } = parts;
+        let KafkaParts { archive, tail, live, applied, settings, password, well } = parts;
         let (told, progress) = watch::channel(Applied::default());
         let follower = Self {
             supply: Supply { archive, tail },
             live,
             applied,
             settings,
+            password,
             well,
             told,
             log_ids: BTreeMap::new(),
@@ -138,12 +156,13 @@ impl KafkaFollower {
     }
 
     async fn tell(&mut self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Interrupted> {
-        let mut offsets = self.supply.archive.told(metrics::KAFKA).await?;
-        let producer = Producer::new(&self.settings)?;
+        let offsets = self.supply.archive.told(metrics::KAFKA).await?;
+        let producer = Producer::new(&self.settings, self.password.as_ref())?;
+        let mut session = Session { producer, offsets, sent: Vec::new(), reached: BTreeMap::new() };
         loop {
             let applied = self.applied.borrow_and_update().clone();
-            let wanted = wanted(&applied, &offsets, &self.stopped);
-            self.publish(&applied, &offsets);
+            let wanted = wanted(&applied, &session.offsets, &self.stopped);
+            self.publish(&applied, &session.offsets);
             if wanted.is_empty() {
                 // What was in trouble may have passed while there was nothing to tell.
                 self.well.send_if_modified(|well| !std::mem::replace(well, true));
@@ -151,44 +170,29 @@ impl KafkaFollower {
                 continue;
             }
             let share = (ENTRIES_OF_ROUND / wanted.len()).clamp(SHARE.0, SHARE.1);
-            let mut sent = Vec::new();
-            let mut reached = Vec::new();
-            let mut entries = 0;
+            let mut moved = false;
             for (log, run) in self.supply.read(&wanted, share).await {
                 match run {
-                    Ok(run) => {
-                        let (upto, count) = self.send(&producer, log, run, &mut sent).await?;
-                        entries += count;
-                        reached.extend(upto.map(|offset| (log, offset)));
-                    }
+                    Ok(run) => moved |= self.send(&mut session, log, run).await?,
                     Err(SupplyError::Archive(error)) => return Err(error.into()),
                     Err(error @ SupplyError::Break { .. }) => self.stop(log, &error),
                 }
             }
-            self.acknowledged(sent).await?;
-            self.supply.archive.store_told(metrics::KAFKA, &reached).await?;
-            self.entries.increment(entries);
-            offsets.extend(reached);
+            self.settle(&mut session).await?;
             backoff.worked();
             self.well.send_if_modified(|well| !std::mem::replace(well, true));
-            if entries == 0 {
+            if !moved {
                 // A seat of the catalog that this process has not heard of yet.
                 sleep(Duration::from_millis(100)).await;
             }
         }
     }
 
-    /// Hands the events of these entries to the producer, up to the first whose seats are not known here yet. Answers how
-    /// far that is, and how many entries.
-    async fn send(
-        &mut self,
-        producer: &Producer,
-        log: LogName,
-        run: Run,
-        sent: &mut Vec<Sent>,
-    ) -> Result<(Option<Offset>, u64), Interrupted> {
+    /// Hands the events of these entries to the producer, up to the first whose seats are not known here yet. Answers whether
+    /// there was any before it.
+    async fn send(&mut self, session: &mut Session, log: LogName, run: Run) -> Result<bool, Interrupted> {
         let log_id = self.log_id(log).await?;
-        let (mut reached, mut entries) = (None, 0);
+        let mut moved = false;
         for (offset, text) in run {
             let events = match cloud_events(&self.live, log, log_id, offset.number, &text) {
                 Ok(events) => events,
@@ -202,12 +206,29 @@ impl KafkaFollower {
                 }
             };
             for event in &events {
-                sent.push(producer.send(event)?);
+                session.sent.push(session.producer.send(event)?);
             }
-            reached = Some(offset);
-            entries += 1;
+            session.reached.insert(log, offset);
+            moved = true;
+            if session.sent.len() >= EVENTS_AT_ONCE {
+                self.settle(session).await?;
+            }
+            // Up to a millisecond for an entry: all loops of the worker share this thread, and a sale waits for them.
+            yield_now().await;
         }
-        Ok((reached, entries))
+        Ok(moved)
+    }
+
+    /// Waits until Kafka has what was handed to the producer, and only then stores it as told.
+    async fn settle(&self, session: &mut Session) -> Result<(), Interrupted> {
+        self.acknowledged(std::mem::take(&mut session.sent)).await?;
+        let reached: Vec<_> = std::mem::take(&mut session.reached).into_iter().collect();
+        self.supply.archive.store_told(metrics::KAFKA, &reached).await?;
+        for (log, offset) in reached {
+            let before = session.offsets.insert(log, offset).unwrap_or_default();
+            self.entries.increment(offset.number - before.number);
+        }
+        Ok(())
     }
 
     fn stop(&mut self, log: LogName, error: &(dyn std::error::Error + 'static)) {

@@ -10,7 +10,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use crate::config::Kafka;
+use crate::config::{Kafka, KafkaSecurity, SaslMechanism, Secret};
 use crate::domain::cloud_event::CloudEvent;
 
 /// Kafka did not take an event.
@@ -52,7 +52,7 @@ impl ClientContext for Reports {
 
 impl Producer {
     /// Connects in the background; what is sent meanwhile waits.
-    pub(super) fn new(settings: &Kafka) -> Result<Self, ProduceError> {
+    pub(super) fn new(settings: &Kafka, password: Option<&Secret>) -> Result<Self, ProduceError> {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &settings.brokers)
@@ -65,6 +65,7 @@ impl Producer {
             .set("retry.backoff.max.ms", "1000")
             // As Java's clients spread keys, so that other writers of the topic agree with us.
             .set("partitioner", "murmur2_random");
+        secure(&mut config, settings, password);
         let producer = config.create_with_context(Reports).map_err(ProduceError::Settings)?;
         Ok(Self { producer: Some(producer), topic: settings.topic.clone() })
     }
@@ -81,6 +82,30 @@ impl Producer {
             .headers(OwnedHeaders::new().insert(kind));
         let producer = self.producer.as_ref().expect("only dropping takes it");
         producer.send_result(record).map(Sent).map_err(|(error, _)| ProduceError::Refused(error))
+    }
+}
+
+/// TLS and who we are. A broker's certificate has to name its host: librdkafka's default.
+fn secure(config: &mut ClientConfig, settings: &Kafka, password: Option<&Secret>) {
+    let protocol = match settings.security {
+        KafkaSecurity::Plaintext => "plaintext",
+        KafkaSecurity::Ssl => "ssl",
+        KafkaSecurity::SaslSsl => "sasl_ssl",
+    };
+    config.set("security.protocol", protocol);
+    if let Some(path) = &settings.ca_file {
+        config.set("ssl.ca.location", path.to_string_lossy());
+    }
+    if let Some(password) = password {
+        let mechanism = match settings.mechanism {
+            SaslMechanism::Plain => "PLAIN",
+            SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
+            SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
+        };
+        config
+            .set("sasl.mechanism", mechanism)
+            .set("sasl.username", &settings.user)
+            .set("sasl.password", String::from_utf8_lossy(password.expose()));
     }
 }
 

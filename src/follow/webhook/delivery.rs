@@ -1,11 +1,13 @@
 //! Telling one endpoint of one log: in order, each event until it is taken or given up.
 //!
 //! An event that fails holds back those behind it in its log, and no other log. It is tried again after waits that double
-//! up to an hour. Once it is older than the time for retries a failure gives it up: it becomes a dead letter and the next one is
-//! tried. So an endpoint that comes back is still told all that it has not failed to take for a day.
+//! up to an hour. Once it has failed for the time of retries a failure gives it up: it becomes a dead letter and the next one is
+//! tried. So an endpoint that comes back is still told all that it has not failed to take for a day, however old that is.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
 
 use super::endpoint::{Endpoints, NotTold};
 use crate::archive::{Archive, DeadLetter, Error, Webhook, WebhookProgress};
@@ -16,8 +18,11 @@ use crate::follow::telling::{TellError, cloud_events};
 use crate::live::Live;
 use crate::metrics::Counter;
 
-/// Entries read at once, and told before another log of the same endpoint has its turn.
+/// Entries read at once, and told at most before another log or endpoint has its turn.
 const ENTRIES: u32 = 50;
+
+/// After the first answer beyond this time it is another's turn, too: an endpoint may take 15 s for an event and never fail.
+const TURN: Duration = Duration::from_secs(2);
 
 /// The longest wait between two tries.
 const WAIT_MAX: Duration = Duration::from_hours(1);
@@ -28,7 +33,7 @@ pub(super) struct Means {
     pub(super) archive: Archive,
     pub(super) live: Live,
     pub(super) endpoints: Endpoints,
-    /// How old an event may be when it is tried again.
+    /// How long an event may have failed when it is tried again.
     pub(super) retry: Duration,
     pub(super) entries: Counter,
     pub(super) failures: Counter,
@@ -45,6 +50,7 @@ pub(super) struct Delivery {
 impl Delivery {
     /// Tells what the archive has, up to a bound or the first failure, and stores how far it came.
     pub(super) async fn run(mut self, means: &Means) -> Result<(), Error> {
+        let begun = Instant::now();
         let entries = means.archive.entries_after(self.log, self.progress.number, ENTRIES).await?;
         let mut moved = false;
         for (number, text) in entries {
@@ -67,7 +73,7 @@ impl Delivery {
                 }
                 let taken = self.tell(event, number, means).await?;
                 self.store(means).await?;
-                if !taken {
+                if !taken || begun.elapsed() >= TURN {
                     return Ok(());
                 }
             }
@@ -85,17 +91,24 @@ impl Delivery {
     /// Tells one event and moves behind it once it is taken or given up; `false`: nothing more is to be tried now.
     async fn tell(&mut self, event: &CloudEvent, number: u64, means: &Means) -> Result<bool, Error> {
         let Err(cause) = tell(&self.webhook, event, means).await else {
-            (self.progress.failures, self.progress.next_at) = (0, Millis(0));
-            self.progress.error.clear();
+            let progress = &mut self.progress;
+            (progress.failures, progress.next_at, progress.failing_since) = (0, Millis(0), Millis(0));
+            progress.error.clear();
             self.progress.events += 1;
             return Ok(true);
         };
         self.failed(&cause.to_string());
-        if now().0 - event.time.0 < millis(means.retry) {
+        let now = now();
+        if self.progress.failing_since == Millis(0) {
+            self.progress.failing_since = now;
+        }
+        if now.0 - self.progress.failing_since.0 < millis(means.retry) {
             return Ok(false);
         }
         means.archive.bury(&self.letter(event, number)).await?;
         self.progress.events += 1;
+        // The next one has a day of its own.
+        self.progress.failing_since = Millis(0);
         Ok(false)
     }
 
@@ -122,8 +135,24 @@ impl Delivery {
     }
 }
 
-/// Tells a dead letter once more; it stays one if that fails.
-pub(super) async fn tell_letter(
+/// Tells dead letters once more, each with the id of its log, until it is another's turn.
+pub(super) async fn tell_letters(
+    webhook: &Webhook,
+    letters: Vec<(Mark, DeadLetter)>,
+    means: &Means,
+) -> Result<(), Error> {
+    let begun = Instant::now();
+    for (log_id, letter) in letters {
+        tell_letter(webhook, letter, log_id, means).await?;
+        if begun.elapsed() >= TURN {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Tells one; it stays a dead letter if that fails.
+async fn tell_letter(
     webhook: &Webhook,
     mut letter: DeadLetter,
     log_id: Mark,

@@ -75,6 +75,10 @@ shared! {
     }
     /// `limit` of a list that has its own way on
     Limit { parameter(Query, "limit", integer(1, 200).default(Some(50.into())), "The most items of the page.") }
+    /// `concertId` as a choice
+    OneConcert {
+        parameter(Query, "concertId", integer(1, i64::from(u32::MAX)), "Only this concert.")
+    }
     /// `after`
     After {
         parameter(Query, "after", text(), "`nextCursor` of the answer before.")

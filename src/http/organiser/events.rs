@@ -3,40 +3,26 @@
 //! A cursor holds how far each concert has been read, so nothing is passed over whatever is archived when; concerts take turns
 //! to be first, so none waits behind a busy one for ever.
 
-use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
-use std::str::FromStr;
+mod cursor;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::caller;
+use self::cursor::{Cursor, InvalidCursor, TEXT_MAX};
+use super::{caller, owned};
 use crate::archive::LogOffset;
 use crate::domain::cloud_event::CloudEvent;
 use crate::domain::ids::{ConcertId, LogName};
 use crate::follow::{TellError, cloud_events};
 use crate::http::context::Context;
 use crate::http::history;
-use crate::http::openapi::params::{After, Limit};
+use crate::http::openapi::params::{After, Limit, OneConcert};
 use crate::http::openapi::refusals::refusals;
 use crate::http::page;
 use crate::http::problem::{Code, Problem};
 use crate::http::query;
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
-
-/// Bytes of a cursor: some 800 concerts.
-const CURSOR_BYTES_MAX: usize = 16_384;
-
-/// How far each concert has been read: the last entry read whole, and how many events of the next one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Cursor {
-    /// The concert whose turn it is to be first.
-    first: u32,
-    read: BTreeMap<ConcertId, (u64, usize)>,
-}
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -49,13 +35,13 @@ struct Events {
     more: bool,
 }
 
-refusals!(EventsRefusals: JSON, ORGANISER, FORM, FRESH);
+refusals!(EventsRefusals: JSON, ORGANISER, FORM, FRESH; NotFound);
 
 /// `GET /v1/admin/events`
 #[utoipa::path(
     get, path = "/v1/admin/events", operation_id = "listEvents", tag = "organiser",
     summary = "What happened in the organiser's concerts, as CloudEvents",
-    params(After, Limit),
+    params(After, Limit, OneConcert),
     responses((status = 200, description = "The next events; a schema for each type is in docs/events.", body = Events), EventsRefusals),
     security(("identity" = [])),
 )]
@@ -63,19 +49,23 @@ pub(crate) async fn events(ctx: &Context, request: &Request) -> Result<Response,
     let identity = caller(ctx, request)?;
     let limit = page::asked(request)?.limit as usize;
     let invalid = || Problem::field("after", "Not a cursor of this list.");
-    let cursor: Cursor = match query::parameter(request, "after")? {
+    let mut cursor: Cursor = match query::parameter(request, "after")? {
         None => Cursor::default(),
-        Some(text) if text.len() > CURSOR_BYTES_MAX => return Err(invalid()),
         Some(text) => text.parse().map_err(|InvalidCursor| invalid())?,
     };
+    let one = one_concert(request)?;
+    if let Some(concert) = one {
+        owned(ctx, concert, &identity)?;
+        cursor.read.retain(|read, _| *read == concert);
+    }
     let heads = history::read(request, ctx.archive.offsets()).await?;
-    let owned = |head: &&LogOffset| match head.log {
-        LogName::Concert(concert) => {
+    let wanted = |head: &&LogOffset| match head.log {
+        LogName::Concert(concert) if one.is_none_or(|one| one == concert) => {
             ctx.live.concert(concert).is_some_and(|view| identity.runs(&view.concert()))
         }
-        LogName::Wallet(_) => false,
+        _ => false,
     };
-    let mut heads: Vec<&LogOffset> = heads.iter().filter(owned).collect();
+    let mut heads: Vec<&LogOffset> = heads.iter().filter(wanted).collect();
     heads.sort_by_key(|head| head.log);
     let turn = heads.partition_point(|head| head.log < LogName::Concert(ConcertId(cursor.first)));
     if turn < heads.len() {
@@ -87,7 +77,19 @@ pub(crate) async fn events(ctx: &Context, request: &Request) -> Result<Response,
     for head in heads {
         more |= page.read(ctx, request, head).await?;
     }
-    response::ok(&Events { items: page.items, next_cursor: page.cursor.to_string(), more })
+    let next_cursor = page.cursor.to_string();
+    if next_cursor.len() > TEXT_MAX {
+        let many =
+            "So many concerts have no common cursor: read each by its concertId, with the last cursor.";
+        return Err(Problem::field("concertId", many));
+    }
+    response::ok(&Events { items: page.items, next_cursor, more })
+}
+
+fn one_concert(request: &Request) -> Result<Option<ConcertId>, Problem> {
+    let invalid = || Problem::field("concertId", "Expected the id of a concert.");
+    let id = query::parameter(request, "concertId")?;
+    id.map(|id| id.parse().map(ConcertId).map_err(|_| invalid())).transpose()
 }
 
 /// A page that is being filled.
@@ -130,52 +132,5 @@ impl Reading {
         // Whoever was read now is last the next time.
         self.cursor.first = concert.0.saturating_add(1);
         Ok(number < head.offset.number)
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct InvalidCursor;
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = self.first.to_string();
-        for (concert, (number, done)) in &self.read {
-            let _ = write!(text, ",{concert}:{number}.{done}");
-        }
-        f.write_str(&URL_SAFE_NO_PAD.encode(text))
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = InvalidCursor;
-
-    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
-        let text = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        let text = text.ok_or(InvalidCursor)?;
-        let mut parts = text.split(',');
-        let first = parts.next().and_then(|first| first.parse().ok()).ok_or(InvalidCursor)?;
-        let one = |part: &str| {
-            let (concert, place) = part.split_once(':')?;
-            let (number, done) = place.split_once('.')?;
-            Some((ConcertId(concert.parse().ok()?), (number.parse().ok()?, done.parse().ok()?)))
-        };
-        let read = parts.map(one).collect::<Option<_>>().ok_or(InvalidCursor)?;
-        Ok(Self { first, read })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_reads_back_what_it_says() {
-        let read = [(ConcertId(7), (12, 3)), (ConcertId(1_000_001), (4, 0))].into_iter().collect();
-        let cursor = Cursor { first: 8, read };
-        assert_eq!(cursor.to_string().parse(), Ok(cursor));
-        assert_eq!(Cursor::default().to_string().parse(), Ok(Cursor::default()));
-        for text in ["", "x", "MA=="] {
-            assert_eq!(text.parse::<Cursor>(), Err(InvalidCursor), "{text}");
-        }
     }
 }

@@ -19,10 +19,14 @@ async fn stranger(app: &App) -> Caller {
 }
 
 /// Reads page by page until there is no more; answers the events and the last cursor.
-pub(super) async fn read(boss: &mut Caller, mut after: String, limit: u32) -> (Vec<Value>, String) {
+pub(super) async fn read(boss: &mut Caller, after: String, limit: u32) -> (Vec<Value>, String) {
+    read_of(boss, "", after, limit).await
+}
+
+async fn read_of(boss: &mut Caller, only: &str, mut after: String, limit: u32) -> (Vec<Value>, String) {
     let mut all = Vec::new();
     loop {
-        let page = boss.get(&format!("/v1/admin/events?limit={limit}&after={after}")).await;
+        let page = boss.get(&format!("/v1/admin/events?{only}limit={limit}&after={after}")).await;
         assert_eq!(page.status, 200, "{page:?}");
         let items = page.json()["items"].as_array().unwrap().clone();
         assert!(items.len() <= limit as usize);
@@ -50,7 +54,7 @@ async fn an_organiser_pulls_the_events_of_his_concerts_once_and_in_order() {
 
     let start = boss.get("/v1/admin/events?limit=1").await.text("nextCursor");
     let (rest, end) = read(&mut boss, start, 2).await;
-    let (all, _) = read(&mut boss, "MA".to_owned(), 200).await;
+    let (all, _) = read(&mut boss, "AQA".to_owned(), 200).await;
     assert_eq!(rest.len() + 1, all.len());
     for concert in [one, two] {
         let source = format!("/concerts/{concert}");
@@ -71,6 +75,13 @@ async fn an_organiser_pulls_the_events_of_his_concerts_once_and_in_order() {
     wait_until(SOON, "the archive has it", async || app.count(released).await == 1).await;
     let (news, _) = read(&mut boss, end, 2).await;
     assert_eq!(news.iter().map(|event| event["type"].clone()).collect::<Vec<_>>(), ["reservation.released"]);
+
+    let (of_two, _) = read_of(&mut boss, &format!("concertId={two}&"), "AQA".to_owned(), 1).await;
+    let source = format!("/concerts/{two}");
+    assert!(of_two.iter().all(|event| event["source"] == source.as_str()) && !of_two.is_empty());
+    assert!(boss.get("/v1/admin/events?concertId=x").await.is(400, "invalid_request"));
+    let foreign = format!("/v1/admin/events?concertId={one}");
+    assert!(stranger(&app).await.get(&foreign).await.is(404, "not_found"));
 
     let theirs = stranger(&app).await.get("/v1/admin/events").await;
     assert_eq!((theirs.status, &theirs.json()["items"]), (200, &json!([])));
@@ -108,4 +119,28 @@ async fn a_webhook_leads_to_public_https_only_and_is_its_organisers() {
         assert_eq!(boss.post("/v1/admin/webhooks", &form).await.status, 201);
     }
     assert!(boss.post("/v1/admin/webhooks", &form).await.is(400, "invalid_request"));
+}
+
+/// A cursor that has read one entry of each of the concerts up to this one.
+fn cursor_of(concerts: usize) -> String {
+    use base64::Engine as _;
+    let bytes: Vec<u8> = [1, 0].into_iter().chain([1, 1, 0].repeat(concerts)).collect();
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_given_can_be_taken_back() {
+    let app = App::start().await;
+    let mut boss = app.boss().await;
+    let (concert, _) = app.on_sale(json!({})).await;
+    let events = "select cast(count(*) as signed) from events where log like 'c%'";
+    wait_until(SOON, "the archive has it", async || app.count(events).await > 0).await;
+    for (concerts, status) in [(3_000, 200), (3_500, 400)] {
+        let page = boss.get(&format!("/v1/admin/events?after={}", cursor_of(concerts))).await;
+        assert_eq!(page.status, status, "{page:?}");
+    }
+    let alone = format!("/v1/admin/events?concertId={concert}&after={}", cursor_of(3_500));
+    let page = boss.get(&alone).await;
+    assert_eq!(page.status, 200, "{page:?}");
+    assert!(page.text("nextCursor").len() < 20);
 }

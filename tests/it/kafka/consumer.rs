@@ -33,6 +33,17 @@ pub(crate) async fn read_all(brokers: String, topic: &'static str) -> Vec<Told> 
     tokio::task::spawn_blocking(move || read(&brokers, topic)).await.expect("the broker answers")
 }
 
+/// How many messages the topic holds.
+pub(crate) async fn held(brokers: String, topic: &'static str) -> u64 {
+    let count = move || {
+        let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", &brokers).create().unwrap();
+        let of = |partition| consumer.fetch_watermarks(topic, partition, ANSWER).unwrap().1;
+        (0..PARTITIONS).map(of).sum::<i64>()
+    };
+    let count = tokio::task::spawn_blocking(count).await.expect("the broker answers");
+    u64::try_from(count).unwrap()
+}
+
 fn read(brokers: &str, topic: &str) -> Vec<Told> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers).set("group.id", "test").set("enable.auto.commit", "false");

@@ -1,8 +1,10 @@
 //! Kafka, on a real broker: each event at least once and in order, whoever is killed, and a sale that does not notice.
 
+mod backlog;
 pub(crate) mod broker;
 pub(crate) mod consumer;
 pub(crate) mod schemas;
+mod secure;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

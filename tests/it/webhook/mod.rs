@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
+use sqlx::Row;
 
 use self::receiver::{Mood, Receiver, Sent};
 use crate::faults::ledger::Ledger;
@@ -163,4 +164,85 @@ async fn what_is_given_up_is_a_dead_letter_until_it_is_sent_again() {
     wait_until(SOON, "the letter is gone", async || dead(0).await).await;
     let kinds: BTreeSet<_> = receiver.sent().iter().map(|sent| sent.event()["type"].to_string()).collect();
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["\"payment.succeeded\""]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_given_up_after_failing_for_a_day_however_old_it_is() {
+    let scene = Scene::open("86400", &["payment.succeeded"]).await;
+    let ledger = Ledger::open(&scene.redis.url(), &scene.mysql).await;
+    let Scene { site, server, boss, receiver, .. } = &scene;
+    let dead = async |count: u64| boss.hook().await["deadLetters"] == count;
+    let failing = async || {
+        ledger.count("select count(*) from webhook_offsets where failing_since > 0 and failures > 0").await
+            == 1
+    };
+    receiver.set(Mood::Answers(503));
+    let mut worker = site.work();
+    buy(server, site, 1).await;
+    wait_until(TOLD, "it has failed", failing).await;
+
+    worker.kill();
+    age_events(&ledger).await;
+    change(&ledger, "update webhook_offsets set failing_since = 0, next_at = 0").await;
+    let tried = receiver.sent().len();
+    let mut worker = site.work();
+    wait_until(TOLD, "it is tried on", async || receiver.sent().len() > tried + 1).await;
+    assert!(dead(0).await);
+    receiver.set(Mood::Takes);
+    scene.taken(1).await;
+
+    receiver.set(Mood::Answers(503));
+    buy(server, site, 2).await;
+    buy(server, site, 3).await;
+    ledger.level(SOON).await;
+    wait_until(TOLD, "it has failed", failing).await;
+    worker.kill();
+    change(&ledger, "update webhook_offsets set failing_since = failing_since - 86400000, next_at = 0").await;
+    let _worker = site.work();
+    wait_until(TOLD, "it has failed for a day", async || dead(1).await).await;
+    wait_until(TOLD, "the next one has failed", failing).await;
+    assert!(dead(1).await, "the next one has a day of its own");
+}
+
+async fn change(ledger: &Ledger, sql: &str) {
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&ledger.mysql).await.unwrap();
+}
+
+/// Has all events that the archive holds have happened 25 hours earlier.
+async fn age_events(ledger: &Ledger) {
+    for row in sqlx::query("select log, number, body from events").fetch_all(&ledger.mysql).await.unwrap() {
+        let body = String::from_utf8(row.get(2)).unwrap();
+        let (head, events) = body.split_once('\n').unwrap();
+        let (marks, time) = head.rsplit_once(' ').unwrap();
+        let aged = format!("{marks} {}\n{events}", time.parse::<i64>().unwrap() - 25 * 3_600_000);
+        let update = sqlx::query("update events set body = ? where log = ? and number = ?");
+        let update = update.bind(aged.into_bytes()).bind(row.get::<String, _>(0)).bind(row.get::<u64, _>(1));
+        update.execute(&ledger.mysql).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_endpoints_more_than_there_are_places_keep_nobody_from_being_told() {
+    let scene = Scene::open("86400", &[]).await;
+    let ledger = Ledger::open(&scene.redis.url(), &scene.mysql).await;
+    let Scene { site, server, boss, receiver: slow, .. } = &scene;
+    slow.set(Mood::Slow(Duration::from_millis(500)));
+    for _ in 0..64 {
+        let columns = "org, url, types, secret, created_at";
+        let copy = format!("insert into webhooks ({columns}) select {columns} from webhooks limit 1");
+        change(&ledger, &copy).await;
+    }
+    let quick = Receiver::start().await;
+    // It has the highest id: the last that is looked at, and made past the bound of what an organiser may have.
+    change(&ledger, "update webhooks set org = 'other' where webhook > 1").await;
+    let form = json!({"url": quick.url(), "types": ["payment.succeeded"]});
+    let made = boss.ask("POST", "/v1/admin/webhooks", Some(&form)).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    change(&ledger, "update webhooks set org = 'demo'").await;
+    for number in 1..=20 {
+        buy(server, site, number).await;
+    }
+    let _worker = site.work();
+    wait_until(TOLD, "the quick one is told all", async || ids(&quick).len() == 20).await;
+    assert!(!slow.sent().is_empty());
 }

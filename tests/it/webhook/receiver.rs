@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,6 +27,8 @@ pub(crate) enum Mood {
     Takes,
     /// This status; a redirect leads to itself.
     Answers(u16),
+    /// 204, but not before.
+    Slow(Duration),
     /// Nothing, ever.
     Silent,
 }
@@ -129,11 +132,15 @@ async fn take(request: Request<Incoming>, seen: Seen) -> Result<Response<Full<By
         timestamp: header("webhook-timestamp").parse().unwrap(),
         signature: header("webhook-signature"),
         body,
-        taken: mood == Mood::Takes,
+        taken: matches!(mood, Mood::Takes | Mood::Slow(_)),
     });
     let status = match mood {
         Mood::Takes => 204,
         Mood::Answers(status) => status,
+        Mood::Slow(delay) => {
+            tokio::time::sleep(delay).await;
+            204
+        }
         Mood::Silent => std::future::pending().await,
     };
     let response = Response::builder().status(status).header("location", "/hook");
