@@ -5,6 +5,8 @@
 //! (the server that was asked, a webhook, a buyer who looks, a worker's loop), twice or at once, and may break off anywhere:
 //! the record of the payment stays in Redis until its end, and whoever finds it goes on.
 
+mod top_up;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,10 +14,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::card::{CardPayment, CardState};
-use crate::domain::ids::{PaymentId, UserId};
+use crate::domain::ids::{ChargeId, PaymentId, UserId};
 use crate::gateway::{self, Gateway, Intent, Standing, WebhookSecret};
 use crate::live::Live;
 use crate::store::{Done, Failure, Store, Task, Verdict};
+
+pub use self::top_up::Progress;
 
 /// How often one payment is asked about because somebody looks at it.
 const LOOK: Duration = Duration::from_secs(1);
@@ -41,6 +45,19 @@ pub enum ClearingError {
     /// The owner in the record is no user id: a bug.
     #[error("card payment {0} has no owner")]
     NoOwner(PaymentId),
+    /// The user in the record of a top-up is no user id: a bug.
+    #[error("top-up {0} has no user")]
+    NoPayer(ChargeId),
+    /// As with a payment: people have to look.
+    #[error("the gateway was told to {told} top-up {charge}, which is {standing:?}")]
+    TopUpContradicts {
+        /// The top-up.
+        charge: ChargeId,
+        /// `begin`, `capture` or `void`.
+        told: &'static str,
+        /// What it says.
+        standing: Standing,
+    },
     /// The gateway has done, or will do, something else than was decided: people have to look.
     #[error("the gateway was told to {told} payment {payment}, which is {standing:?}")]
     Contradicts {
@@ -62,7 +79,7 @@ struct Inner {
     live: Live,
     gateway: Gateway,
     webhooks: Option<WebhookSecret>,
-    looked: Mutex<HashMap<PaymentId, Instant>>,
+    looked: Mutex<HashMap<String, Instant>>,
 }
 
 impl Clearing {
@@ -123,13 +140,13 @@ impl Clearing {
         payment: PaymentId,
         card: &CardPayment,
     ) -> Result<Option<Standing>, ClearingError> {
-        if self.looked_just_now(payment) {
+        if self.looked_just_now(payment.to_string()) {
             return Ok(None);
         }
         self.clear(payment, card).await
     }
 
-    fn looked_just_now(&self, payment: PaymentId) -> bool {
+    fn looked_just_now(&self, payment: String) -> bool {
         let now = Instant::now();
         let mut looked = self.0.looked.lock().unwrap_or_else(PoisonError::into_inner);
         if looked.len() >= LOOKS_MAX {

@@ -120,7 +120,7 @@ pub(super) async fn compare_totals(
         let (table, owner) = total.key.split_once('|').unwrap_or_default();
         let check = match table {
             "reservations" | "booked_seats" | "blocked_seats" => Check::Seats,
-            "payments" | "card_payments" => Check::Payments,
+            "payments" | "card_payments" | "top_ups" => Check::Payments,
             "queue_tokens" => Check::Line,
             "events" => Check::Continuity,
             _ => Check::Ledger,

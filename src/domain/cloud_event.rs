@@ -4,6 +4,7 @@
 //! follows from the log alone and from what never changes of a seat, so that a repetition is the same text.
 
 mod card;
+mod top_up;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -187,9 +188,8 @@ fn about_concert(
         | Event::Charged { .. }
         | Event::Spent { .. }
         | Event::Passed(_)
-        | Event::Returned(_) => {
-            return Ok(None);
-        }
+        | Event::TopUp(_)
+        | Event::Returned(_) => return Ok(None),
     };
     data["concertId"] = json!(concert);
     Ok(Some(About { kind, subject, data, concert: Some(concert) }))
@@ -302,6 +302,7 @@ fn about_wallet(event: &Event<'_>) -> Option<About> {
             let concert = Some(reservation.concert);
             Some(About { kind: "points.returned", subject: (*user).to_owned(), data, concert })
         }
+        Event::TopUp(top_up) => top_up::about(top_up),
         Event::Opened { .. }
         | Event::Show { .. }
         | Event::Cancelled { .. }

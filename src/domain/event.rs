@@ -6,6 +6,7 @@
 mod blocking;
 mod card;
 mod refund;
+mod top_up;
 
 use super::fields::{Fields, Malformed};
 use super::ids::{ConcertId, Id20, Mark, ReservationId, ShowId};
@@ -15,6 +16,7 @@ use super::time::Millis;
 pub use self::blocking::Blocking;
 pub use self::card::{Authorising, Card, Extended, Passed, VoidReason};
 pub use self::refund::{Refunded, Returned};
+pub use self::top_up::{TopUp, TopUpStep};
 
 /// The version of the entry format written and read here.
 pub const VERSION: &str = "1";
@@ -164,6 +166,8 @@ pub enum Event<'a> {
     Passed(Passed<'a>),
     /// Wallet: money came back from a concert.
     Returned(Returned<'a>),
+    /// Wallet: a step of a charge through the gateway.
+    TopUp(TopUp<'a>),
 }
 
 /// Which words an entry may hold: `paid` has one form in a concert's log and one in a wallet's.
@@ -296,7 +300,7 @@ impl<'a> Event<'a> {
             },
             "authorised" => Self::Passed(card::decode_passed(fields)?),
             "refunded" => Self::Returned(refund::decode_returned(fields)?),
-            _ => return Ok(None),
+            _ => return Ok(top_up::decode(word, fields)?.map(Self::TopUp)),
         }))
     }
 }

@@ -88,6 +88,7 @@ impl Tally {
             | Event::Captured(_)
             | Event::Voided(_)
             | Event::Passed(_)
+            | Event::TopUp(_)
             | Event::Blocked(_)
             | Event::Cancelled { .. }
             | Event::Unblocked(_)

@@ -9,6 +9,7 @@ use super::{every, for_each_selling, step_deadline};
 use crate::clearing::{Clearing, ClearingError};
 use crate::domain::card::CardPayment;
 use crate::domain::ids::{ConcertId, PaymentId};
+use crate::domain::time::Millis;
 use crate::live::Live;
 use crate::store::{Failure, Store};
 
@@ -43,17 +44,20 @@ async fn clear(
     let mut next = Some(0);
     while let Some(cursor) = next {
         let (cards, now, more) = store.cards(concert, cursor, step_deadline()).await?;
-        let due = cards.into_iter().filter(|(_, card)| {
-            let age = u128::try_from(now.0 - card.since.0).unwrap_or(0);
-            let periods = age / period.as_millis().max(1);
-            (1..EAGER).contains(&periods) || (periods > 0 && periods.is_multiple_of(8))
-        });
+        let due = cards.into_iter().filter(|(_, card)| is_due(now, card.since, period));
         stream::iter(due)
             .for_each_concurrent(AT_ONCE, |(payment, card)| clear_one(&clearing, payment, card))
             .await;
         next = more;
     }
     Ok(())
+}
+
+/// Whether one in whose state nothing has moved since then is to be looked at in this period.
+pub(super) fn is_due(now: Millis, since: Millis, period: Duration) -> bool {
+    let age = u128::try_from(now.0 - since.0).unwrap_or(0);
+    let periods = age / period.as_millis().max(1);
+    (1..EAGER).contains(&periods) || (periods > 0 && periods.is_multiple_of(8))
 }
 
 async fn clear_one(clearing: &Clearing, payment: PaymentId, card: CardPayment) {

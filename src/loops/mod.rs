@@ -13,6 +13,7 @@ mod gauges;
 mod memory;
 mod mysql;
 mod tidying;
+mod top_ups;
 mod trimming;
 
 use std::future::Future;
@@ -36,6 +37,7 @@ pub use self::gauges::{Gauges, gauges};
 pub use self::memory::memory;
 pub use self::mysql::mysql;
 pub use self::tidying::tidying;
+pub use self::top_ups::top_ups;
 pub use self::trimming::{Trimming, trimming};
 
 /// A step must be over by then; the next tick tries again.

@@ -3,6 +3,8 @@
 //! Written from formats 1 and 2, not from the scripts, and read with the decoder of the server: a change of state without
 //! its event, or an event without its change, shows as a difference.
 
+mod top_up;
+
 use std::collections::BTreeMap;
 
 use onsale::domain::event::{Blocking, Card, Entry, Event, Freed, Held, LogKind, Paid, Refunded, VoidReason};
@@ -158,6 +160,7 @@ impl Rebuilt<'_> {
             Event::Captured(card) | Event::Voided(card) => self.remove(&format!("cards/{}", card.payment)),
             // A card moves no balance.
             Event::Passed(_) => {}
+            Event::TopUp(top_up) => self.apply_top_up(top_up),
             other => panic!("{other:?} is no step of a card payment"),
         }
     }

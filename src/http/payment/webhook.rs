@@ -16,6 +16,7 @@ use crate::http::openapi::refusals::refusals;
 use crate::http::problem::Code;
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
+use crate::http::wallet;
 
 const SIGNATURE: HeaderName = HeaderName::from_static(SIGNATURE_HEADER);
 
@@ -49,6 +50,9 @@ pub(crate) async fn told(ctx: &Context, request: &mut Request) -> Result<Respons
     let message: Message = serde_json::from_slice(&bytes)
         .map_err(|_| Problem::field("payment", "Expected the name of a payment."))?;
     let done = || Ok(response::empty(StatusCode::NO_CONTENT));
+    if let Ok(charge) = message.payment.parse() {
+        return wallet::top_up::told(ctx, request, clearing, charge).await;
+    }
     // Of a payment that is not ours, or at its end, there is nothing to do.
     let Ok(payment) = message.payment.parse::<PaymentId>() else {
         return done();

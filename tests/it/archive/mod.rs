@@ -39,7 +39,7 @@ pub(crate) async fn connect(url: &str) -> Archive {
     Archive::connect(&config.mysql).await.expect("MariaDB does as told")
 }
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "log_offsets",
     "events",
     "queue_tokens",
@@ -48,6 +48,7 @@ const TABLES: [&str; 11] = [
     "blocked_seats",
     "payments",
     "card_payments",
+    "top_ups",
     "ledger_transactions",
     "ledger_entries",
     "concerts",

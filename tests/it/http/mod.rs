@@ -20,4 +20,5 @@ mod rush;
 mod sale;
 mod seating;
 mod security;
+mod top_up;
 mod wallet;

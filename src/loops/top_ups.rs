@@ -1,0 +1,64 @@
+//! Charges through the gateway: finishes those that nobody else has, because a server died, a webhook got lost or the gateway was
+//! away.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::watch;
+
+use super::clearing::is_due;
+use super::{every, step_deadline};
+use crate::clearing::{Clearing, ClearingError};
+use crate::domain::ids::{ChargeId, LogName};
+use crate::domain::outcome::Refusal;
+use crate::domain::top_up::TopUp;
+use crate::store::{Failure, Store};
+
+/// Top-ups of one partition that the gateway is asked about at once.
+const AT_ONCE: usize = 16;
+
+/// Clears for all wallet partitions until shut down. A top-up in whose state nothing has moved for `period` is looked at.
+pub async fn top_ups(clearing: Clearing, store: Store, period: Duration, shutdown: watch::Receiver<bool>) {
+    every(period, shutdown, || clear_all(&clearing, &store, period)).await;
+}
+
+async fn clear_all(clearing: &Clearing, store: &Store, period: Duration) {
+    for partition in 0..store.partitions() {
+        match clear(clearing, store, partition, period).await {
+            Ok(()) | Err(Failure::Stopped(_)) => {}
+            Err(failure) => {
+                let (log, error) = (LogName::Wallet(partition), &failure as &dyn std::error::Error);
+                tracing::debug!(%log, error, "top-ups wait for Redis");
+            }
+        }
+    }
+}
+
+async fn clear(clearing: &Clearing, store: &Store, partition: u8, period: Duration) -> Result<(), Failure> {
+    let mut next = Some(0);
+    while let Some(cursor) = next {
+        let (top_ups, now, more) = store.top_ups(partition, cursor, step_deadline()).await?;
+        let due = top_ups.into_iter().filter(|(_, top_up)| is_due(now, top_up.since, period));
+        stream::iter(due)
+            .for_each_concurrent(AT_ONCE, |(charge, top_up)| clear_one(clearing, charge, top_up))
+            .await;
+        next = more;
+    }
+    Ok(())
+}
+
+async fn clear_one(clearing: &Clearing, charge: ChargeId, top_up: TopUp) {
+    let Err(error) = clearing.clear_top_up(charge, &top_up).await else {
+        return;
+    };
+    let state = top_up.state.as_str();
+    let cause = &error as &dyn std::error::Error;
+    match error {
+        ClearingError::TopUpContradicts { .. }
+        | ClearingError::NoPayer(_)
+        | ClearingError::Store(Failure::Refused(Refusal::AmountOutOfRange)) => {
+            tracing::error!(%charge, state, error = cause, "a top-up needs people");
+        }
+        _ => tracing::warn!(%charge, state, error = cause, "a top-up waits"),
+    }
+}
