@@ -20,7 +20,7 @@
 --   { 'internal', message }                     retry: no
 --   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition not lost
 -- INCLUDES text arguments clock journal map log idem wallet found top_up
--- COST     O(1) a request; touches 20 + 14 a request + 40 a partition
+-- COST     O(1) a request; touches 20 + 16 a request + 40 a partition
 
 local mark = argument()
 open_wallets(1)

@@ -6,6 +6,7 @@ mod catalog;
 mod faults;
 mod follow;
 mod history;
+mod top_up;
 
 use std::path::Path;
 

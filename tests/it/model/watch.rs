@@ -128,11 +128,8 @@ impl Watch {
                 }
             }
             Event::Returned(back) => self.moves(back.user, back.amount, back.balance),
-            Event::Charged { user, amount, balance, .. } => {
-                self.cash += amount;
-                self.moves(user, *amount, *balance);
-            }
-            Event::TopUp(TopUp { user, step: TopUpStep::Credited { amount, balance }, .. }) => {
+            Event::Charged { user, amount, balance, .. }
+            | Event::TopUp(TopUp { user, step: TopUpStep::Credited { amount, balance }, .. }) => {
                 self.cash += amount;
                 self.moves(user, *amount, *balance);
             }
