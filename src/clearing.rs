@@ -53,7 +53,7 @@ pub enum ClearingError {
     TopUpContradicts {
         /// The top-up.
         charge: ChargeId,
-        /// `begin`, `capture` or `void`.
+        /// `tell about`, `begin`, `capture` or `void`.
         told: &'static str,
         /// What it says.
         standing: Standing,

@@ -9,11 +9,28 @@ use super::{Clearing, ClearingError, STEP};
 use crate::domain::ids::{ChargeId, UserId};
 use crate::domain::outcome::Refusal;
 use crate::domain::top_up::{TopUp, TopUpEnd, TopUpState};
-use crate::gateway::{Intent, Standing};
+use crate::gateway::{self, Intent, Standing};
 use crate::store::{Failure, Said, TopUpTask};
 
-/// Steps in a row: authorised, captured, credited. A gateway that goes in circles is asked again by the worker's loop.
-const STEPS_MAX: usize = 4;
+/// What the gateway is asked or told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Call {
+    Ask,
+    Begin,
+    Capture,
+    Void,
+}
+
+impl Call {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ask => "tell about",
+            Self::Begin => "begin",
+            Self::Capture => "capture",
+            Self::Void => "void",
+        }
+    }
+}
 
 /// How a top-up stands after as many steps as can be made now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,34 +51,28 @@ pub enum Progress {
 impl Clearing {
     /// Begins a new top-up at the gateway, and goes as far with it as it goes now.
     pub async fn begin_top_up(&self, charge: ChargeId, top_up: &TopUp) -> Result<Progress, ClearingError> {
-        let intent = intent(charge, top_up);
-        let standing = self.0.gateway.begin(&intent).await?;
-        self.carry(charge, top_up, &intent, standing).await
+        self.carry(charge, top_up, Call::Begin).await
     }
 
     /// Goes as far with a top-up as it goes now.
     pub async fn clear_top_up(&self, charge: ChargeId, top_up: &TopUp) -> Result<Progress, ClearingError> {
-        let (gateway, intent) = (&self.0.gateway, intent(charge, top_up));
-        let standing = match top_up.state {
-            TopUpState::Authorising => gateway.standing(&intent).await?,
-            // What has been decided is told, not asked.
-            TopUpState::Capture => gateway.capture(&intent).await?,
-            TopUpState::Declined | TopUpState::Expired => gateway.void(&intent).await?,
+        // What has been decided is told, not asked.
+        let first = match top_up.state {
+            TopUpState::Authorising => Call::Ask,
+            TopUpState::Capture => Call::Capture,
+            TopUpState::Declined | TopUpState::Expired => Call::Void,
         };
-        self.carry(charge, top_up, &intent, standing).await
+        self.carry(charge, top_up, first).await
     }
 
-    async fn carry(
-        &self,
-        charge: ChargeId,
-        top_up: &TopUp,
-        intent: &Intent,
-        mut standing: Standing,
-    ) -> Result<Progress, ClearingError> {
-        let gateway = &self.0.gateway;
+    /// Each call at most once, in the order of [`Call`]: a gateway that goes in circles is asked again by the worker's loop.
+    async fn carry(&self, charge: ChargeId, top_up: &TopUp, first: Call) -> Result<Progress, ClearingError> {
         let user = UserId::new(&top_up.user).ok_or(ClearingError::NoPayer(charge))?;
-        let (mut told, mut reason) = ("begin", None);
-        for _ in 0..STEPS_MAX {
+        let intent =
+            Intent { name: charge.to_string(), amount: top_up.amount, currency: top_up.currency.clone() };
+        let (mut call, mut reason) = (first, None);
+        loop {
+            let standing = self.call_gateway(call, &intent).await?;
             if let Standing::Declined { reason: said } = &standing {
                 reason = Some(said.clone());
             }
@@ -70,22 +81,35 @@ impl Clearing {
                 Err(Failure::Refused(Refusal::NotFound)) => return Ok(Progress::Forgotten),
                 task => task?,
             };
-            (told, standing) = match task {
-                TopUpTask::Nothing(end) => {
-                    let taken = standing == Standing::Captured;
-                    if taken == matches!(end, TopUpEnd::Credited { .. }) || !is_final(&standing) {
-                        return Ok(Progress::Ended { end, reason });
-                    }
-                    return Err(ClearingError::TopUpContradicts { charge, told, standing });
+            let contradicts =
+                |standing| ClearingError::TopUpContradicts { charge, told: call.name(), standing };
+            let next = match task {
+                TopUpTask::Nothing(end) if agree(&standing, &end) => {
+                    return Ok(Progress::Ended { end, reason });
                 }
-                TopUpTask::Capture => ("capture", gateway.capture(intent).await?),
-                TopUpTask::Void => ("void", gateway.void(intent).await?),
+                TopUpTask::Nothing(_) => return Err(contradicts(standing)),
                 // Whoever was to begin it has died, or its call is still on its way.
-                TopUpTask::Wait if standing == Standing::Unknown => ("begin", gateway.begin(intent).await?),
+                TopUpTask::Wait if standing == Standing::Unknown => Call::Begin,
                 TopUpTask::Wait => return Ok(Progress::Open(standing)),
+                TopUpTask::Capture => Call::Capture,
+                TopUpTask::Void => Call::Void,
             };
+            if next <= call {
+                let waits = matches!(standing, Standing::Processing | Standing::Unknown);
+                return if waits { Ok(Progress::Open(standing)) } else { Err(contradicts(standing)) };
+            }
+            call = next;
         }
-        Err(ClearingError::TopUpContradicts { charge, told, standing })
+    }
+
+    async fn call_gateway(&self, call: Call, intent: &Intent) -> Result<Standing, gateway::Error> {
+        let gateway = &self.0.gateway;
+        match call {
+            Call::Ask => gateway.standing(intent).await,
+            Call::Begin => gateway.begin(intent).await,
+            Call::Capture => gateway.capture(intent).await,
+            Call::Void => gateway.void(intent).await,
+        }
     }
 
     /// The same because somebody looks at it: once a second for one top-up. `None`: not now.
@@ -101,10 +125,6 @@ impl Clearing {
     }
 }
 
-fn intent(charge: ChargeId, top_up: &TopUp) -> Intent {
-    Intent { name: charge.to_string(), amount: top_up.amount, currency: top_up.currency.clone() }
-}
-
 fn said(standing: &Standing) -> Said {
     match standing {
         Standing::Unknown | Standing::RequiresAction { .. } | Standing::Processing => Said::Pending,
@@ -115,7 +135,11 @@ fn said(standing: &Standing) -> Said {
     }
 }
 
-/// Whether money has moved, or never will.
-fn is_final(standing: &Standing) -> bool {
-    matches!(standing, Standing::Captured | Standing::Voided)
+/// Whether a top-up can have ended so if the gateway says this: one that asked before it was told may have heard something older.
+fn agree(standing: &Standing, end: &TopUpEnd) -> bool {
+    match standing {
+        Standing::Captured => matches!(end, TopUpEnd::Credited { .. }),
+        Standing::Voided => matches!(end, TopUpEnd::Voided { .. }),
+        _ => true,
+    }
 }
