@@ -15,7 +15,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 # The same Debian as the build's: one glibc.
 FROM debian:12.12-slim
 RUN apt-get update \
-    # The authorities that webhooks' endpoints are believed by.
+    # The authorities that webhooks' endpoints and Stripe are believed by.
     && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 onsale \

@@ -10,11 +10,14 @@ SECRETS ?= secrets
 TARGET = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 SCENARIO ?= journey goose
 
+# What judges calls to Stripe, by the OpenAPI of the version that src/gateway/stripe/wire.rs names.
+STRIPE_MOCK_VERSION := 0.203.0
+
 # The broker of the Kafka tests; tests/it/kafka/pom.xml pins it.
 KAFKA_JARS = $(TARGET)/tools/kafka-4.0.0
 
 .PHONY: run test bench lint lint-loadtest loadtest secrets install install-programs install-python install-deny \
-	install-kafka
+	install-kafka install-stripe-mock
 
 run: install-programs
 	$(CARGO) build --release --locked --bin onsale
@@ -60,7 +63,7 @@ loadtest: install-programs
 		REPORT_DIR=$$target/loadtest-reports loadtest/run.sh $(SCENARIO)
 
 # RUNLEVEL=1 keeps the packages from starting services: tests and `up` run engines of their own.
-install: install-programs install-python install-kafka
+install: install-programs install-python install-kafka install-stripe-mock
 
 install-programs:
 	@set -e; \
@@ -110,6 +113,10 @@ install-kafka:
 			-DincludeScope=runtime -DoutputDirectory=$(KAFKA_JARS).new; \
 		mv $(KAFKA_JARS).new $(KAFKA_JARS); \
 	}
+
+# Go builds it, once.
+install-stripe-mock: install-programs
+	@loadtest/go-install.sh $(TARGET)/tools github.com/stripe/stripe-mock v$(STRIPE_MOCK_VERSION) stripe-mock-$(STRIPE_MOCK_VERSION)
 
 install-deny:
 	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny@$(CARGO_DENY_VERSION)

@@ -1,5 +1,5 @@
 -- authorise: a card payment of a PENDING reservation begins, one at a time; the first one stretches the hold, so that it does not
--- lapse while the buyer is at his bank. No seat and no money moves.
+-- lapse while the buyer is at his bank, and his active place with it. No seat and no money moves.
 --
 -- FLAGS    allow-oom: a payment is the last thing to refuse
 -- KEYS     the concert block, three keys for each show: writes all but policy and queue
@@ -22,7 +22,7 @@ if log.lost then
   return lost_reply(log)
 end
 
-local INVALID = { confirmed = 'already_paid', cancelled = 'cancelled', refunded = 'refunded', expired = 'expired' }
+local policy = read_policy()
 
 local function state_of(r, payment)
   if r.ext == 'declined=' .. payment then
@@ -45,22 +45,10 @@ local function replayed_outcome(request)
     local payment, id = string.match(result, '^(%S+) (%S+)$')
     return told('replayed', read_reservation(id), payment)
   end
-  -- Without a key the payment's own id is the request.
-  local card = read_card(request.payment)
-  local r = card and read_reservation(card.reservation)
-  return r and told('replayed', r, request.payment) or nil
-end
-
-local function invalid_outcome(r, request)
-  if not r or r.user ~= request.user or r.show ~= request.show then
-    return { 'invalid_reservation', 'not_found' }
-  end
-  if is_overdue(r) then
-    expire_reservation(r)
-  elseif r.status == 'pending' and is_cancelled(r.show) then
-    free_reservation(r, 'cancelled', 'released', 'show')
-  end
-  return INVALID[r.status] and { 'invalid_reservation', INVALID[r.status] }
+  -- Without a key the payment's own id is the request: known by its record, and when that has gone by what it left behind.
+  local r = read_reservation(request.reservation)
+  local known = r and (read_card(request.payment) or string.find(r.ext, '=' .. request.payment, 1, true))
+  return known and told('replayed', r, request.payment) or nil
 end
 
 -- Once a reservation, so the bound is from its first end.
@@ -85,7 +73,7 @@ local function decide_authorise(request)
     return { 'sales_stopped' }
   end
   local r = read_reservation(request.reservation)
-  local invalid = invalid_outcome(r, request)
+  local invalid = unpayable_outcome(r, request)
   if invalid then
     return invalid
   end
@@ -103,6 +91,7 @@ local function decide_authorise(request)
   local held = live_place(r.user)
   if held then
     claim_place(held)
+    stretch_place(held, math.min(r.stop, held.admitted + policy.active_ms + policy.hold_ms))
   end
   return told('authorising', r, request.payment)
 end

@@ -7,19 +7,20 @@
 -- ARGV     head of lib/concert.lua with the shows; then count, and for each request: what the seats become ('blocked' or
 --          'unblocked'), show, request (never '': the server makes one without a key), fingerprint, user whose key it is ('' if it is
 --          the server's), number of seats, and for each its index
--- OUTCOMES in order of precedence; nothing has happened unless 'blocked' or 'unblocked'
+-- OUTCOMES in order of precedence; nothing of what was asked has happened unless 'blocked' or 'unblocked'
 --   { 'replayed' }                              retry: same answer
 --   { 'idempotency_key_reused' }                retry: no
 --   { 'rate_limited' }                          retry: when older keys are forgotten
 --   { 'sales_stopped' }                         retry: later
 --   { 'sale_not_open', '' }                     retry: no    the show was cancelled
+--   { 'again' }                                 retry: at once, by the server    too many holds over were found; they are given back
 --   { 'seat_unavailable', index, … }            retry: with others    not available, or not blocked
 --   { 'blocked' }
 --   { 'unblocked' }
 --   { 'internal', message }                     retry: no
 -- INCLUDES text arguments clock journal map log concert idem reservation
--- COST     O(seats) a request, and O(seats of the holds that it finds over); touches 100 + 20 a request + 10 a seat + 12 a show
---          + 20 a hold found over + 6 a seat of one
+-- COST     O(seats) a request, and O(seats of the holds that it finds over), which end at 64 and those of one hold; touches 100
+--          + 20 a request + 10 a seat + 12 a show + 20 a hold found over + 6 a seat of one
 
 if log.lost then
   return lost_reply(log)
@@ -31,21 +32,12 @@ local CHANGES = {
   unblocked = { from = BLOCKED, to = AVAILABLE, sellable = 1, outcome = { 'unblocked' } },
 }
 
-local function byte_now(show, index)
-  local byte = get(show.seats, index)
-  if byte == HELD then
-    local holding = read_reservation(get(show.holder, index))
-    if is_overdue(holding) then
-      expire_reservation(holding)
-      return AVAILABLE
-    end
-  end
-  return byte
-end
-
 local function unfit_outcome(request, show, from)
   local outcome = { 'seat_unavailable' }
   for _, index in ipairs(request.indexes) do
+    if is_exhausted() then
+      return { 'again' }
+    end
     if byte_now(show, index) ~= from then
       outcome[#outcome + 1] = index
     end
@@ -109,19 +101,7 @@ local function prefetch(requests)
     end
   end
   fetch(idem.result, keys)
-  for id, wanted in pairs(indexes) do
-    local show, held = shows[id], {}
-    fetch(show.seats, wanted)
-    for _, index in ipairs(wanted) do
-      if show.seats.read[index] == HELD then
-        held[#held + 1] = index
-      end
-    end
-    fetch(show.holder, held)
-    for _, index in ipairs(held) do
-      ids[#ids + 1] = show.holder.read[index]
-    end
-  end
+  fetch_seats(indexes, ids)
   fetch(reservations, ids)
 end
 

@@ -66,10 +66,8 @@ local function decide_confirm(request)
     return { 'sales_stopped' }
   end
   local r = read_reservation(card.reservation)
-  if r and is_overdue(r) then
-    expire_reservation(r)
-  elseif r and r.status == 'pending' and is_cancelled(r.show) then
-    free_reservation(r, 'cancelled', 'released', 'show')
+  if r then
+    end_if_over(r)
   end
   if not r or r.status ~= 'pending' then
     return give_up(card, r and ENDED[r.status] or 'expired')

@@ -15,15 +15,15 @@
 --   { 'queue_token_not_active', position }      retry: when active
 --   { 'queue_token_expired' }                   retry: no
 --   { 'stale_catalog' }                         retry: with the newer catalog
---   { 'again' }                                 retry: at once, by the server    requests before it found too many holds over
+--   { 'again' }                                 retry: at once, by the server    too many holds over were found; they are given back
 --   { 'too_many_seats', limit }                 retry: with fewer
 --   { 'purchase_limit', limit, owned }          retry: with fewer
 --   { 'seat_unavailable', index, … }            retry: with others
 --   { 'held', reservation, show, seats, amount, created ms, end ms }
 --   { 'internal', message }                     retry: no
 -- INCLUDES text arguments clock journal map log concert idem place reservation
--- COST     O(seats) a request, and O(seats of the holds that it finds over), which end at 64 and those of one request; touches 100
---          + 30 a request + 12 a seat + 12 a show + 20 a hold found over + 6 a seat of one + 3 a hold of the user
+-- COST     O(seats) a request, and O(seats of the holds that it finds over), which end at 64 and those of a hold and of the user;
+--          touches 100 + 30 a request + 12 a seat + 12 a show + 20 a hold found over + 6 a seat of one + 3 a hold of the user
 
 if log.lost then
   return lost_reply(log)
@@ -83,22 +83,13 @@ local function owned_by(user, show, wanted)
   return tonumber(get(show.owned, user) or 0)
 end
 
-local function is_free(show, index)
-  local byte = get(show.seats, index)
-  if byte == HELD then
-    local holding = read_reservation(get(show.holder, index))
-    if is_overdue(holding) then
-      expire_reservation(holding)
-      return true
-    end
-  end
-  return byte == AVAILABLE
-end
-
 local function taken_outcome(request, show)
   local outcome = { 'seat_unavailable' }
   for _, index in ipairs(request.indexes) do
-    if not is_free(show, index) then
+    if is_exhausted() then
+      return { 'again' }
+    end
+    if byte_now(show, index) ~= AVAILABLE then
       outcome[#outcome + 1] = index
     end
   end
@@ -224,20 +215,10 @@ local function prefetch(requests)
   fetch(pending, users)
   fetch(idem.result, keys)
   fetch(idem.user, keyed)
-  for id, wanted in pairs(indexes) do
-    local show, held = shows[id], {}
-    fetch(show.owned, owners[id])
-    fetch(show.seats, wanted)
-    for _, index in ipairs(wanted) do
-      if show.seats.read[index] == HELD then
-        held[#held + 1] = index
-      end
-    end
-    fetch(show.holder, held)
-    for _, index in ipairs(held) do
-      ids[#ids + 1] = show.holder.read[index]
-    end
+  for id, owning in pairs(owners) do
+    fetch(shows[id].owned, owning)
   end
+  fetch_seats(indexes, ids)
   fetch(reservations, ids)
 end
 

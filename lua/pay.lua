@@ -26,8 +26,6 @@ end
 open_wallets(#KEYS - 6 * tonumber(ARGV[argument_at + 1]) + 1)
 
 local policy = read_policy()
-local INVALID = { confirmed = 'already_paid', cancelled = 'cancelled', refunded = 'refunded', expired = 'expired' }
-
 local function told(outcome, r)
   return { outcome, r.id, r.show, r.payment, r.seats, r.amount, string.match(r.ext, 'balance=(%d+)') }
 end
@@ -43,18 +41,6 @@ local function replayed_outcome(request)
   -- Without a key the payment's own id is the request.
   local r = read_reservation(request.reservation)
   return r and r.payment == request.payment and told('replayed', r) or nil
-end
-
-local function invalid_outcome(r, request)
-  if not r or r.user ~= request.user or r.show ~= request.show then
-    return { 'invalid_reservation', 'not_found' }
-  end
-  if is_overdue(r) then
-    expire_reservation(r)
-  elseif r.status == 'pending' and is_cancelled(r.show) then
-    free_reservation(r, 'cancelled', 'released', 'show')
-  end
-  return INVALID[r.status] and { 'invalid_reservation', INVALID[r.status] }
 end
 
 local function move_money(r, request, wallet, balance)
@@ -77,7 +63,7 @@ local function decide_pay(request)
     return { 'sales_stopped' }
   end
   local r = read_reservation(request.reservation)
-  local invalid = invalid_outcome(r, request)
+  local invalid = unpayable_outcome(r, request)
   if invalid then
     return invalid
   end

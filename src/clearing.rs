@@ -5,17 +5,20 @@
 //! (the server that was asked, a webhook, a buyer who looks, a worker's loop), twice or at once, and may break off anywhere:
 //! the record of the payment stays in Redis until its end, and whoever finds it goes on.
 
+mod disowned;
 mod top_up;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use crate::archive::{self, Archive};
 use crate::domain::card::{CardPayment, CardState};
-use crate::domain::ids::{ChargeId, PaymentId, UserId};
-use crate::gateway::{self, Gateway, Intent, Standing, WebhookSecret};
+use crate::domain::ids::{ChargeId, ConcertId, PaymentId, UserId};
+use crate::gateway::{self, Gateway, GivenBack, Intent, Standing, WebhookSecret};
 use crate::live::Live;
 use crate::store::{Done, Failure, Store, Task, Verdict};
 
@@ -26,6 +29,10 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Payments looked at whose times are remembered; beyond it those that are over are forgotten.
 const LOOKS_MAX: usize = 10_000;
+
+/// Payments with which requests of buyers and of the gateway are busy at once, each with a connection to it: a gateway that is slow
+/// costs no more of them. Those beyond are left to the worker's loop.
+const AT_ONCE: usize = 256;
 
 /// One call of a script.
 const STEP: Duration = Duration::from_secs(2);
@@ -39,9 +46,18 @@ pub enum ClearingError {
     /// The store.
     #[error("the store failed")]
     Store(#[from] Failure),
+    /// The archive.
+    #[error("the archive failed")]
+    Archive(#[from] archive::Error),
     /// The catalog of its show is not known here, and so neither is its currency.
     #[error("show {0} is not known here")]
     UnknownShow(crate::domain::ids::ShowId),
+    /// As many as may be are with the gateway. Nothing has happened.
+    #[error("too many payments are with the gateway")]
+    Busy,
+    /// Nobody here knows it, and what MySQL has is not all that there was.
+    #[error("log of concert {0} is not level")]
+    NotLevel(ConcertId),
     /// The owner in the record is no user id: a bug.
     #[error("card payment {0} has no owner")]
     NoOwner(PaymentId),
@@ -80,12 +96,17 @@ struct Inner {
     gateway: Gateway,
     webhooks: Option<WebhookSecret>,
     looked: Mutex<HashMap<String, Instant>>,
+    /// What the gateway said when a payment was looked at, as long as it is not asked again.
+    said: Mutex<HashMap<String, (Instant, Standing)>>,
+    slots: Semaphore,
 }
 
 impl Clearing {
     /// Clears payments by `gateway`; without a secret it sends no webhooks.
     pub fn new(store: Store, live: Live, gateway: Gateway, webhooks: Option<WebhookSecret>) -> Self {
-        Self(Arc::new(Inner { store, live, gateway, webhooks, looked: Mutex::default() }))
+        let (looked, said) = (Mutex::default(), Mutex::default());
+        let slots = Semaphore::new(AT_ONCE);
+        Self(Arc::new(Inner { store, live, gateway, webhooks, looked, said, slots }))
     }
 
     /// The gateway's name.
@@ -98,7 +119,17 @@ impl Clearing {
         self.0.webhooks.as_ref()
     }
 
-    /// Begins an authorising payment at the gateway, or asks how it stands, and goes as far with it as it goes now.
+    /// The header with the signature of the gateway's webhooks, in lower case.
+    pub fn signature_header(&self) -> &'static str {
+        self.0.gateway.signature_header()
+    }
+
+    /// The name of the payment that a webhook of the gateway is about, if it is about one.
+    pub fn told(&self, message: &[u8]) -> Result<Option<String>, serde_json::Error> {
+        self.0.gateway.told(message)
+    }
+
+    /// Begins at the gateway a payment that has just begun here, and goes as far with it as it goes now.
     pub async fn begin(
         &self,
         payment: PaymentId,
@@ -106,7 +137,10 @@ impl Clearing {
         amount: i64,
     ) -> Result<Standing, ClearingError> {
         let intent = self.intent(payment, amount)?;
+        let _slot = self.slot()?;
+        self.looked_just_now(payment.to_string());
         let standing = self.0.gateway.begin(&intent).await?;
+        self.keep(payment.to_string(), &standing);
         self.advance(payment, &intent, user, &standing).await?;
         Ok(standing)
     }
@@ -120,12 +154,17 @@ impl Clearing {
         let intent = self.intent(payment, card.amount)?;
         match card.state {
             CardState::Authorising => {
+                let user = UserId::new(&card.user).ok_or(ClearingError::NoOwner(payment))?;
                 let mut standing = self.0.gateway.standing(&intent).await?;
                 if standing == Standing::Unknown {
-                    // Whoever was to begin it has died, or its call is still on its way.
+                    // Whoever was to begin it has died, or its call is still on its way. Nobody's money is reserved for what
+                    // he can't have any more.
+                    let task = self.advance(payment, &intent, &user, &standing).await?;
+                    if task != Task::Wait {
+                        return Ok(Some(standing));
+                    }
                     standing = self.0.gateway.begin(&intent).await?;
                 }
-                let user = UserId::new(&card.user).ok_or(ClearingError::NoOwner(payment))?;
                 self.advance(payment, &intent, &user, &standing).await?;
                 Ok(Some(standing))
             }
@@ -134,16 +173,64 @@ impl Clearing {
         }
     }
 
-    /// The same because somebody looks at it: once a second for one payment.
+    /// The same because somebody looks at it: once a second for one payment, in between the answer is what it was.
     pub async fn look(
         &self,
         payment: PaymentId,
         card: &CardPayment,
     ) -> Result<Option<Standing>, ClearingError> {
-        if self.looked_just_now(payment.to_string()) {
-            return Ok(None);
+        let name = payment.to_string();
+        if self.looked_just_now(name.clone()) {
+            return Ok(self.just_said(&name));
         }
-        self.clear(payment, card).await
+        let _slot = self.slot()?;
+        let standing = self.clear(payment, card).await?;
+        if let Some(standing) = &standing {
+            self.keep(name, standing);
+        }
+        Ok(standing)
+    }
+
+    /// The same of a payment that is known by its name only.
+    pub async fn look_up(&self, payment: PaymentId) -> Result<Option<Standing>, ClearingError> {
+        match self.0.store.card(payment, Instant::now() + STEP).await? {
+            Some(card) => self.look(payment, &card).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The same because the gateway has told of it; `card` is its record, if it has one.
+    pub async fn hear(
+        &self,
+        payment: PaymentId,
+        card: Option<CardPayment>,
+        archive: &Archive,
+        deadline: Instant,
+    ) -> Result<(), ClearingError> {
+        let _slot = self.slot()?;
+        match card {
+            Some(card) => self.clear(payment, &card).await.map(drop),
+            // At its end, or lost.
+            None => self.disown(payment, archive, deadline).await,
+        }
+    }
+
+    fn slot(&self) -> Result<SemaphorePermit<'_>, ClearingError> {
+        self.0.slots.try_acquire().map_err(|_| ClearingError::Busy)
+    }
+
+    fn keep(&self, payment: String, standing: &Standing) {
+        let now = Instant::now();
+        let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.len() >= LOOKS_MAX {
+            said.retain(|_, (at, _)| now - *at < LOOK);
+        }
+        said.insert(payment, (now, standing.clone()));
+    }
+
+    fn just_said(&self, payment: &str) -> Option<Standing> {
+        let said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.get(payment).map(|(_, standing)| standing.clone())
     }
 
     fn looked_just_now(&self, payment: String) -> bool {
@@ -165,30 +252,33 @@ impl Clearing {
         Ok(Intent { name: payment.to_string(), amount, currency: view.layout().currency.clone() })
     }
 
-    /// Has it decided what becomes of a payment that stands so, and does that.
+    /// Has it decided what becomes of a payment that stands so, and does that. What it was.
     async fn advance(
         &self,
         payment: PaymentId,
         intent: &Intent,
         user: &UserId,
         standing: &Standing,
-    ) -> Result<(), ClearingError> {
+    ) -> Result<Task, ClearingError> {
         let verdict = match standing {
             Standing::Authorised | Standing::Captured => Verdict::Authorised,
             Standing::Declined { .. } | Standing::Voided => Verdict::Declined,
             Standing::Unknown | Standing::RequiresAction { .. } | Standing::Processing => Verdict::Pending,
         };
         let task = self.0.store.confirm(payment, user, verdict, Instant::now() + STEP).await?;
-        self.tell(payment, intent, task).await
+        self.tell(payment, intent, task).await?;
+        Ok(task)
     }
 
     /// Tells the gateway what was decided, and notes that it has done it.
     async fn tell(&self, payment: PaymentId, intent: &Intent, task: Task) -> Result<(), ClearingError> {
-        let gateway = &self.0.gateway;
         let (done, standing, told) = match task {
             Task::Wait | Task::Nothing => return Ok(()),
-            Task::Capture => (Done::Captured, gateway.capture(intent).await?, "capture"),
-            Task::Void => (Done::Voided, gateway.void(intent).await?, "void"),
+            Task::Capture => (Done::Captured, self.0.gateway.capture(intent).await?, "capture"),
+            Task::Void => match self.let_go(intent).await? {
+                Some(standing) => (Done::Voided, standing, "void"),
+                None => return Ok(()),
+            },
         };
         let wanted = if done == Done::Captured { Standing::Captured } else { Standing::Voided };
         if standing != wanted {
@@ -196,5 +286,19 @@ impl Clearing {
         }
         let settled = self.0.store.settle(payment, done, Instant::now() + STEP).await?;
         if settled { Ok(()) } else { Err(ClearingError::Contradicts { payment, told, standing }) }
+    }
+    /// Has the gateway let the money go, and give it back if it had taken it: whoever decided that did so in a log that was lost.
+    /// Answers how the payment stands then, `Voided` if nothing of it is left there; `None` if it has to be asked again.
+    async fn let_go(&self, intent: &Intent) -> Result<Option<Standing>, gateway::Error> {
+        let standing = self.0.gateway.void(intent).await?;
+        if standing != Standing::Captured {
+            return Ok(Some(standing));
+        }
+        // The payment's name is no refund's.
+        Ok(match self.0.gateway.refund(intent, &intent.name, intent.amount).await? {
+            GivenBack::Done => Some(Standing::Voided),
+            GivenBack::Pending => None,
+            GivenBack::Refused { .. } => Some(Standing::Captured),
+        })
     }
 }

@@ -3,10 +3,10 @@
 
 local AVAILABLE, HELD, BOOKED, BLOCKED = 48, 49, 50, 51
 
--- Seats of holds that are over which one call gives back, before the last request that may find more of them: as many as a batch
--- may hold. What finds them is cheap to send, so nothing else would bound the call.
-local EXPIRED_SEATS_MAX = 64
-local expired_seats = 0
+-- Seats that one call gives back, beside what it was asked to, before it stops and has the rest come again: as many as a batch may
+-- hold. What finds holds that are over is cheap to send, so nothing else would bound the call.
+local FREED_SEATS_MAX = 64
+local freed_seats = 0
 
 local function read_reservation(id)
   local record = get(reservations, id)
@@ -77,6 +77,7 @@ end
 -- Ends a PENDING reservation as `status`: its seats are free from here on. `event` tells it, `reason` follows.
 local function free_reservation(r, status, event, reason)
   local indexes = seat_indexes(r.seats)
+  freed_seats = freed_seats + #indexes
   local cancelled = give_seats(r, indexes)
   remove_pending(r.user, r.id)
   put(expiry, r.id, false)
@@ -93,14 +94,63 @@ end
 
 local function expire_reservation(r)
   free_reservation(r, 'expired', 'expired')
-  expired_seats = expired_seats + #seat_indexes(r.seats)
 end
 
--- Whether this call has given back so many seats that the rest of its requests has to come again.
+-- Whether this call has given back so many seats that the rest of what it was asked has to come again.
 local function is_exhausted()
-  return expired_seats >= EXPIRED_SEATS_MAX
+  return freed_seats >= FREED_SEATS_MAX
 end
 
 local function is_overdue(r)
   return r.status == 'pending' and now >= r.stop
+end
+
+-- What a seat is now: one whose hold is over is available from here on.
+local function byte_now(show, index)
+  local byte = get(show.seats, index)
+  if byte == HELD then
+    local holding = read_reservation(get(show.holder, index))
+    if is_overdue(holding) then
+      expire_reservation(holding)
+      return AVAILABLE
+    end
+  end
+  return byte
+end
+
+-- The seats of shows in one read a show, and who holds those that are held; adds their reservations to `ids`.
+local function fetch_seats(indexes_of, ids)
+  for id, indexes in pairs(indexes_of) do
+    local show, held = shows[id], {}
+    fetch(show.seats, indexes)
+    for _, index in ipairs(indexes) do
+      if show.seats.read[index] == HELD then
+        held[#held + 1] = index
+      end
+    end
+    fetch(show.holder, held)
+    for _, index in ipairs(held) do
+      ids[#ids + 1] = show.holder.read[index]
+    end
+  end
+end
+
+-- Ends a reservation whose hold is over, or whose show was cancelled before it was paid.
+local function end_if_over(r)
+  if is_overdue(r) then
+    expire_reservation(r)
+  elseif r.status == 'pending' and is_cancelled(r.show) then
+    free_reservation(r, 'cancelled', 'released', 'show')
+  end
+end
+
+local UNPAYABLE = { confirmed = 'already_paid', cancelled = 'cancelled', refunded = 'refunded', expired = 'expired' }
+
+-- Why a reservation can't be paid by the user of a request, if it can't.
+local function unpayable_outcome(r, request)
+  if not r or r.user ~= request.user or r.show ~= request.show then
+    return { 'invalid_reservation', 'not_found' }
+  end
+  end_if_over(r)
+  return UNPAYABLE[r.status] and { 'invalid_reservation', UNPAYABLE[r.status] }
 end

@@ -54,7 +54,7 @@ pub async fn import_plan(config: &Config, import: &PlanImport) -> Result<Seated,
     let installation = Installation::connect(config).await?;
     let (archive, show) = (&installation.archive, import.show);
     let concert = archive.concert_of(show).await?.ok_or(Error::NoShow(show))?;
-    let seated = archive.change_seating(concert, show, &sections).await;
+    let seated = archive.change_seating(concert, show, sections).await;
     let seated = seated.map_err(|error| match error {
         archive::Error::SeatsDropped(_) | archive::Error::Layout(_) => refused(error.into()),
         error => error.into(),

@@ -240,6 +240,7 @@ fn clearing(config: &Config, installation: &Installation, live: &Live) -> Result
         GatewayKind::None => return Ok(None),
         GatewayKind::Sandbox if settings.url.is_empty() => Gateway::inside(),
         GatewayKind::Sandbox => Gateway::sandbox(&settings.url, timeout)?,
+        GatewayKind::Stripe => Gateway::stripe(&settings.url, settings.read_secret_key()?.expose(), timeout)?,
     };
     let secret = settings.read_webhook_secret()?;
     let webhooks = secret.map(|secret| WebhookSecret::new(secret.expose()));

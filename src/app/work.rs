@@ -10,7 +10,8 @@ use tokio::time::{Instant, timeout};
 use super::audit::Auditor;
 use super::installation::Installation;
 use super::{Error, Observed, import, operations};
-use crate::config::Config;
+use crate::archive::Archive;
+use crate::config::{Config, Mysql};
 use crate::follow::{Applied, ArchiveFollower};
 use crate::http::Health;
 use crate::live::Live;
@@ -19,6 +20,8 @@ use crate::metrics;
 use crate::opening::OpeningError;
 use crate::store::Failure;
 
+/// MySQL connections of the archive follower: one writes, and one is there when that hangs.
+const FOLLOWER_CONNECTIONS: u32 = 2;
 /// How long a worker that stops waits for the archive to have all that was seen; the next start finds the rest.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -47,7 +50,9 @@ pub(super) async fn start(
     );
     let rate = RefundRate { batch: worker.refund_batch, period: millis(worker.refund_interval_ms) };
     let cancellation = loops::cancellation(installation.store()?, live.clone(), rate, stopping.clone());
-    let (follower, applied) = ArchiveFollower::new(installation.archive.clone(), installation.tail()?);
+    // What trims waits for it: connections that no history read, webhook or import can take away.
+    let archive = Archive::lazy(&Mysql { max_connections: FOLLOWER_CONNECTIONS, ..config.mysql.clone() })?;
+    let (follower, applied) = ArchiveFollower::new(archive, installation.tail()?);
     let trimming = Trimming {
         store: installation.store()?,
         applied: applied.clone(),

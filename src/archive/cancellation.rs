@@ -51,7 +51,9 @@ impl Archive {
                       cast(coalesce(sum(status = 'confirmed'), 0) as signed), \
                       cast(coalesce(sum(refunded_amount), 0) as signed) \
                       from reservations where show_id = ? and concert = ? and status in ('confirmed', 'refunded')";
-        let row = sqlx::query(select).bind(show.0).bind(concert.0).fetch_one(&self.pool).await?;
+        let mut moment = self.moment().await?;
+        let row = sqlx::query(select).bind(show.0).bind(concert.0).fetch_one(&mut *moment).await?;
+        moment.rollback().await?;
         Ok(Refunds { refunded: row.try_get(0)?, outstanding: row.try_get(1)?, amount: row.try_get(2)? })
     }
 }

@@ -48,7 +48,7 @@ pub struct Movement {
     pub entry: MovementCursor,
     /// When.
     pub at: Millis,
-    /// `paid` or `refunded`, as the ledger has it.
+    /// `paid` or `refunded`, `card` or `card_back`, as the ledger has it.
     pub kind: String,
     /// Who paid, or got it back.
     pub user: String,
@@ -95,7 +95,7 @@ impl Archive {
     ) -> Result<Page<Movement, MovementCursor>, Error> {
         let limit = limit.clamp(1, EXPORT_MAX);
         let mut query = QueryBuilder::<MySql>::new(
-            "select log, number, ordinal, at, kind, user, amount, reference, show_id, reservation \
+            "select log, number, ordinal, at, kind, user, coalesce(gateway_amount, -amount) as amount, reference, show_id, reservation \
              from ledger_transactions where concert = ",
         );
         query.push_bind(concert.0);
@@ -143,8 +143,7 @@ fn read_movement(concert: ConcertId, row: &MySqlRow) -> Result<Movement, Error> 
         at: Millis(row.try_get("at")?),
         kind: row.try_get("kind")?,
         user: read_text(row, "user")?,
-        // The ledger has the user's side.
-        amount: -row.try_get::<i64, _>("amount")?,
+        amount: row.try_get("amount")?,
         reference: row.try_get("reference")?,
         reservation: read_id(concert, row)?,
     })

@@ -38,8 +38,8 @@ mod webhook_progress;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
+use sqlx::{ConnectOptions, MySql, Transaction};
 
 use crate::config::Mysql;
 
@@ -54,7 +54,7 @@ pub use import::{Change, ImportRefused, ImportReport, ImportedConcert, ImportedS
 pub use log::{LogBatch, LogOffset, LogState};
 pub use page::{InvalidCursor, LIMIT_MAX, Page};
 pub use payment::StoredPayment;
-pub use report::{MoneyOfDay, Sales, TakenSeat};
+pub use report::{MoneyOfDay, TakenSeat};
 pub use reservation_history::{Action, HistoryItem, ReservationCursor, StoredReservation};
 pub use seating::Seated;
 pub use top_up::StoredTopUp;
@@ -62,10 +62,19 @@ pub use wallet_history::{LedgerCursor, LedgerItem, LedgerKind};
 pub use webhook::{Webhook, WebhookState};
 pub use webhook_progress::{DeadLetter, WebhookProgress};
 
-/// The archive. Cheap to clone: one pool of connections for all its clones.
+/// Connections for reads of a whole concert, so that no number of reports keeps the others from their turn.
+const WHOLE_CONNECTIONS: u32 = 2;
+/// How the sessions of those begin: a read of several statements sees one moment, and none goes on for more than 30 s after its
+/// caller gave it up. The comments are for one engine each, MariaDB and MySQL.
+const WHOLE_SESSION: &str = "set session transaction isolation level repeatable read; \
+     set session /*M! max_statement_time = 30 */ /*!80000 max_execution_time = 30000 */";
+
+/// The archive. Cheap to clone: its clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Archive {
     pool: MySqlPool,
+    /// Of what reads all that a concert has.
+    whole: MySqlPool,
 }
 
 impl Archive {
@@ -73,21 +82,25 @@ impl Archive {
     pub fn lazy(config: &Mysql) -> Result<Self, Error> {
         // A slow statement of a thousand rows would be logged whole, with what users are called.
         let options = MySqlConnectOptions::from_str(config.url.expose())?.disable_statement_logging();
-        let pool = MySqlPoolOptions::new()
-            .max_connections(config.max_connections)
-            .acquire_timeout(Duration::from_secs(config.connect_timeout_seconds))
-            .after_connect(|connection, _| {
-                Box::pin(async move {
-                    // Workers insert side by side. The default level locks the gaps between rows too, and two
-                    // workers that write the ends of two concerts would wait for each other.
-                    sqlx::query("set session transaction isolation level read committed")
-                        .execute(connection)
-                        .await
-                        .map(drop)
+        let pool = |connections: u32, session: &'static str| {
+            MySqlPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(config.connect_timeout_seconds))
+                .after_connect(move |connection, _| {
+                    Box::pin(async move { sqlx::raw_sql(session).execute(connection).await.map(drop) })
                 })
-            })
-            .connect_lazy_with(options);
-        Ok(Self { pool })
+                .connect_lazy_with(options.clone())
+        };
+        // Workers insert side by side. The default level locks the gaps between rows too, and two workers that write
+        // the ends of two concerts would wait for each other.
+        let each = "set session transaction isolation level read committed";
+        Ok(Self { pool: pool(config.max_connections, each), whole: pool(WHOLE_CONNECTIONS, WHOLE_SESSION) })
+    }
+
+    /// One moment of all tables, for a read of a whole concert. Beginning it ends what such a read left behind when it was given
+    /// up half-way.
+    async fn moment(&self) -> Result<Transaction<'static, MySql>, Error> {
+        Ok(self.whole.begin_with("start transaction with consistent snapshot, read only").await?)
     }
 
     /// An archive whose server has answered.

@@ -1,27 +1,19 @@
 //! What a concert has sold, for its organiser: its money by day and the seats that are taken, of one moment.
+//!
+//! All reservations of a concert are read for it, in the order of their key, page by page: seconds for some 100,000s of them.
+//! No index by status: each hold, payment and lapse would have to keep it up, for what somebody asks now and then.
 
-use std::collections::HashMap;
-
+use sqlx::Row as _;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{Connection as _, Row as _};
 
 use super::error::stored;
 use super::{Archive, Error};
-use crate::domain::ids::{ConcertId, Id20, ShowId};
+use crate::domain::ids::{ConcertId, ShowId};
 use crate::domain::reservation::{Seats, Status};
 use crate::domain::time::Millis;
 
-/// Reservations read with one statement.
+/// Reservations read with one statement: bounds the memory.
 const PAGE: u32 = 5_000;
-
-/// All of a report that MySQL knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sales {
-    /// By show, then by day.
-    pub money: Vec<MoneyOfDay>,
-    /// In no order.
-    pub taken: Vec<TakenSeat>,
-}
 
 /// What one show took in on one day of UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,26 +46,29 @@ pub struct TakenSeat {
 }
 
 impl Archive {
-    /// What a concert has sold, as fresh as the archive; a hold counts until its end, which `now` decides.
-    pub async fn sales(&self, concert: ConcertId, now: Millis) -> Result<Sales, Error> {
-        let mut connection = self.pool.acquire().await?;
-        // All statements see one moment; the connection's usual level would show each its own.
-        sqlx::query("set transaction isolation level repeatable read").execute(&mut *connection).await?;
-        let mut moment = connection.begin_with("start transaction with consistent snapshot").await?;
+    /// What a concert has sold, as fresh as the archive: its money by show and day, and, told to `take` in no order, each seat
+    /// that is taken. A hold counts until its end, which `now` decides.
+    pub async fn sales(
+        &self,
+        concert: ConcertId,
+        now: Millis,
+        take: impl FnMut(TakenSeat) + Send,
+    ) -> Result<Vec<MoneyOfDay>, Error> {
+        let mut moment = self.moment().await?;
         let money = money(&mut moment, concert).await?;
-        let taken = taken(&mut moment, concert, now).await?;
+        taken(&mut moment, concert, now, take).await?;
         moment.rollback().await?;
-        Ok(Sales { money, taken })
+        Ok(money)
     }
 }
 
 async fn money(connection: &mut MySqlConnection, concert: ConcertId) -> Result<Vec<MoneyOfDay>, Error> {
-    // A user's amount is below 0 for what he paid, above 0 for what he got back.
+    // A user's amount is below 0 for what he paid, above 0 for what he got back; a card's the other way round.
     let select = "select show_id, at div 86400000 as day, \
-                  cast(sum(kind = 'paid') as signed) as payments, \
-                  cast(-sum(if(kind = 'paid', amount, 0)) as signed) as paid, \
-                  cast(sum(kind = 'refunded') as signed) as refunds, \
-                  cast(sum(if(kind = 'refunded', amount, 0)) as signed) as refunded \
+                  cast(sum(kind in ('paid', 'card')) as signed) as payments, \
+                  cast(sum(if(kind in ('paid', 'card'), coalesce(gateway_amount, -amount), 0)) as signed) as paid, \
+                  cast(sum(kind in ('refunded', 'card_back')) as signed) as refunds, \
+                  cast(-sum(if(kind in ('refunded', 'card_back'), coalesce(gateway_amount, -amount), 0)) as signed) as refunded \
                   from ledger_transactions where concert = ? group by show_id, day order by show_id, day";
     let rows = sqlx::query(select).bind(concert.0).fetch_all(connection).await?;
     rows.iter().map(read_money).collect()
@@ -90,65 +85,40 @@ fn read_money(row: &MySqlRow) -> Result<MoneyOfDay, Error> {
     })
 }
 
-/// The seats of confirmed reservations that are booked for them, and those of pending ones that have not lapsed.
+/// The seats of confirmed reservations but those that were refunded, and those of pending ones that have not lapsed.
 async fn taken(
     connection: &mut MySqlConnection,
     concert: ConcertId,
     now: Millis,
-) -> Result<Vec<TakenSeat>, Error> {
-    let booked = booked(connection, concert).await?;
-    let select = "select reservation, show_id, status, seats from reservations \
+    mut take: impl FnMut(TakenSeat) + Send,
+) -> Result<(), Error> {
+    let select = "select reservation, show_id, status, seats, refunded_seats from reservations \
                   where concert = ? and reservation > ? \
                   and (status = 'confirmed' or (status = 'pending' and end_at > ?)) \
                   order by reservation limit ?";
-    let (mut taken, mut after) = (Vec::with_capacity(booked.len()), String::new());
+    let mut after = String::new();
     loop {
         let query = sqlx::query(select).bind(concert.0).bind(&after).bind(now.0).bind(PAGE);
         let rows = query.fetch_all(&mut *connection).await?;
         for row in &rows {
-            take(row, &booked, &mut taken)?;
+            seats_of(row)?.for_each(&mut take);
         }
         match rows.last() {
             Some(last) if rows.len() == PAGE as usize => after = last.try_get("reservation")?,
-            _ => return Ok(taken),
+            _ => return Ok(()),
         }
     }
 }
 
-fn take(
-    row: &MySqlRow,
-    booked: &HashMap<(ShowId, u32), Id20>,
-    taken: &mut Vec<TakenSeat>,
-) -> Result<(), Error> {
-    let (id, status): (String, String) = (row.try_get("reservation")?, row.try_get("status")?);
-    let (id, show) = (read_id(id)?, ShowId(row.try_get("show_id")?));
-    let seats: String = row.try_get("seats")?;
-    let seats: Seats = seats.parse().map_err(|_| stored("reservations", seats))?;
-    let is_confirmed = status == Status::Confirmed.as_str();
-    for (seat, price) in seats.0 {
-        // A seat that was refunded is booked for nobody, or for somebody else by now.
-        if !is_confirmed || booked.get(&(show, seat)) == Some(&id) {
-            taken.push(TakenSeat { show, seat, price, booked: is_confirmed });
-        }
-    }
-    Ok(())
-}
-
-/// Whom each booked seat of a concert is booked for.
-async fn booked(
-    connection: &mut MySqlConnection,
-    concert: ConcertId,
-) -> Result<HashMap<(ShowId, u32), Id20>, Error> {
-    let select = "select b.show_id, b.seat_index, b.reservation from shows s \
-                  join booked_seats b on b.show_id = s.show_id where s.concert = ?";
-    let rows = sqlx::query(select).bind(concert.0).fetch_all(connection).await?;
-    let entry = |row: &MySqlRow| {
-        let seat = (ShowId(row.try_get("show_id")?), row.try_get("seat_index")?);
-        Ok((seat, read_id(row.try_get("reservation")?)?))
-    };
-    rows.iter().map(entry).collect()
-}
-
-fn read_id(text: String) -> Result<Id20, Error> {
-    text.parse().map_err(|_| stored("reservations", text))
+/// The seats that a reservation has.
+fn seats_of(row: &MySqlRow) -> Result<impl Iterator<Item = TakenSeat> + use<>, Error> {
+    let (show, status): (u32, String) = (row.try_get("show_id")?, row.try_get("status")?);
+    let (show, booked) = (ShowId(show), status == Status::Confirmed.as_str());
+    let read = |text: String| text.parse::<Seats>().map_err(|_| stored("reservations", text));
+    let seats = read(row.try_get("seats")?)?;
+    let refunded: Option<String> = row.try_get("refunded_seats")?;
+    let refunded = refunded.map(read).transpose()?.unwrap_or_default();
+    let left = move |(seat, _): &(u32, i64)| refunded.0.iter().all(|(gone, _)| gone != seat);
+    let taken = move |(seat, price)| TakenSeat { show, seat, price, booked };
+    Ok(seats.0.into_iter().filter(left).map(taken))
 }

@@ -127,6 +127,13 @@ impl Archive {
         status.map(|status| status.parse().map_err(|_| stored("reservations", status))).transpose()
     }
 
+    /// What a reservation costs, minor units, whoever owns it, as fresh as the archive.
+    pub async fn amount_of(&self, id: ReservationId) -> Result<Option<i64>, Error> {
+        let select = "select amount from reservations where concert = ? and reservation = ? and show_id = ?";
+        let query = sqlx::query_scalar(select).bind(id.concert.0).bind(id.id.as_str()).bind(id.show.0);
+        Ok(query.fetch_optional(&self.pool).await?)
+    }
+
     /// Every change of a reservation, oldest first; empty if the archive has none of that name.
     pub async fn history_of(&self, id: ReservationId) -> Result<Vec<HistoryItem>, Error> {
         let query = sqlx::query_scalar(

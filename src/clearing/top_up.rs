@@ -51,7 +51,14 @@ pub enum Progress {
 impl Clearing {
     /// Begins a new top-up at the gateway, and goes as far with it as it goes now.
     pub async fn begin_top_up(&self, charge: ChargeId, top_up: &TopUp) -> Result<Progress, ClearingError> {
-        self.carry(charge, top_up, Call::Begin).await
+        let _slot = self.slot()?;
+        let name = charge.to_string();
+        self.looked_just_now(name.clone());
+        let progress = self.carry(charge, top_up, Call::Begin).await?;
+        if let Progress::Open(standing) = &progress {
+            self.keep(name, standing);
+        }
+        Ok(progress)
     }
 
     /// Goes as far with a top-up as it goes now.
@@ -112,16 +119,28 @@ impl Clearing {
         }
     }
 
-    /// The same because somebody looks at it: once a second for one top-up. `None`: not now.
+    /// The same because somebody looks at it: once a second for one top-up. What the gateway said last, if that
+    /// was just now; `None`: nothing.
     pub async fn look_at_top_up(
         &self,
         charge: ChargeId,
         top_up: &TopUp,
     ) -> Result<Option<Progress>, ClearingError> {
-        if self.looked_just_now(charge.to_string()) {
-            return Ok(None);
+        let name = charge.to_string();
+        if self.looked_just_now(name.clone()) {
+            return Ok(self.just_said(&name).map(Progress::Open));
         }
-        self.clear_top_up(charge, top_up).await.map(Some)
+        let progress = self.hear_of_top_up(charge, top_up).await?;
+        if let Progress::Open(standing) = &progress {
+            self.keep(name, standing);
+        }
+        Ok(Some(progress))
+    }
+
+    /// The same because the gateway has told of it.
+    pub async fn hear_of_top_up(&self, charge: ChargeId, top_up: &TopUp) -> Result<Progress, ClearingError> {
+        let _slot = self.slot()?;
+        self.clear_top_up(charge, top_up).await
     }
 }
 

@@ -48,6 +48,8 @@ impl Arguments {
             named(true, config.identity.read_keys().err()),
             named(config.queue_token.key_file.is_some(), config.queue_token.read_keys().err()),
             named(config.ticket.signing_key_file.is_some(), config.ticket.read_seed().err()),
+            named(config.gateway.secret_key_file.is_some(), config.gateway.read_secret_key().err()),
+            named(true, config.gateway.read_webhook_secret().err()),
         ];
         problems.extend(unreadable.into_iter().flatten().map(|error| error.to_string()));
         problems

@@ -70,6 +70,21 @@ impl Gateway {
     }
 }
 
+impl Gateway {
+    /// Reads the secret key, or the restricted one, of an account at Stripe.
+    pub fn read_secret_key(&self) -> Result<Secret, Error> {
+        let name = "gateway.secret_key_file";
+        let path = self.secret_key_file.as_ref().ok_or_else(|| wrong(name, "is required"))?;
+        let text = read(name, path)?;
+        let text = text.trim();
+        let secret = text.starts_with("sk_") || text.starts_with("rk_");
+        if !secret || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(wrong(name, "the file holds no key that begins with sk_ or rk_"));
+        }
+        Ok(Secret::new(text))
+    }
+}
+
 impl Ticket {
     /// Reads the 32-byte seed of the Ed25519 key that signs tickets.
     pub fn read_seed(&self) -> Result<Secret, Error> {

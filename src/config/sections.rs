@@ -56,7 +56,8 @@ pub struct Mysql {
     /// A file with the address; already read into `url`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_file: Option<PathBuf>,
-    /// Connections of this process at once, beside one that watches whether MySQL answers.
+    /// Connections of this process at once, beside one that watches whether MySQL answers, two that archive and two that read
+    /// whole concerts.
     pub max_connections: u32,
     /// Seconds to a connection.
     pub connect_timeout_seconds: u64,
@@ -164,8 +165,11 @@ pub enum TopUp {
 pub struct Gateway {
     /// Which.
     pub kind: GatewayKind,
-    /// Its base address; empty: a sandbox inside this process.
+    /// Its base address; empty: a sandbox inside this process, or where Stripe is.
     pub url: String,
+    /// The secret key of an account at Stripe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_key_file: Option<PathBuf>,
     /// The key that its webhooks are signed with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_secret_file: Option<PathBuf>,
@@ -183,6 +187,8 @@ pub enum GatewayKind {
     None,
     /// One that moves no money: development only.
     Sandbox,
+    /// Stripe.
+    Stripe,
 }
 
 /// `[log]`: keeping and following.

@@ -1,6 +1,7 @@
 //! Which values go together. All problems are named at once, so that a file is put right in one go.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use super::{Algorithm, Config, GatewayKind, TopUp};
 
@@ -44,6 +45,8 @@ impl Config {
         let made_up = development || !identity.development;
         let no_money = development || self.gateway.kind != GatewayKind::Sandbox;
         let taken = self.wallet.top_up != TopUp::Gateway || self.gateway.kind != GatewayKind::None;
+        let gateway = &self.gateway;
+        let stripe = gateway.kind != GatewayKind::Stripe || !gateway.url.starts_with("http://");
         let free_money = development || self.wallet.top_up != TopUp::Own;
         broken([
             (believable, "identity.keys", "is empty: nobody could be believed"),
@@ -58,6 +61,7 @@ impl Config {
             (free_money, "wallet.top_up", "\"self\" needs --dev: it is money for everybody"),
             (taken, "wallet.top_up", "\"gateway\" needs one: gateway.kind is \"none\""),
             (no_money, "gateway.kind", "\"sandbox\" needs --dev: it takes no money"),
+            (development || stripe, "gateway.url", "without https needs --dev: it is not Stripe"),
         ])
         .collect()
     }
@@ -90,7 +94,7 @@ impl Config {
         ]
     }
 
-    fn addresses(&self) -> [Rule; 5] {
+    fn addresses(&self) -> [Rule; 6] {
         let server = &self.server;
         let of_redis = ["redis://", "redis+unix://", "unix://"]
             .iter()
@@ -98,13 +102,23 @@ impl Config {
         let of_mysql = self.mysql.url.expose().starts_with("mysql://");
         let endpoint = &self.telemetry.otlp_endpoint;
         let collector = endpoint.is_empty() || endpoint.starts_with("http://");
-        let gateway = self.gateway.url.is_empty() || self.gateway.url.starts_with("http://");
+        let (kind, url) = (self.gateway.kind, &self.gateway.url);
+        let stripe = kind == GatewayKind::Stripe;
+        // Stripe's key must not leave the machine in the clear.
+        let open = url.starts_with("http://") && (!stripe || is_loopback(url));
+        let gateway = url.is_empty() || open || stripe && url.starts_with("https://");
+        let key = !stripe || self.gateway.secret_key_file.is_some();
         let two_listeners = server.listen.port() == 0 || server.listen != server.ops_listen;
         [
             (of_redis, "redis.url", "must start with redis:// or unix://"),
             (of_mysql, "mysql.url", "must start with mysql://"),
             (two_listeners, "server.ops_listen", "is the same as server.listen"),
-            (gateway, "gateway.url", "must be empty or start with http://"),
+            (
+                gateway,
+                "gateway.url",
+                "must be empty or start with http://, of Stripe with https:// (http:// on loopback)",
+            ),
+            (key, "gateway.secret_key_file", "is required for Stripe"),
             (collector, "telemetry.otlp_endpoint", "must be empty or start with http://"),
         ]
     }
@@ -143,6 +157,12 @@ impl Config {
             (key_files, "identity.keys", "need secret_file with HS256, jwks_file with every other alg"),
         ]
     }
+}
+
+/// Whether this http:// address is on this machine, whatever a name server says.
+fn is_loopback(url: &str) -> bool {
+    let host = url.trim_start_matches("http://").split(['/', ':']).next();
+    host.and_then(|host| host.parse::<Ipv4Addr>().ok()).is_some_and(|host| host.is_loopback())
 }
 
 fn is_broker(text: &str) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! A seat's index is given once and never reused: the byte map, the log and MySQL name seats by it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,6 +13,9 @@ use super::time::Millis;
 
 /// Seats of one show: above this a single map would not fit the bounds that scripts promise.
 pub const SEATS_MAX: usize = 200_000;
+
+/// Sections of one show: houses have some dozens. What names each of them, a report or an audit trail, stays small.
+pub const SECTIONS_MAX: usize = 1_000;
 
 /// How an organiser describes seats: rows × seats, or the labels themselves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -105,6 +108,9 @@ pub enum LayoutError {
     /// Below 0 or 2^53 and above.
     #[error("the price of section {0:?} is out of range")]
     Price(String),
+    /// More than [`SECTIONS_MAX`].
+    #[error("a show has at most {SECTIONS_MAX} sections")]
+    Sections,
     /// No seat, or more than [`SEATS_MAX`].
     #[error("a show has between 1 and {SEATS_MAX} seats")]
     Count,
@@ -113,15 +119,20 @@ pub enum LayoutError {
 impl Show {
     /// Lays out the seats of a show in the order of its sections.
     pub fn layout(sections: &[Section]) -> Result<(Vec<String>, Vec<Seat>), LayoutError> {
-        let mut names: Vec<String> = Vec::new();
-        let mut seats = Vec::new();
-        for section in sections {
-            check_section(section, &names)?;
-            let number = u16::try_from(names.len()).map_err(|_| LayoutError::Count)?;
-            push_seats(&mut seats, section, number)?;
-            names.push(section.name.clone());
+        if sections.len() > SECTIONS_MAX {
+            return Err(LayoutError::Sections);
         }
-        let mut labels = std::collections::HashSet::with_capacity(seats.len());
+        let mut known = HashSet::with_capacity(sections.len());
+        let mut seats = Vec::new();
+        for (number, section) in (0..).zip(sections) {
+            check_section(section)?;
+            if !known.insert(section.name.as_str()) {
+                return Err(LayoutError::Repeated(section.name.clone()));
+            }
+            push_seats(&mut seats, section, number)?;
+        }
+        let names = sections.iter().map(|section| section.name.clone()).collect();
+        let mut labels = HashSet::with_capacity(seats.len());
         for seat in &seats {
             let seat: &Seat = seat;
             if !is_name(&seat.label) {
@@ -147,12 +158,9 @@ fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
-fn check_section(section: &Section, names: &[String]) -> Result<(), LayoutError> {
+fn check_section(section: &Section) -> Result<(), LayoutError> {
     if !is_name(&section.name) {
         return Err(LayoutError::Name(section.name.clone()));
-    }
-    if names.contains(&section.name) {
-        return Err(LayoutError::Repeated(section.name.clone()));
     }
     // 50 seats of the dearest price must still be an exact integer in Lua.
     if !(0..super::wallet::AMOUNT_MAX / 64).contains(&section.price) {
@@ -218,5 +226,9 @@ mod tests {
         assert_eq!(Show::layout(&[named.clone(), named]), Err(LayoutError::Repeated("A".into())));
         assert_eq!(Show::layout(&[section("A", u32::MAX, u32::MAX)]), Err(LayoutError::Count));
         assert_eq!(Show::layout(&[]), Err(LayoutError::Count));
+        let mut many: Vec<_> = (0..=SECTIONS_MAX).map(|number| section(&format!("{number}"), 1, 1)).collect();
+        assert_eq!(Show::layout(&many), Err(LayoutError::Sections));
+        many.pop();
+        assert_eq!(Show::layout(&many).map(|(names, _)| names.len()), Ok(SECTIONS_MAX));
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::catalog::{LayoutError, Seat, Section, Show};
+use super::catalog::{LayoutError, SEATS_MAX, SECTIONS_MAX, Seat, Section, Show};
 
 /// A plan in pretix's format (its seating-plan schema, version 0.0.1), as far as it concerns sales. What only draws it
 /// (positions, colours, areas), and what later versions add, is not read.
@@ -172,14 +172,19 @@ impl SeatingChange {
     pub fn of(names: &[String], seats: &[Seat], wanted: &[Section]) -> Result<Self, SeatingError> {
         let (wanted_names, wanted) = Show::layout(wanted)?;
         let mut sections = names.to_vec();
+        let known: HashMap<&str, usize> =
+            names.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
         let mut place = Vec::with_capacity(wanted_names.len());
         for name in wanted_names {
-            let known = sections.iter().position(|known| *known == name);
-            let at = known.unwrap_or_else(|| {
+            let at = known.get(name.as_str()).copied().unwrap_or_else(|| {
                 sections.push(name);
                 sections.len() - 1
             });
-            place.push(u16::try_from(at).map_err(|_| LayoutError::Count)?);
+            place.push(u16::try_from(at).map_err(|_| LayoutError::Sections)?);
+        }
+        // Those that no seat is in any more stay, in their places.
+        if sections.len() > names.len().max(SECTIONS_MAX) {
+            return Err(LayoutError::Sections.into());
         }
         let mut by_label: HashMap<String, Seat> = HashMap::with_capacity(wanted.len());
         let mut order = Vec::with_capacity(wanted.len());
@@ -199,7 +204,7 @@ impl SeatingChange {
             return Err(SeatingError::Dropped(dropped));
         }
         let added: Vec<Seat> = order.iter().filter_map(|label| by_label.remove(label)).collect();
-        if seats.len() + added.len() > super::catalog::SEATS_MAX {
+        if seats.len() + added.len() > SEATS_MAX {
             return Err(LayoutError::Count.into());
         }
         Ok(Self { sections, changed, added })
@@ -286,6 +291,10 @@ mod tests {
         assert_eq!(added, [("0", 2, 9)]);
 
         assert_eq!(change(&[section("A", 5, &["2", "4"])]), Err(SeatingError::Dropped(vec![0, 2])));
+        let many: Vec<_> =
+            (0..SECTIONS_MAX).map(|n| section(&format!("N{n}"), 5, &[&n.to_string()])).collect();
+        assert_eq!(change(&many), Err(LayoutError::Sections.into()));
+
         let twice = change(&[section("A", 5, &["1", "1"])]);
         assert_eq!(twice, Err(LayoutError::Repeated("1".into()).into()));
     }

@@ -25,7 +25,7 @@ pub use archive::{Applied, ArchiveFollower};
 pub use kafka::{KafkaFollower, KafkaParts};
 pub use live::LiveFollower;
 pub use telling::{TellError, cloud_events};
-pub use webhook::{InvalidUrl, NoClient, WebhookFollower, WebhookParts, check_url};
+pub use webhook::{InvalidUrl, NoClient, WebhookFollower, WebhookParts, check_url, origin};
 
 /// Why an entry can't be the next one of its log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,6 +8,7 @@
 mod remote;
 mod sandbox;
 mod signature;
+mod stripe;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +17,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::remote::Remote;
+use self::stripe::Stripe;
 
 pub use self::sandbox::Sandbox;
-pub use self::signature::{SIGNATURE_HEADER, WebhookSecret};
+pub use self::signature::WebhookSecret;
 
 /// A payment as the gateway is asked for it.
 #[derive(Clone, Debug)]
@@ -91,6 +93,7 @@ pub struct Gateway(Arc<Kind>);
 enum Kind {
     Inside(Sandbox),
     Remote(Remote),
+    Stripe(Stripe),
 }
 
 impl Gateway {
@@ -104,10 +107,32 @@ impl Gateway {
         Ok(Self(Arc::new(Kind::Remote(Remote::new(url, timeout)?))))
     }
 
+    /// An account at Stripe, by its secret key; at `url`, or where Stripe is if that is empty. A call is given up after `timeout`.
+    pub fn stripe(url: &str, key: &[u8], timeout: Duration) -> Result<Self, Error> {
+        Ok(Self(Arc::new(Kind::Stripe(Stripe::new(url, key, timeout)?))))
+    }
+
     /// Its name in addresses and metrics.
     pub fn name(&self) -> &'static str {
         match &*self.0 {
             Kind::Inside(_) | Kind::Remote(_) => "sandbox",
+            Kind::Stripe(_) => "stripe",
+        }
+    }
+
+    /// The header that carries the signature of what it sends by itself, in lower case.
+    pub fn signature_header(&self) -> &'static str {
+        match &*self.0 {
+            Kind::Inside(_) | Kind::Remote(_) => signature::HEADER,
+            Kind::Stripe(_) => stripe::SIGNATURE_HEADER,
+        }
+    }
+
+    /// The name of the payment that a message of its own is about, if it is about one. The signature must have been checked.
+    pub fn told(&self, message: &[u8]) -> Result<Option<String>, serde_json::Error> {
+        match &*self.0 {
+            Kind::Inside(_) | Kind::Remote(_) => sandbox::told(message).map(Some),
+            Kind::Stripe(stripe) => stripe.told(message),
         }
     }
 
@@ -116,6 +141,7 @@ impl Gateway {
         match &*self.0 {
             Kind::Inside(sandbox) => Ok(sandbox.begin(&intent.name, intent.amount)),
             Kind::Remote(remote) => remote.begin(intent).await,
+            Kind::Stripe(stripe) => stripe.begin(intent).await,
         }
     }
 
@@ -124,6 +150,7 @@ impl Gateway {
         match &*self.0 {
             Kind::Inside(sandbox) => Ok(sandbox.standing(&intent.name)),
             Kind::Remote(remote) => remote.standing(intent).await,
+            Kind::Stripe(stripe) => stripe.standing(intent).await,
         }
     }
 
@@ -132,6 +159,7 @@ impl Gateway {
         match &*self.0 {
             Kind::Inside(sandbox) => Ok(sandbox.capture(&intent.name)),
             Kind::Remote(remote) => remote.tell(intent, "capture").await,
+            Kind::Stripe(stripe) => stripe.capture(intent).await,
         }
     }
 
@@ -140,6 +168,7 @@ impl Gateway {
         match &*self.0 {
             Kind::Inside(sandbox) => Ok(sandbox.void(&intent.name)),
             Kind::Remote(remote) => remote.tell(intent, "void").await,
+            Kind::Stripe(stripe) => stripe.void(intent).await,
         }
     }
 
@@ -148,6 +177,7 @@ impl Gateway {
         match &*self.0 {
             Kind::Inside(sandbox) => Ok(sandbox.refund(&intent.name, refund, amount)),
             Kind::Remote(remote) => remote.refund(intent, refund, amount).await,
+            Kind::Stripe(stripe) => stripe.refund(intent, refund, amount).await,
         }
     }
 }

@@ -6,9 +6,21 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{GivenBack, Standing};
+
+/// What it tells by itself. Other fields are its own.
+#[derive(Deserialize)]
+struct Message {
+    payment: String,
+}
+
+/// The name of the payment that a message is about.
+pub(super) fn told(message: &[u8]) -> Result<String, serde_json::Error> {
+    serde_json::from_slice(message).map(|Message { payment }| payment)
+}
 
 /// The gateway.
 #[derive(Debug, Default)]

@@ -1,12 +1,13 @@
 //! Signatures of what the gateway sends by itself: `t=<unix seconds>,v1=<hex>`, HMAC-SHA-256 over `<t>.<body>`.
+//! The scheme is Stripe's.
 
 use std::fmt::Write as _;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// The header that carries one.
-pub const SIGNATURE_HEADER: &str = "onsale-signature";
+/// The header that carries one of a sandbox.
+pub(super) const HEADER: &str = "onsale-signature";
 
 /// How far from now a signature may have been made, s: later it may be a recorded one.
 const TOLERANCE_SECONDS: u64 = 300;

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::problem::{Code, Problem};
 use crate::domain::outcome::Refusal;
+use crate::domain::wallet::AMOUNT_MAX;
 use crate::opening::OpeningError;
 use crate::store::Failure;
 use crate::{archive, domain::time::Millis};
@@ -55,7 +56,11 @@ impl From<Refusal> for Problem {
             Refusal::NotFound => Self::new(Code::NotFound),
             // Asked again already, up to the deadline: MySQL does not give the catalog that Redis names.
             Refusal::StaleCatalog => Self::new(Code::Unavailable).detail("The catalog is being read again."),
-            Refusal::AmountOutOfRange => Self::new(Code::AmountOutOfRange),
+            // A charge says what the installation allows (http/wallet); a refund, that a balance stays an exact integer.
+            Refusal::AmountOutOfRange => Self::new(Code::AmountOutOfRange)
+                .detail("The balance would be too large.")
+                .with("min", 0)
+                .with("max", AMOUNT_MAX - 1),
             Refusal::Internal { message } => Self::caused(Code::Internal, message),
         }
     }

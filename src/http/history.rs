@@ -1,6 +1,6 @@
-//! History reads: MySQL, within a request's deadline.
+//! History reads: MySQL, within a request's deadline or the patience of an organiser's call.
 
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::problem::{Code, Problem};
 use super::request::Request;
@@ -11,7 +11,15 @@ pub(crate) async fn read<T>(
     request: &Request,
     reading: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Problem> {
-    match timeout_at(request.deadline, reading).await {
+    read_until(request.deadline, reading).await
+}
+
+/// What the archive answers before this time, else 503.
+pub(crate) async fn read_until<T>(
+    deadline: Instant,
+    reading: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Problem> {
+    match timeout_at(deadline, reading).await {
         Ok(read) => Ok(read?),
         Err(_) => Err(Problem::new(Code::Unavailable).detail("The archive takes too long.")),
     }

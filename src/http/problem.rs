@@ -12,6 +12,7 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::{Map, Value};
 
+use super::idempotency;
 use super::request::RequestId;
 
 macro_rules! codes {
@@ -94,6 +95,7 @@ pub(crate) struct Problem {
     detail: Option<Cow<'static, str>>,
     fields: Vec<(&'static str, Value)>,
     allow: Option<String>,
+    replayed: bool,
     /// For the log only.
     pub(crate) cause: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -101,7 +103,7 @@ pub(crate) struct Problem {
 impl Problem {
     /// The bare problem.
     pub(crate) fn new(code: Code) -> Self {
-        Self { code, detail: None, fields: Vec::new(), allow: None, cause: None }
+        Self { code, detail: None, fields: Vec::new(), allow: None, replayed: false, cause: None }
     }
 
     /// 400 `invalid_request` that names the field.
@@ -129,6 +131,11 @@ impl Problem {
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.fields.push((name, value.into()));
         self
+    }
+
+    /// Marks one that tells again what became of an earlier request.
+    pub(crate) fn replayed(self, replayed: bool) -> Self {
+        Self { replayed, ..self }
     }
 
     /// Writes it as an answer to the request `id`.
@@ -159,6 +166,7 @@ impl Problem {
         if let Some(allow) = self.allow.and_then(|allow| HeaderValue::try_from(allow).ok()) {
             headers.insert(header::ALLOW, allow);
         }
+        idempotency::mark_replayed(&mut response, self.replayed);
         response
     }
 }

@@ -1,10 +1,15 @@
 //! Clearing: finishes card payments that nobody else has, because a server died, a webhook got lost or the gateway was away.
 
+use std::collections::HashMap;
+use std::future::ready;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
+use super::looks::Looks;
 use super::{every, for_each_selling, step_deadline};
 use crate::clearing::{Clearing, ClearingError};
 use crate::domain::card::CardPayment;
@@ -16,8 +21,8 @@ use crate::store::{Failure, Store};
 /// Payments of one concert that the gateway is asked about at once.
 const AT_ONCE: usize = 16;
 
-/// So many periods a payment is looked at in each, then in every eighth: most are over by then, or wait for a buyer.
-const EAGER: u128 = 16;
+/// After so long no more payments of a concert are looked at in one tick, which all other concerts wait for.
+const TICK: Duration = Duration::from_secs(10);
 
 /// Clears for all concerts until shut down. A payment in whose state nothing has moved for `period` is looked at.
 pub async fn clearing(
@@ -27,9 +32,11 @@ pub async fn clearing(
     period: Duration,
     shutdown: watch::Receiver<bool>,
 ) {
+    let looks = Arc::<Looks>::default();
     every(period, shutdown, || {
-        let clearing = clearing.clone();
-        let step = move |store, concert| clear(clearing.clone(), store, concert, period);
+        let (clearing, looks) = (clearing.clone(), Arc::clone(&looks));
+        let step =
+            move |store, concert| clear(clearing.clone(), store, concert, (Arc::clone(&looks), period));
         for_each_selling("clear", &store, &live, |_| true, step)
     })
     .await;
@@ -39,25 +46,24 @@ async fn clear(
     clearing: Clearing,
     store: Store,
     concert: ConcertId,
-    period: Duration,
+    (looks, period): (Arc<Looks>, Duration),
 ) -> Result<(), Failure> {
-    let mut next = Some(0);
+    let until = Instant::now() + TICK;
+    let (mut open, mut next) = (HashMap::new(), Some(0));
+    let mut now = Millis::default();
     while let Some(cursor) = next {
-        let (cards, now, more) = store.cards(concert, cursor, step_deadline()).await?;
-        let due = cards.into_iter().filter(|(_, card)| is_due(now, card.since, period));
-        stream::iter(due)
-            .for_each_concurrent(AT_ONCE, |(payment, card)| clear_one(&clearing, payment, card))
-            .await;
-        next = more;
+        let (cards, at, more) = store.cards(concert, cursor, step_deadline()).await?;
+        open.extend(cards);
+        (now, next) = (at, more);
     }
+    stream::iter(looks.due(concert, open, now, period))
+        .take_while(|_| ready(Instant::now() < until))
+        .for_each_concurrent(AT_ONCE, |(payment, card)| {
+            looks.note(concert, payment, now);
+            clear_one(&clearing, payment, card)
+        })
+        .await;
     Ok(())
-}
-
-/// Whether one in whose state nothing has moved since then is to be looked at in this period.
-pub(super) fn is_due(now: Millis, since: Millis, period: Duration) -> bool {
-    let age = u128::try_from(now.0 - since.0).unwrap_or(0);
-    let periods = age / period.as_millis().max(1);
-    (1..EAGER).contains(&periods) || (periods > 0 && periods.is_multiple_of(8))
 }
 
 async fn clear_one(clearing: &Clearing, payment: PaymentId, card: CardPayment) {

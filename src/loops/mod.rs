@@ -10,6 +10,7 @@ mod catalog;
 mod clearing;
 mod expiry;
 mod gauges;
+mod looks;
 mod memory;
 mod mysql;
 mod tidying;

@@ -25,6 +25,7 @@ mod openapi;
 mod readme;
 mod source_designs;
 mod store;
+mod stripe;
 #[allow(dead_code, reason = "what the tests of the day don't need stays for those of tomorrow")]
 mod support;
 mod telemetry;

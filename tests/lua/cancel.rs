@@ -80,6 +80,27 @@ async fn all_that_a_cancelled_show_leaves() {
     sale.run(&clear("0")).refuses(&["cleared 10 10"]);
 }
 
+/// Holds of 40, 40 and 1 seats, and a paid seat at the end.
+#[tokio::test]
+async fn a_page_of_many_held_seats_ends_where_64_were_given_back() {
+    let mut sale = Sale::with(&["a", "b"]).await;
+    sale.world.open_show(12, 100);
+    sale.world.policy(&[("max_seats_per_reservation", "50"), ("max_seats_per_user", "100")]);
+    sale.fund("b", "10");
+    sale.held("b", "2", "r4", "85:10");
+    sale.run(&pay(&[Pay::new("b", "r4", "p4")]));
+    for (reservation, seats) in [("r1", 0..40), ("r2", 40..80), ("r3", 81..82)] {
+        let seats = seats.map(|seat| format!("{seat}:10")).collect::<Vec<_>>().join(",");
+        sale.held("a", "1", reservation, &seats);
+    }
+    sale.run(&cancel("12", "x"));
+    let step = sale.run(&clear("0"));
+    assert_eq!(step.outcomes, ["cleared 81 100"]);
+    assert_eq!(step.events.iter().filter(|event| event.starts_with("released r")).count(), 2, "{step:?}");
+    assert_eq!(sale.run(&clear("81")).outcomes, ["cleared 100 100 r4 b"]);
+    assert_eq!(sale.get("seats:12"), format!("{}2{}", "3".repeat(85), "3".repeat(14)));
+}
+
 /// The other show goes on.
 #[tokio::test]
 async fn nothing_of_it_is_held_or_paid_from_then_on() {

@@ -27,13 +27,19 @@ async fn all_that_a_card_payment_writes_on_its_way_to_a_ticket() {
     sale.at(1000);
     sale.run(&authorise(&[Authorise { key: "k", ..Authorise::new("a", "r1", "p1") }])).is(
         &["authorising r1 12 p1 3:500,1:700 1200 T+601000 authorising"],
-        &["extended r1 12 1:a T+601000", "authorising r1 12 1:a p1 1200 8:1:apay:k f5"],
         &[
+            "extended r1 12 1:a T+601000",
+            "authorising r1 12 1:a p1 1200 8:1:apay:k f5",
+            "stretched 1 1:a T+601000",
+        ],
+        &[
+            "active/a: T+601000",
             "cards/p1: authorising r1 12 1200 T+1000 a",
             "expiry/r1: T+601000",
             "idem/1:apay:k: f5 p1 r1",
             "idem_end/1:apay:k: T+86401000",
             "idem_user/a: 1",
+            "place/a: 1 T T+601000 0",
             "res/r1: pending 12 1200 T T+601000 1 - 3:500,1:700 card=p1 a",
         ],
     );
@@ -135,6 +141,48 @@ async fn a_beginning_sent_again_tells_how_far_it_is() {
     let step = sale.run(&authorise(&[unkeyed, unkeyed]));
     assert_eq!(step.outcomes[1], "replayed r1 12 p2 3:500,1:700 1200 T+600000 authorising");
     sale.run(&again).refuses(&[&told("ended"), &told("ended")]);
+}
+
+/// Its record may have gone before the server sends it again.
+#[tokio::test]
+async fn a_beginning_without_a_key_is_known_by_what_it_left_behind() {
+    let mut sale = begun().await;
+    let saved = sale.world.save();
+    let again = authorise(&[Authorise::new("a", "r1", "p1")]);
+    for (verdict, done, state) in [("authorised", "captured", "ended"), ("declined", "voided", "declined")] {
+        sale.world.load(&saved);
+        sale.run(&confirm(&[("p1", "w00", verdict)]));
+        sale.run(&settle(&[("p1", done)]));
+        sale.run(&again).refuses(&[&format!("replayed r1 12 p1 3:500,1:700 1200 T+601000 {state}")]);
+    }
+    sale.world.load(&saved);
+    sale.run(&release(&[("a", 12, "r1")]));
+    sale.run(&confirm(&[("p1", "w00", "authorised")]));
+    sale.run(&settle(&[("p1", "voided")]));
+    sale.run(&again).refuses(&["replayed r1 12 p1 3:500,1:700 1200 T+601000 ended"]);
+}
+
+/// Nobody is thrown out while he holds a seat, and none stays longer than a hold made in the last moment of his place.
+#[tokio::test]
+async fn the_place_is_stretched_with_the_hold() {
+    let mut sale = held().await;
+    let saved = sale.world.save();
+    let begin = authorise(&[Authorise::new("a", "r1", "p1")]);
+    for (at, stop) in [(0, None), (1, Some(600_001)), (299_999, Some(899_999))] {
+        sale.world.load(&saved);
+        sale.at(at);
+        let step = sale.run(&begin);
+        let stretched: Vec<_> =
+            step.events.iter().filter(|event| event.starts_with("stretched ")).cloned().collect();
+        let told = stop.map(|stop| format!("stretched 1 1:a T+{stop}"));
+        assert_eq!(stretched, told.into_iter().collect::<Vec<_>>(), "at {at}");
+    }
+    sale.world.load(&saved);
+    sale.world.policy(&[("hold_ms", "100000")]);
+    sale.at(250_000);
+    let step = sale.run(&begin);
+    assert_eq!(step.events[0], "extended r1 12 1:a T+850000");
+    assert_eq!(step.events[2], "stretched 1 1:a T+700000");
 }
 
 /// The hold's end is a bound that the gateway's word does not move.

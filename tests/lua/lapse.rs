@@ -1,6 +1,6 @@
 //! Holds that are over: free in the very call that looks, swept or not, and payable by nobody.
 
-use super::sale::{Hold, Pay, Sale, hold, id, pay};
+use super::sale::{Block, Hold, Pay, Sale, block, hold, id, pay};
 
 /// `a` holds seats 0 to 3 until 300,000, by r1; `b` and `c` are in.
 async fn four_held() -> Sale {
@@ -163,6 +163,52 @@ async fn a_clock_that_goes_back_makes_no_hold_live_again() {
         (super::state::relative(&balance), sale.get("meta/time")),
         ("0 T+299000".into(), "1900000300000".into())
     );
+}
+
+/// Whoever wants seats under three holds of 40, 40 and 10 that are over.
+async fn lapsed_under_many() -> Sale {
+    let mut sale = Sale::with(&["a", "b"]).await;
+    sale.world.open_show(12, 100);
+    sale.world.policy(&[("max_seats_per_reservation", "50"), ("max_seats_per_user", "100")]);
+    for (reservation, seats) in [("r1", 0..40), ("r2", 40..80), ("r3", 80..90)] {
+        let seats = seats.map(|seat| format!("{seat}:10")).collect::<Vec<_>>().join(",");
+        sale.held("a", "1", reservation, &seats);
+    }
+    sale.at(300_000);
+    sale
+}
+
+#[tokio::test]
+async fn a_request_for_seats_of_many_holds_that_are_over_comes_again() {
+    let mut sale = lapsed_under_many().await;
+    let wanted = hold(&[Hold::new("b", "2", "r4", "1:10,41:10,81:10")]);
+    let step = sale.run(&wanted);
+    assert_eq!(step.outcomes, ["again"]);
+    assert_eq!(step.events.iter().filter(|event| event.starts_with("expired r")).count(), 2, "{step:?}");
+    assert_eq!(sale.get(&format!("res/{}", id("r4"))), "-");
+    let step = sale.run(&wanted);
+    assert_eq!(step.outcomes, ["held r4 12 1:10,41:10,81:10 30 T+300000 T+600000"]);
+    assert!(step.events[0].starts_with("expired r3 "), "{step:?}");
+}
+
+#[tokio::test]
+async fn blocking_seats_of_many_holds_that_are_over_comes_again() {
+    let mut sale = lapsed_under_many().await;
+    let wanted = block(&[Block::new("k", "1,41,81"), Block::new("k2", "95")]);
+    let step = sale.run(&wanted);
+    assert_eq!(step.outcomes, ["again", "again"]);
+    assert_eq!(step.events.len(), 2, "{step:?}");
+    assert_eq!(sale.get("meta/sellable"), "110");
+    let step = sale.run(&wanted);
+    assert_eq!(step.outcomes, ["blocked", "blocked"]);
+    assert_eq!(
+        step.events[0],
+        format!(
+            "expired r3 12 1:a {}",
+            (80..90).map(|seat| format!("{seat}:10")).collect::<Vec<_>>().join(",")
+        )
+    );
+    assert_eq!(sale.get("meta/sellable"), "106");
 }
 
 /// Two holds of 32 seats and one of a single seat are over; four want a seat under each and a free one.

@@ -30,6 +30,11 @@ pub fn check_url(text: &str, insecure: bool) -> Result<(), InvalidUrl> {
     }
 }
 
+/// Scheme, host and port of an address: what lies behind them may hold a secret of the receiver.
+pub fn origin(text: &str) -> String {
+    reqwest::Url::parse(text).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+}
+
 /// The address that a host of a URL is, if it is no name.
 pub(super) fn literal(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()

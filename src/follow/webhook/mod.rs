@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-pub use self::address::{InvalidUrl, check_url};
+pub use self::address::{InvalidUrl, check_url, origin};
 use self::delivery::{Delivery, Means, now, tell_letter};
 use self::endpoint::Endpoints;
 use super::lease::Lease;

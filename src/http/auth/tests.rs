@@ -108,6 +108,21 @@ fn claims_that_break_a_rule_are_refused() {
 }
 
 #[test]
+fn an_org_that_mysql_would_take_for_another_is_none() {
+    let verifier = verifier(&[secret_key(None)]);
+    let org = |org: &str| {
+        let token = hs256(&json!({"sub": "u", "exp": later(), "org": org}));
+        verifier.verify(&token, 0).unwrap().org.clone()
+    };
+    for good in ["demo", "a b", &"가".repeat(64)] {
+        assert_eq!(org(good).as_deref(), Some(good));
+    }
+    for bad in ["", "demo ", " demo", "demo\u{3000}", "de\nmo", &"x".repeat(65)] {
+        assert_eq!(org(bad), None, "{bad:?}");
+    }
+}
+
+#[test]
 fn the_header_never_chooses_the_algorithm() {
     let (ed, signing, x) = ed_key("e");
     let claims = json!({"sub": "u", "exp": later()});

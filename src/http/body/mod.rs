@@ -16,6 +16,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::header;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::context::Context;
@@ -33,18 +34,23 @@ thread_local! {
 
 /// Reads a body that must be there.
 pub(crate) async fn read<T: DeserializeOwned>(ctx: &Context, request: &mut Request) -> Result<T, Problem> {
-    read_large(ctx, request, ctx.settings.max_body_bytes).await
+    let bytes = receive(ctx, request).await?;
+    check_type(request)?;
+    parse(&bytes)
 }
 
-/// Reads a body that must be there and may be larger than others, in bytes.
-pub(crate) async fn read_large<T: DeserializeOwned>(
+/// Reads a body that must be there and may be larger than others, in bytes, and makes of it what is wanted: both on a
+/// thread where that may take long. This core has buyers to serve.
+pub(crate) async fn read_large<T: DeserializeOwned + 'static, U: Send + 'static>(
     ctx: &Context,
     request: &mut Request,
     limit: usize,
-) -> Result<T, Problem> {
+    make: fn(T) -> Result<U, Problem>,
+) -> Result<U, Problem> {
     let bytes = receive_up_to(ctx, request, limit).await?;
     check_type(request)?;
-    parse(&bytes)
+    let making = spawn_blocking(move || parse(&bytes).and_then(make));
+    making.await.map_err(|panic| Problem::caused(Code::Internal, panic))?
 }
 
 /// Reads the body of a call whose fields are all optional: it may be absent.

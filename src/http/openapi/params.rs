@@ -56,7 +56,8 @@ shared! {
     GatewayPath {
         parameter(Path, "gateway", text().min_length(Some(1)), "The gateway, as the configuration names it."),
         parameter(Header, "Onsale-Signature", text(),
-            "`t=<unix seconds>,v1=<hex>`: HMAC-SHA-256 over `<t>.<body>`, at most five minutes old.")
+            "`t=<unix seconds>,v1=<hex>`: HMAC-SHA-256 over `<t>.<body>`, at most five minutes old. Stripe's is in \
+             `Stripe-Signature`.")
     }
     /// `{userId}`
     UserPath {

@@ -4,14 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{caller, owned, trail};
+use super::{caller, deadline, owned, trail};
 use crate::domain::ids::{LogName, ShowId};
 use crate::http::body;
 use crate::http::context::Context;
 use crate::http::freshness;
 use crate::http::history;
-use crate::http::idempotency;
-use crate::http::openapi::params::{Durable, Key, ShowPath};
+use crate::http::openapi::params::{Durable, ShowPath};
 use crate::http::openapi::refusals::refusals;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
@@ -76,20 +75,20 @@ fn told(reason: &str) -> Option<&str> {
     (!reason.is_empty()).then_some(reason)
 }
 
-refusals!(CancelRefusals: JSON, ORGANISER, DURABILITY, KEY, BODY, PATH, STORE);
+refusals!(CancelRefusals: JSON, ORGANISER, DURABILITY, BODY, PATH, STORE);
 
-/// `POST /v1/admin/shows/{showId}/cancel`; again it changes nothing, and the first reason stays.
+/// `POST /v1/admin/shows/{showId}/cancel`; again it changes nothing, and the first reason stays: no `Idempotency-Key` is needed,
+/// none is kept.
 #[utoipa::path(
     post, path = "/v1/admin/shows/{showId}/cancel", operation_id = "cancelShow", tag = "organiser",
     summary = "Ends the sale of a show and refunds its buyers",
-    params(ShowPath, Key, Durable),
+    params(ShowPath, Durable),
     request_body = Option<CancelForm>,
     responses((status = 200, description = "It is cancelled; refunds follow.", body = CancellationBody), CancelRefusals),
     security(("identity" = [])),
 )]
 pub(crate) async fn cancel(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
-    idempotency::key(request)?;
     let form: CancelForm = body::read_optional(ctx, request).await?;
     let reason = form.reason.unwrap_or_default();
     if reason.len() > REASON_BYTES_MAX || reason.chars().any(char::is_control) {
@@ -139,7 +138,7 @@ pub(crate) async fn progress(ctx: &Context, request: &Request) -> Result<Respons
     // The offset first: what it covers is in what is counted after it.
     let log = LogName::Concert(view.id());
     let archived = history::read(request, ctx.archive.offset(log)).await?.map_or(0, |row| row.offset.number);
-    let refunds = history::read(request, ctx.archive.refunds_of(view.id(), layout.show)).await?;
+    let refunds = history::read_until(deadline(), ctx.archive.refunds_of(view.id(), layout.show)).await?;
     let counts = Counts {
         refunded: refunds.refunded,
         outstanding: refunds.outstanding,

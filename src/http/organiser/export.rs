@@ -31,8 +31,18 @@ const RESERVATIONS: &[&str] = &[
     "paymentId",
     "paidAt",
 ];
-const LEDGER: &[&str] =
-    &["entryId", "at", "type", "amount", "currency", "userId", "showId", "reservationId", "reference"];
+const LEDGER: &[&str] = &[
+    "entryId",
+    "at",
+    "type",
+    "amount",
+    "currency",
+    "userId",
+    "showId",
+    "reservationId",
+    "reference",
+    "method",
+];
 
 refusals!(SheetRefusals: ORGANISER, FORM, PATH, FRESH);
 
@@ -122,12 +132,15 @@ pub(crate) async fn ledger(ctx: &Context, request: &Request) -> Result<Response,
     rows.answer(request, &asked, page.next.map(|cursor| cursor.to_string()))
 }
 
-fn movement<'a>(row: &'a Movement, currency: &'a str) -> [Cell<'a>; 9] {
-    // The words of api.md's ledger; a kind that came later is its own word.
-    let kind = match row.kind.as_str() {
-        "paid" => "PAYMENT".to_owned(),
-        "refunded" => "REFUND".to_owned(),
-        other => other.to_uppercase(),
+fn movement<'a>(row: &'a Movement, currency: &'a str) -> [Cell<'a>; 10] {
+    // The words of api.md's ledger and payments; a kind that came later is its own word.
+    let later = row.kind.to_uppercase();
+    let (kind, method) = match row.kind.as_str() {
+        "paid" => ("PAYMENT", "BALANCE"),
+        "card" => ("PAYMENT", "CARD"),
+        "refunded" => ("REFUND", "BALANCE"),
+        "card_back" => ("REFUND", "CARD"),
+        _ => (later.as_str(), ""),
     };
     [
         Cell::word(&row.entry),
@@ -139,6 +152,7 @@ fn movement<'a>(row: &'a Movement, currency: &'a str) -> [Cell<'a>; 9] {
         Cell::word(&row.reservation.show),
         Cell::word(&row.reservation),
         Cell::Word(Cow::Borrowed(&row.reference)),
+        Cell::Word(Cow::Borrowed(method)),
     ]
 }
 

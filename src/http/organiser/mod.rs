@@ -32,7 +32,7 @@ use super::router::Verb;
 use crate::domain::ids::ConcertId;
 use crate::live::ConcertView;
 
-/// For calls that write seats to MySQL: 200,000 of them take seconds.
+/// For calls that write seats to MySQL, or read all of a concert there: 200,000 seats take seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The caller, who must have the right to this call; what he changes is as safe as the installation makes it.

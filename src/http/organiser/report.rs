@@ -7,8 +7,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::queue::lag;
-use super::{caller, owned_by_path};
-use crate::archive::{MoneyOfDay, Sales};
+use super::{caller, deadline, owned_by_path};
+use crate::archive::{MoneyOfDay, TakenSeat};
+use crate::domain::catalog::Show;
 use crate::domain::ids::{ConcertId, ShowId};
 use crate::domain::time::Millis;
 use crate::http::context::Context;
@@ -92,37 +93,54 @@ pub(crate) async fn report(ctx: &Context, request: &Request) -> Result<Response,
     let view = owned_by_path(ctx, request, &identity)?;
     let at = Context::now();
     let log_lag_entries = lag(ctx, request, &view).await;
-    let sales = history::read(request, ctx.archive.sales(view.id(), at)).await?;
-    let shows = view.shows();
-    let sections = sections(&shows, &sales);
-    let report =
-        |(show, sections): (&Arc<ShowView>, Vec<SectionReport>)| of_show(show, sections, &sales.money);
+    let mut sold = Sold::none(&view.shows());
+    let sales = ctx.archive.sales(view.id(), at, |seat| sold.take(seat));
+    let money = history::read_until(deadline(), sales).await?;
     response::ok(&ReportBody {
         concert_id: view.id(),
         title: view.concert().title.clone(),
         at,
         log_lag_entries,
-        shows: shows.iter().zip(sections).map(report).collect(),
+        shows: sold
+            .shows
+            .into_iter()
+            .map(|(show, layout, sections)| of_show(&show, &layout, sections, &money))
+            .collect(),
     })
 }
 
-/// The sections of each show, in the order of both.
-fn sections(shows: &[Arc<ShowView>], sales: &Sales) -> Vec<Vec<SectionReport>> {
-    let layouts: Vec<_> = shows.iter().map(|show| show.layout()).collect();
-    let place: BTreeMap<ShowId, usize> = layouts.iter().enumerate().map(|(i, show)| (show.show, i)).collect();
-    let named = |name: &String| SectionReport { section: name.clone(), ..SectionReport::default() };
-    let mut reports: Vec<Vec<_>> =
-        layouts.iter().map(|show| show.sections.iter().map(named).collect()).collect();
-    for (show, report) in layouts.iter().zip(&mut reports) {
-        for seat in &show.seats {
-            report[usize::from(seat.section)].seats_total += 1;
-        }
+/// What is taken of each section of each show.
+struct Sold {
+    shows: Vec<(Arc<ShowView>, Arc<Show>, Vec<SectionReport>)>,
+    place: BTreeMap<ShowId, usize>,
+}
+
+impl Sold {
+    /// Nothing of these shows.
+    fn none(shows: &[Arc<ShowView>]) -> Self {
+        let none = |show: &Arc<ShowView>| {
+            let layout = show.layout();
+            let named = |name: &String| SectionReport { section: name.clone(), ..SectionReport::default() };
+            let mut sections: Vec<_> = layout.sections.iter().map(named).collect();
+            for seat in &layout.seats {
+                sections[usize::from(seat.section)].seats_total += 1;
+            }
+            (Arc::clone(show), layout, sections)
+        };
+        let shows: Vec<_> = shows.iter().map(none).collect();
+        let place = shows.iter().enumerate().map(|(place, (_, layout, _))| (layout.show, place)).collect();
+        Self { shows, place }
     }
-    for taken in &sales.taken {
+
+    /// And this one.
+    fn take(&mut self, taken: TakenSeat) {
         // A seat that is newer than this server's catalog has no section yet: the next report has it.
-        let Some(&show) = place.get(&taken.show) else { continue };
-        let Some(seat) = layouts[show].seats.get(taken.seat as usize) else { continue };
-        let section = &mut reports[show][usize::from(seat.section)];
+        let Some((_, layout, sections)) = self.place.get(&taken.show).map(|place| &mut self.shows[*place])
+        else {
+            return;
+        };
+        let Some(seat) = layout.seats.get(taken.seat as usize) else { return };
+        let section = &mut sections[usize::from(seat.section)];
         if taken.booked {
             section.booked += 1;
             section.revenue += taken.price;
@@ -130,11 +148,9 @@ fn sections(shows: &[Arc<ShowView>], sales: &Sales) -> Vec<Vec<SectionReport>> {
             section.held += 1;
         }
     }
-    reports
 }
 
-fn of_show(show: &ShowView, sections: Vec<SectionReport>, money: &[MoneyOfDay]) -> ShowReport {
-    let layout = show.layout();
+fn of_show(show: &ShowView, layout: &Show, sections: Vec<SectionReport>, money: &[MoneyOfDay]) -> ShowReport {
     let days: Vec<_> = money.iter().filter(|day| day.show == layout.show).map(of_day).collect();
     let sum = |of: fn(&SectionReport) -> u64| sections.iter().map(of).sum::<u64>();
     let confirmed = days.iter().map(|day| day.revenue.confirmed).sum();

@@ -70,8 +70,8 @@ pub(crate) async fn history(ctx: &Context, request: &Request) -> Result<Response
     response::ok(&page::cut(changes.into_iter(), &asked)?)
 }
 
-refusals!(RefundRefusals: JSON, ORGANISER, DURABILITY, KEY, BODY, PATH, STORE; IdempotencyKeyRequired, InvalidReservation,
-    AmountOutOfRange);
+refusals!(RefundRefusals: JSON, ORGANISER, DURABILITY, KEY, BODY, PATH, STORE, NOT_BUILT; IdempotencyKeyRequired,
+    InvalidReservation, AmountOutOfRange);
 
 /// `POST /v1/admin/reservations/{reservationId}/refund`
 #[utoipa::path(

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio::time::timeout_at;
 use utoipa::ToSchema;
 
 use super::{caller, deadline, opening, owned, trail};
@@ -22,6 +24,11 @@ use crate::live::ShowView;
 
 /// Bytes of a body with a plan: a seat takes some 200 in pretix's form.
 const BODY_BYTES_MAX: usize = 16 << 20;
+
+/// Plans that are read and written at once, by all cores: one of 16 MiB takes some 100 MB while it is read.
+static PLANS: Semaphore = Semaphore::const_new(2);
+/// Of a plan's prices the trail names so many, and how many sections there are.
+const PRICES_NOTED: usize = 50;
 
 /// The seats of a show, in one of two forms.
 #[derive(Deserialize, ToSchema)]
@@ -65,6 +72,13 @@ impl SeatingForm {
     }
 }
 
+/// The sections of a form, which make a seat map.
+fn planned(form: SeatingForm) -> Result<Vec<Section>, Problem> {
+    let sections = form.sections()?;
+    Show::layout(&sections).map_err(|error| Problem::field("sections", format!("{error}.")))?;
+    Ok(sections)
+}
+
 refusals!(SeatingRefusals: JSON, ORGANISER, BODY, PATH, STORE; SeatUnavailable);
 
 /// `PUT /v1/admin/shows/{showId}/seating-plan`: the same again changes nothing, but finishes what broke off.
@@ -78,18 +92,19 @@ refusals!(SeatingRefusals: JSON, ORGANISER, BODY, PATH, STORE; SeatUnavailable);
 )]
 pub(crate) async fn put(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
-    let form: SeatingForm = body::read_large(ctx, request, BODY_BYTES_MAX).await?;
-    let sections = form.sections()?;
-    Show::layout(&sections).map_err(|error| Problem::field("sections", format!("{error}.")))?;
+    let too_many = || Problem::new(Code::Overloaded).detail("Other seating plans are being read.");
+    let _turn = timeout_at(deadline(), PLANS.acquire()).await.map_err(|_| too_many())?;
+    let sections = body::read_large(ctx, request, BODY_BYTES_MAX, planned).await?;
     let not_found = || Problem::new(Code::NotFound);
     let show = ShowId(request.path_id()?);
     let (view, seats) = ctx.live.show(show).ok_or_else(not_found)?;
     owned(ctx, view.id(), &identity)?;
 
-    let planned: usize = sections.iter().map(places).sum();
-    let prices: BTreeMap<_, _> = sections.iter().map(|section| (&section.name, section.price)).collect();
-    trail::note(request, json!({ "seats": planned, "prices": prices }));
-    let seated = ctx.archive.change_seating(view.id(), show, &sections).await;
+    let count: usize = sections.iter().map(places).sum();
+    let prices: BTreeMap<_, _> =
+        sections.iter().take(PRICES_NOTED).map(|section| (&section.name, section.price)).collect();
+    trail::note(request, json!({ "seats": count, "sections": sections.len(), "prices": prices }));
+    let seated = ctx.archive.change_seating(view.id(), show, sections).await;
     let seated = seated.map_err(|error| refused(&seats, error))?.ok_or_else(not_found)?;
     opening::show(ctx, &view, show, seated.version, deadline()).await?;
     response::ok(&SeatingBody {
@@ -109,8 +124,11 @@ fn places(section: &Section) -> usize {
 
 /// 409 with the seats that somebody has; if none of the dropped is taken, 400 all the same: a seat is never dropped.
 fn refused(view: &ShowView, error: archive::Error) -> Problem {
-    let archive::Error::SeatsDropped(dropped) = &error else {
-        return error.into();
+    let dropped = match &error {
+        archive::Error::SeatsDropped(dropped) => dropped,
+        // Together with what the show has already.
+        archive::Error::Layout(_) => return Problem::field("sections", format!("Refused: {error}.")),
+        _ => return error.into(),
     };
     let indexes: Vec<u32> = dropped.iter().map(|(index, _)| *index).collect();
     let taken = view.taken_of(&indexes);

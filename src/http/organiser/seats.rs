@@ -45,7 +45,8 @@ struct SeatsBody<'a> {
     status: &'static str,
 }
 
-refusals!(BlockRefusals: JSON, ORGANISER, DURABILITY, KEY, BODY, PATH, STORE; TooManySeats, SeatUnavailable);
+refusals!(BlockRefusals: JSON, ORGANISER, DURABILITY, KEY, BODY, PATH, STORE; TooManySeats, SeatUnavailable,
+    SaleNotOpen);
 
 /// `POST /v1/admin/shows/{showId}/seats/block`
 #[utoipa::path(

@@ -10,8 +10,9 @@ use crate::archive::{Webhook, WebhookState};
 use crate::config::Secret;
 use crate::domain::cloud_event::TYPES;
 use crate::domain::time::Millis;
-use crate::follow::check_url;
+use crate::follow::{check_url, origin};
 use crate::http::auth::Identity;
+use crate::http::auth::rights::Right;
 use crate::http::body;
 use crate::http::context::Context;
 use crate::http::history;
@@ -119,7 +120,8 @@ pub(crate) async fn create(ctx: &Context, request: &mut Request) -> Result<Respo
 
 refusals!(ListWebhooksRefusals: JSON, ORGANISER, FORM, FRESH);
 
-/// `GET /v1/admin/webhooks`
+/// `GET /v1/admin/webhooks`; of an address, which may hold a secret of the receiver, only those who may make webhooks see more than
+/// scheme, host and port.
 #[utoipa::path(
     get, path = "/v1/admin/webhooks", operation_id = "listWebhooks", tag = "organiser",
     summary = "The organiser's webhooks and how they fare",
@@ -130,7 +132,12 @@ refusals!(ListWebhooksRefusals: JSON, ORGANISER, FORM, FRESH);
 pub(crate) async fn list(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let asked = page::asked(request)?;
-    let states = history::read(request, ctx.archive.webhook_states(org(&identity)?)).await?;
+    let mut states = history::read(request, ctx.archive.webhook_states(org(&identity)?)).await?;
+    if !identity.has(Right::Run) {
+        for state in &mut states {
+            state.webhook.url = origin(&state.webhook.url);
+        }
+    }
     response::ok(&page::cut(states.into_iter().map(WebhookBody::from), &asked)?)
 }
 

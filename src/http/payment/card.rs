@@ -72,15 +72,20 @@ pub(super) async fn begin(
     let id = PaymentId { reservation, id: begun.payment };
     let (status, next_action) = match begun.state {
         Begun::Open(CardState::Authorising) => {
-            let standing = ask(request, clearing, id, &user, begun.amount).await;
+            let standing = ask(request, clearing, id, &user, (begun.amount, answer.replayed)).await;
             if let Some(Standing::Declined { reason }) = standing {
-                return Err(declined(reason));
+                return Err(declined(reason).replayed(answer.replayed));
             }
             shown(standing)
         }
-        Begun::Declined => return Err(declined("declined".into())),
-        Begun::Open(_) | Begun::Ended => ("PROCESSING", None),
+        Begun::Declined => ("FAILED", None),
+        Begun::Open(CardState::Void) | Begun::Ended => (over(ctx, request, id).await?, None),
+        // Nothing is left to do but to tell the gateway.
+        Begun::Open(_) => ("PROCESSING", None),
     };
+    if status == "FAILED" {
+        return Err(declined("declined".into()).replayed(answer.replayed));
+    }
     let layout = layout::with_seats(ctx, begun.show, &begun.seats, request.deadline).await;
     let layout = layout.map_err(|_| Problem::new(Code::OutcomeUnknown))?;
     let body = CardBody {
@@ -91,7 +96,7 @@ pub(super) async fn begin(
         currency: &layout.currency,
         status,
         next_action,
-        expires_at: Some(begun.end),
+        expires_at: (status != "VOIDED").then_some(begun.end),
     };
     let mut response = response::json(StatusCode::ACCEPTED, &body)?;
     idempotency::mark_replayed(&mut response, answer.replayed);
@@ -106,12 +111,15 @@ async fn ask(
     clearing: &Clearing,
     id: PaymentId,
     user: &UserId,
-    amount: i64,
+    (amount, replayed): (i64, bool),
 ) -> Option<Standing> {
     let (clearing, user) = (clearing.clone(), user.clone());
-    let begun = tokio::spawn(async move { clearing.begin(id, &user, amount).await });
+    let begun = tokio::spawn(async move {
+        // Who asks again looks at it: that makes no more calls than he who asks how it stands.
+        if replayed { clearing.look_up(id).await } else { clearing.begin(id, &user, amount).await.map(Some) }
+    });
     match timeout_at(request.deadline - ANSWERING, begun).await {
-        Ok(Ok(Ok(standing))) => Some(standing),
+        Ok(Ok(Ok(standing))) => standing,
         Ok(Ok(Err(error))) => {
             waits(id, &error);
             None
@@ -121,6 +129,9 @@ async fn ask(
 }
 
 fn waits(id: PaymentId, error: &ClearingError) {
+    if matches!(error, ClearingError::Busy) {
+        return;
+    }
     tracing::warn!(payment = %id, error = error as &dyn std::error::Error, "a card payment waits");
 }
 
@@ -132,6 +143,41 @@ fn shown(standing: Option<Standing>) -> (&'static str, Option<Value>) {
     match standing {
         Some(Standing::RequiresAction { next }) => ("REQUIRES_ACTION", Some(next)),
         _ => ("PROCESSING", None),
+    }
+}
+
+/// How a payment ended that this request began before; `PROCESSING`, as was told first, of one that has paid.
+async fn over(ctx: &Context, request: &Request, id: PaymentId) -> Result<&'static str, Problem> {
+    let answer = ctx.store.reservation(id.reservation, request.deadline).await?;
+    let record = answer.value.as_ref();
+    if record.is_some_and(|record| record.payment == Some(id.id)) {
+        return Ok("PROCESSING");
+    }
+    if let Some(status) = record.and_then(|record| unpaid(record, id)) {
+        return Ok(status);
+    }
+    let found = history::read(request, ctx.archive.card(id)).await;
+    let found = found.map_err(|_| Problem::new(Code::OutcomeUnknown))?;
+    Ok(found.map_or("PROCESSING", |card| stored(card.state)))
+}
+
+/// How a payment of this reservation stands that is not to pay it; `None`: it was paid from the balance since, and tells no more.
+fn unpaid(record: &Reservation, id: PaymentId) -> Option<&'static str> {
+    match (record.card, record.declined) {
+        (Some(last), _) if last == id.id => Some("VOIDED"),
+        // Another begins only when the one before was declined.
+        (Some(_), _) | (_, Some(_)) => Some("FAILED"),
+        (None, None) => None,
+    }
+}
+
+/// The same as the archive has it.
+fn stored(state: StoredCardState) -> &'static str {
+    match state {
+        StoredCardState::Void(VoidReason::Declined) => "FAILED",
+        StoredCardState::Void(_) => "VOIDED",
+        // Redis knows better, and the archive is about to.
+        StoredCardState::Authorising | StoredCardState::Paid => "PROCESSING",
     }
 }
 
@@ -151,8 +197,7 @@ pub(super) async fn look(
         _ => None,
     };
     let (status, next_action) = match card.state {
-        CardState::Void if record.declined == Some(id.id) => ("FAILED", None),
-        CardState::Void => ("VOIDED", None),
+        CardState::Void => (unpaid(record, id).unwrap_or("VOIDED"), None),
         CardState::Authorising | CardState::Capture => shown(standing),
     };
     let pending = card.state == CardState::Authorising;
@@ -189,12 +234,7 @@ pub(super) async fn archived(
     let not_found = || Problem::new(Code::NotFound);
     let found = history::read(request, ctx.archive.card(id)).await?;
     let card = found.filter(|card| card.user == user.as_str()).ok_or_else(not_found)?;
-    let status = match card.state {
-        StoredCardState::Void(VoidReason::Declined) => "FAILED",
-        StoredCardState::Void(_) => "VOIDED",
-        // Redis knows better, and the archive is about to.
-        StoredCardState::Authorising | StoredCardState::Paid => "PROCESSING",
-    };
+    let status = stored(card.state);
     let made = history::read(request, ctx.archive.reservation(id.reservation, user.as_str())).await?;
     let made = made.ok_or_else(not_found)?;
     answer(ctx, request, (id, card.amount, &made.seats), (status, None, None)).await

@@ -3,12 +3,10 @@
 
 use hyper::StatusCode;
 use hyper::header::HeaderName;
-use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Problem;
 use crate::domain::ids::PaymentId;
-use crate::gateway::SIGNATURE_HEADER;
 use crate::http::body;
 use crate::http::context::Context;
 use crate::http::openapi::params::GatewayPath;
@@ -18,13 +16,12 @@ use crate::http::request::Request;
 use crate::http::response::{self, Response};
 use crate::http::wallet;
 
-const SIGNATURE: HeaderName = HeaderName::from_static(SIGNATURE_HEADER);
-
-/// Other fields are the gateway's own.
-#[derive(Deserialize, ToSchema)]
+/// The sandbox's; other fields are its own. Stripe's are its events.
+#[derive(ToSchema)]
 #[schema(as = GatewayMessage)]
+#[expect(dead_code, reason = "describes what `gateway` reads")]
 struct Message {
-    payment: String,
+    payment: Option<String>,
 }
 
 refusals!(WebhookRefusals: FORM, PATH, STORE; Unauthenticated, PayloadTooLarge);
@@ -42,31 +39,30 @@ pub(crate) async fn told(ctx: &Context, request: &mut Request) -> Result<Respons
     let (Some(clearing), bytes) = (clearing, body::receive(ctx, request).await?) else {
         return Err(Problem::new(Code::NotFound));
     };
-    let signature = request.header(&SIGNATURE)?.unwrap_or_default();
+    let signature =
+        request.header(&HeaderName::from_static(clearing.signature_header()))?.unwrap_or_default();
     let now = Context::now_seconds();
     if !clearing.webhooks().is_some_and(|secret| secret.verifies(signature, &bytes, now)) {
         return Err(Problem::new(Code::Unauthenticated).detail("The signature is not the gateway's."));
     }
-    let message: Message = serde_json::from_slice(&bytes)
-        .map_err(|_| Problem::field("payment", "Expected the name of a payment."))?;
+    let name =
+        clearing.told(&bytes).map_err(|_| Problem::field("payment", "Expected the name of a payment."))?;
     let done = || Ok(response::empty(StatusCode::NO_CONTENT));
-    if let Ok(charge) = message.payment.parse() {
+    if let Some(charge) = name.as_deref().and_then(|name| name.parse().ok()) {
         return wallet::top_up::told(ctx, request, clearing, charge).await;
     }
-    // Of a payment that is not ours, or at its end, there is nothing to do.
-    let Ok(payment) = message.payment.parse::<PaymentId>() else {
+    // Of a payment that is not ours there is nothing to do.
+    let Some(payment) = name.and_then(|name| name.parse::<PaymentId>().ok()) else {
         return done();
     };
     if ctx.live.concert(payment.reservation.concert).is_none() {
         return done();
     }
-    let Some(card) = ctx.store.card(payment, request.deadline).await? else {
-        return done();
-    };
-    let clearing = clearing.clone();
-    let cleared = tokio::spawn(async move { clearing.clear(payment, &card).await });
+    let card = ctx.store.card(payment, request.deadline).await?;
+    let (clearing, archive, deadline) = (clearing.clone(), ctx.archive.clone(), request.deadline);
+    let cleared = tokio::spawn(async move { clearing.hear(payment, card, &archive, deadline).await });
     match tokio::time::timeout_at(request.deadline, cleared).await {
-        Ok(Ok(Ok(_))) => done(),
+        Ok(Ok(Ok(()))) => done(),
         Ok(Ok(Err(error))) => Err(Problem::caused(Code::Unavailable, error)),
         Ok(Err(_)) | Err(_) => Err(Problem::new(Code::Unavailable)),
     }

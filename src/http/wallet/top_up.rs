@@ -114,13 +114,13 @@ async fn clear(
     let (clearing, top_up) = (clearing.clone(), open.clone());
     let cleared = tokio::spawn(async move {
         if known_before {
-            clearing.clear_top_up(id, &top_up).await
+            clearing.look_at_top_up(id, &top_up).await
         } else {
-            clearing.begin_top_up(id, &top_up).await
+            clearing.begin_top_up(id, &top_up).await.map(Some)
         }
     });
     match timeout_at(request.deadline - ANSWERING, cleared).await {
-        Ok(Ok(progress)) => stands(id, open, progress.map(Some)),
+        Ok(Ok(progress)) => stands(id, open, progress),
         Ok(Err(_)) | Err(_) => Stands { known: KnownTopUp::Open(open), standing: None, reason: None },
     }
 }
@@ -244,7 +244,7 @@ pub(crate) async fn told(
         return done();
     };
     let clearing = clearing.clone();
-    let cleared = tokio::spawn(async move { clearing.clear_top_up(charge, &open).await });
+    let cleared = tokio::spawn(async move { clearing.hear_of_top_up(charge, &open).await });
     match timeout_at(request.deadline, cleared).await {
         Ok(Ok(Ok(_))) => done(),
         Ok(Ok(Err(error))) => Err(Problem::caused(Code::Unavailable, error)),

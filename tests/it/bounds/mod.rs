@@ -12,7 +12,7 @@ use crate::lua::call::Call;
 use crate::lua::script;
 
 /// The weight of one batch, as `coalesce.batch_weight` has it by default.
-const BATCH_WEIGHT: u32 = 128;
+const BATCH_WEIGHT: u32 = 64;
 
 /// A measured call: what it was, how many of each thing it carried, what it touched.
 struct Row {
@@ -170,6 +170,13 @@ impl Table {
             let call = Call::batch("block", &[&fields]).shows(&[12]);
             self.run("a thousand seats", &call, (word, 1), &things);
         }
+        let lapsed: Vec<_> = (0..100).map(|i| (4 * (2601 + 2 * i)).to_string()).collect();
+        let mut fields = vec!["blocked", "12", "4:bossblock:lapsed", "f", "boss", "100"];
+        fields.extend(lapsed.iter().map(String::as_str));
+        let things =
+            [("request", 1), ("seat", 100), ("show", 1), ("hold found over", 16), ("seat of one", 64)];
+        let call = Call::batch("block", &[&fields]).shows(&[12]);
+        self.run("a seat each of a hundred holds that are over", &call, ("again", 1), &things);
         let shows: Vec<_> = (100..100 + all.0).collect();
         for show in &shows {
             self.crowd.run(&Call::one("open_show", &[&show.to_string(), "10", "1"]).shows(&[*show]));
@@ -189,7 +196,8 @@ impl Table {
         let over = holds_of(all.0, 6000, |i| (format!("buyer{}", 1 + i), 33_000 + i));
         let freed = [("hold found over", 64), ("seat of one", 64)];
         let things = [each.as_slice(), &freed].concat();
-        self.run("a free seat each, eight held that are over", &over, ("held", 8), &things);
+        // The eighth has given back the last eight and comes again for his seat.
+        self.run("a free seat each, eight held that are over", &over, ("held", 7), &things);
     }
 
     /// Nobody waits, and the room is full, of two hundred places that are over among others.
@@ -207,8 +215,8 @@ impl Table {
             let number = 2001 + 2 * i;
             vec![format!("holder{number}"), "12".to_owned(), id(number)]
         });
-        let things = [("request", 32), ("seat", 128)];
-        self.run("four seats each", &release.shows(&[12]), ("released", 32), &things);
+        let things = [("request", u64::from(BATCH_WEIGHT / 4)), ("seat", u64::from(BATCH_WEIGHT))];
+        self.run("four seats each", &release.shows(&[12]), ("released", BATCH_WEIGHT / 4), &things);
         let due = Call::one("due", &["100"]);
         self.run("a hundred", &due, ("due", 100), &[("reservation", 100)]);
         let expire = batch("expire", 100, |i| vec![id(3000 + 2 * i)]).shows(&[12]);
@@ -309,13 +317,16 @@ impl Table {
         }
     }
 
-    /// A show of the crowd is cancelled: a hundred seats of holds of four, every other of which is over.
+    /// A show of the crowd is cancelled. Every other hold of four is over.
     fn cancelled(&mut self) {
         self.run("a show", &Call::one("cancel", &["12", "rain"]).shows(&[12]), ("cancelled", 1), &[]);
-        for first in ["8000", "40000"] {
+        for (first, holds, what) in [
+            ("8000", 25, "a hundred seats, of holds of four"),
+            ("31000", 2, "a hundred seats, of holds of fifty"),
+            ("40000", 25, "a hundred seats that nobody has"),
+        ] {
             let clear = Call::batch("clear", &[&["12", first]]).shows(&[12]);
-            let things = [("hold", 25), ("seat", 100)];
-            self.run("a hundred seats", &clear, ("cleared", 1), &things);
+            self.run(what, &clear, ("cleared", 1), &[("hold", holds), ("seat", 100)]);
         }
     }
 

@@ -13,8 +13,17 @@ use crate::support::process::Process;
 use crate::support::redis::Redis;
 use crate::support::wait_until;
 
+/// What has come of the call that a server dies in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    /// The gateway has not heard of it.
+    Unheard,
+    /// It has done what it says.
+    Done,
+}
+
 /// A server dies while the gateway works at a call of `kind`, and a worker comes after it. Twenty buyers each.
-async fn killed_during(kind: &'static str) {
+async fn killed_during(kind: &'static str, call: Call) {
     let (redis, mysql, gateway) = (Redis::start().await, MariaDb::database().await, Gateway::start().await);
     let more = format!(
         "gateway = {{ kind = 'sandbox', url = '{}', check_interval_ms = 100, timeout_ms = 30000 }}\n",
@@ -22,7 +31,10 @@ async fn killed_during(kind: &'static str) {
     );
     let site = Site::open_with(&redis.url(), &mysql, &more).await;
     let server = site.serve().await;
-    gateway.hold(kind);
+    match call {
+        Call::Unheard => gateway.ignore(kind),
+        Call::Done => gateway.hold(kind),
+    }
     let mut buyers = Vec::new();
     for number in 0..20 {
         let mut buyer = Buyer::new(&format!("u{number}"), &site.folder().join("identity.key"));
@@ -37,7 +49,12 @@ async fn killed_during(kind: &'static str) {
     }
     wait_until(SOON, "every payment is in the gateway's hands", async || gateway.count(kind) >= 20).await;
     server.kill();
+    if call == Call::Unheard {
+        let unheard = gateway.sandbox().all().iter().all(|(_, standing)| *standing == Standing::Authorised);
+        assert!(unheard && (kind != "begin" || gateway.sandbox().all().is_empty()));
+    }
     gateway.hold("");
+    gateway.ignore("");
 
     let mut worker = site.work();
     let captured = |(_, standing): &(String, Standing)| *standing == Standing::Captured;
@@ -119,11 +136,21 @@ async fn a_server_killed_between_capture_and_credit_costs_nobody_his_money() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_killed_before_the_gateway_heard_of_a_payment_costs_nobody_his_seat() {
+    killed_during("begin", Call::Unheard).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_killed_between_authorisation_and_confirmation_costs_nobody_his_seat() {
-    killed_during("begin").await;
+    killed_during("begin", Call::Done).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_killed_between_confirmation_and_capture_costs_nobody_his_seat() {
-    killed_during("capture").await;
+    killed_during("capture", Call::Unheard).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_killed_between_capture_and_its_answer_costs_nobody_his_seat() {
+    killed_during("capture", Call::Done).await;
 }

@@ -195,7 +195,7 @@ impl Sale {
 }
 
 /// The append-only files as they are now.
-fn copy_of(redis: &Redis) -> TempDir {
+pub(super) fn copy_of(redis: &Redis) -> TempDir {
     let folder = tempfile::Builder::new().prefix("onsale-aof-").tempdir().unwrap();
     copy(&appended(redis), folder.path());
     folder
@@ -212,7 +212,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn replace(redis: &Redis, files: Option<&Path>) {
+/// Puts these append-only files, or none, in the place of what a killed server had.
+pub(super) fn replace(redis: &Redis, files: Option<&Path>) {
     fs::remove_dir_all(appended(redis)).unwrap();
     if let Some(files) = files {
         fs::create_dir(appended(redis)).unwrap();

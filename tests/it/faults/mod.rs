@@ -4,6 +4,7 @@
 
 pub(crate) mod buyer;
 mod cancelled;
+mod card_loss;
 mod crash;
 mod engines;
 mod gateway;
@@ -11,6 +12,7 @@ pub(crate) mod ledger;
 mod loss;
 mod network;
 pub(crate) mod site;
+mod stripe;
 mod torn;
 mod trouble;
 pub(crate) mod worker;

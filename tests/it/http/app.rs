@@ -32,6 +32,7 @@ use crate::archive::connect;
 use crate::store::{soon, store_on};
 use crate::support::mariadb::MariaDb;
 use crate::support::redis::Redis;
+use crate::support::stripe::KEY;
 use crate::support::wait_until;
 
 pub(crate) const SECRET: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
@@ -68,6 +69,8 @@ pub(crate) struct Setup {
     pub(crate) admission: Duration,
     /// The base address of a sandbox that takes card payments.
     pub(crate) gateway: Option<String>,
+    /// Or of an account at Stripe.
+    pub(crate) stripe: Option<String>,
 }
 
 impl Default for Setup {
@@ -79,6 +82,7 @@ impl Default for Setup {
             queue_keys: vec![QUEUE_KEY.to_vec()],
             admission: Duration::from_millis(20),
             gateway: None,
+            stripe: None,
         }
     }
 }
@@ -106,8 +110,14 @@ fn settings() -> Settings {
     }
 }
 
-fn cards(url: &str, store: &Store, live: &Live) -> Clearing {
-    let gateway = Gateway::sandbox(url, Duration::from_millis(500)).unwrap();
+fn gateway(setup: &Setup) -> Option<Gateway> {
+    let timeout = Duration::from_millis(500);
+    let sandbox = setup.gateway.as_deref().map(|url| Gateway::sandbox(url, timeout).unwrap());
+    let stripe = || setup.stripe.as_deref().map(|url| Gateway::stripe(url, KEY.as_bytes(), timeout).unwrap());
+    sandbox.or_else(stripe)
+}
+
+fn cards(gateway: Gateway, store: &Store, live: &Live) -> Clearing {
     Clearing::new(store.clone(), live.clone(), gateway, Some(WebhookSecret::new(WEBHOOK_KEY)))
 }
 
@@ -167,7 +177,7 @@ impl App {
         let rate = RefundRate { batch: 20, period: Duration::from_millis(20) };
         tokio::spawn(cancellation(store.clone(), live.clone(), rate, stop.clone()));
         tokio::spawn(admission(store.clone(), live.clone(), setup.admission, stop.clone()));
-        let cards = setup.gateway.as_deref().map(|url| cards(url, &store, &live));
+        let cards = gateway(&setup).map(|gateway| cards(gateway, &store, &live));
         if let Some(cards) = &cards {
             clear(cards, &store, &live, &stop);
         }

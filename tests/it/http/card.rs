@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use onsale::clearing::{Clearing, ClearingError};
 use onsale::gateway::{Standing, WebhookSecret};
+use onsale::live::Live;
+use onsale::loops::load;
+use onsale::store::SeenLogs;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::app::{App, Setup, WEBHOOK_KEY};
 use super::client::{Answered, Caller};
+use crate::store::{store_on, user};
 use crate::support::gateway::Gateway;
 use crate::support::wait_until;
 
@@ -76,8 +81,11 @@ async fn a_seat_is_bought_by_card() {
 
     let other = buyer.post_once("k2", "/v1/payments", &by_card(&id)).await;
     assert!(other.is(409, "request_in_progress"), "{other:?}");
-    let again = buyer.post_once("k", "/v1/payments", &by_card(&id)).await;
-    assert_eq!((again.json(), again.header("idempotency-replayed")), (begun.json(), "true"));
+    for _ in 0..20 {
+        let again = buyer.post_once("k", "/v1/payments", &by_card(&id)).await;
+        assert_eq!((again.json(), again.header("idempotency-replayed")), (begun.json(), "true"));
+    }
+    assert_eq!(gateway.count("begin"), 1, "who asks again makes no more calls than who looks");
     let reused = buyer.post_once("k", "/v1/payments", &json!({"reservationId": id})).await;
     assert!(reused.is(422, "idempotency_key_reused"), "{reused:?}");
     let stranger = app.caller("x", &[]).await.get(&format!("/v1/payments/{paid}")).await;
@@ -152,18 +160,28 @@ async fn a_declined_card_leaves_the_hold_to_be_paid_otherwise() {
     let sale = on_sale(&app).await;
     let (mut buyer, held) = held(&app, sale, "u", "B-1-1").await;
     let id = held.text("reservationId");
-    for _ in 0..2 {
-        let declined = buyer.post_once("k", "/v1/payments", &by_card(&id)).await;
+    let mut decline = async |key: &str, replayed: &str| {
+        let declined = buyer.post_once(key, "/v1/payments", &by_card(&id)).await;
         assert!(declined.is(402, "payment_declined"), "{declined:?}");
         assert_ne!(declined.text("reason"), "");
-    }
+        assert_eq!(declined.header("idempotency-replayed"), replayed);
+    };
+    decline("k", "").await;
+    decline("k", "true").await;
     let [begun] = &gateway.begun()[..] else { panic!("one payment was begun") };
+    // Another card is no better, and makes the first one none.
+    decline("k2", "").await;
+    decline("k", "true").await;
+    decline("k2", "true").await;
     wait_until(SOON, "it is voided", async || gateway.standing(begun) == Standing::Voided).await;
+    app.audit().await;
     assert_eq!(payment(&mut buyer, begun).await["status"], "FAILED");
     buyer.post_once("c", "/v1/users/me/balance", &json!({"amount": 100_000})).await;
     let paid = buyer.post("/v1/payments", &json!({"reservationId": id})).await;
     assert_eq!((paid.status, paid.number("balance")), (200, 49_999), "{paid:?}");
     app.audit().await;
+    let again = buyer.post_once("k", "/v1/payments", &by_card(&id)).await;
+    assert!(again.is(402, "payment_declined"), "{again:?}");
     assert_eq!(payment(&mut buyer, begun).await["status"], "FAILED");
 }
 
@@ -173,32 +191,121 @@ async fn a_late_success_buys_nothing_and_is_let_go() {
     let sale = on_sale(&app).await;
     let (mut buyer, held) = held(&app, sale, "u", "A-1-1").await;
     let id = held.text("reservationId");
-    let begun = buyer.post("/v1/payments", &by_card(&id)).await.text("paymentId");
+    let begun = buyer.post_once("k", "/v1/payments", &by_card(&id)).await.text("paymentId");
     assert_eq!(buyer.delete(&format!("/v1/reservations/{id}")).await.status, 204);
     gateway.sandbox().answer(&begun, true);
     assert_eq!(webhook(&app, WEBHOOK_KEY, &begun).await.status, 204);
     assert_eq!(gateway.standing(&begun), Standing::Voided);
     app.audit().await;
     assert_eq!(payment(&mut buyer, &begun).await["status"], "VOIDED");
+    let again = buyer.post_once("k", "/v1/payments", &by_card(&id)).await;
+    assert_eq!((again.status, again.text("status"), again.text("paymentId")), (202, "VOIDED".into(), begun));
+    assert_eq!((again.header("idempotency-replayed"), &again.json()["expiresAt"]), ("true", &Value::Null));
     assert_eq!(gateway.count("capture"), 0);
     let map = buyer.get(&format!("/v1/shows/{}/seats?view=status", sale.1)).await;
     assert_eq!(map.text("status").matches('0').count(), 60);
+}
+
+/// Nobody's money is reserved once more for what he can't have any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_back_before_the_gateway_heard_of_it_never_begins() {
+    let (app, gateway) = start().await;
+    let sale = on_sale(&app).await;
+    let (mut buyer, held) = held(&app, sale, "u", "C-1-1").await;
+    let id = held.text("reservationId");
+    gateway.fail(u32::MAX, 0);
+    let begun = buyer.post("/v1/payments", &by_card(&id)).await;
+    assert_eq!((begun.status, begun.text("status")), (202, "PROCESSING".into()), "{begun:?}");
+    assert_eq!(buyer.delete(&format!("/v1/reservations/{id}")).await.status, 204);
+    gateway.fail(0, 0);
+    let payment = begun.text("paymentId");
+    wait_until(SOON, "it is voided", async || gateway.standing(&payment) == Standing::Voided).await;
+    assert_eq!(gateway.count("begin"), 1, "the call that was refused");
+    app.audit().await;
+}
+
+/// A payment of this reservation that nobody here remembers, captured or only authorised.
+fn lost(gateway: &Gateway, reservation: &str, digit: &str, captured: bool) -> String {
+    let payment = format!("p{}-{}", &reservation[1..], digit.repeat(20));
+    assert_eq!(gateway.sandbox().begin(&payment, 50_000), Standing::Authorised);
+    if captured {
+        gateway.sandbox().capture(&payment);
+    }
+    payment
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_of_a_payment_that_was_lost_is_let_go_once_that_is_certain() {
+    let (app, gateway) = start().await;
+    let sale = on_sale(&app).await;
+    let (_, held) = held(&app, sale, "u", "C-1-1").await;
+    let id = held.text("reservationId");
+    let [taken, reserved] =
+        [true, false].map(|captured| lost(&gateway, &id, &u8::from(captured).to_string(), captured));
+    for _ in 0..3 {
+        for payment in [&taken, &reserved] {
+            assert_eq!(webhook(&app, WEBHOOK_KEY, payment).await.status, 204);
+        }
+    }
+    assert_eq!(gateway.standing(&reserved), Standing::Voided);
+    assert_eq!(gateway.sandbox().refunds(), [(taken.clone(), taken, 50_000)]);
+    // An account may serve others, too.
+    let (reservation, _) = id.rsplit_once('-').unwrap();
+    let others = lost(&gateway, &format!("{reservation}-{}", "7".repeat(20)), "8", true);
+    assert_eq!(webhook(&app, WEBHOOK_KEY, &others).await.status, 204);
+    assert_eq!(gateway.standing(&others), Standing::Captured);
+    let stop = "update log_offsets set state = 'recovering' where log like 'c%'";
+    sqlx::raw_sql(stop).execute(&app.mysql).await.unwrap();
+    let unsure = lost(&gateway, &id, "2", true);
+    assert_eq!(webhook(&app, WEBHOOK_KEY, &unsure).await.status, 503);
+    assert_eq!(gateway.sandbox().refunds().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_the_gateway_did_not_sign_is_refused() {
     let (app, gateway) = start().await;
     let sale = on_sale(&app).await;
-    let (mut buyer, held) = held(&app, sale, "u", "A-1-1").await;
-    let begun = buyer.post("/v1/payments", &by_card(&held.text("reservationId"))).await.text("paymentId");
-    let asked = gateway.count("standing");
-    assert!(webhook(&app, b"another", &begun).await.is(401, "unauthenticated"));
+    let (_, held) = held(&app, sale, "u", "C-1-1").await;
+    // Of one that is not open no loop asks.
+    let payment = lost(&gateway, &held.text("reservationId"), "1", true);
+    assert!(webhook(&app, b"another", &payment).await.is(401, "unauthenticated"));
     let bare = app.send("POST", "/v1/gateway/webhooks/sandbox", &[], Some("{}")).await;
     assert!(bare.is(401, "unauthenticated"), "{bare:?}");
     let other = app.send("POST", "/v1/gateway/webhooks/stripe", &[], Some("{}")).await;
     assert!(other.is(404, "not_found"), "{other:?}");
     assert_eq!(webhook(&app, WEBHOOK_KEY, "p9-9-nonsense").await.status, 204);
-    assert!(gateway.count("standing") <= asked + 100);
+    assert_eq!(gateway.count(""), 0);
+    assert_eq!(webhook(&app, WEBHOOK_KEY, &payment).await.status, 204);
+    assert_ne!(gateway.count(""), 0);
+}
+
+/// A gateway that does not answer costs a bounded number of connections, and its end costs nobody anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_as_may_be_are_with_the_gateway_at_once() {
+    let (app, gateway) = start().await;
+    let (concert, show) = on_sale(&app).await;
+    let (seen, live) = (SeenLogs::default(), Live::new());
+    load(&app.archive, &seen, &live).await.unwrap();
+    let adapter = onsale::gateway::Gateway::sandbox(gateway.url(), SOON).unwrap();
+    let clearing = Clearing::new(store_on(&app.redis, seen), live, adapter, None);
+    gateway.hold("begin");
+    let mut begun = JoinSet::new();
+    for number in 0..300_u32 {
+        let payment = format!("p{concert}-{show}-{0}-{0}", format!("{number:020}")).parse().unwrap();
+        let clearing = clearing.clone();
+        begun.spawn(async move { clearing.begin(payment, &user("u"), 50_000).await });
+    }
+    for _ in 0..300 - 256 {
+        let refused = begun.join_next().await.unwrap().unwrap();
+        assert!(matches!(refused, Err(ClearingError::Busy)), "{refused:?}");
+    }
+    wait_until(SOON, "the others are there", async || gateway.count("begin") == 256).await;
+    gateway.hold("");
+    while let Some(ended) = begun.join_next().await {
+        assert_eq!(ended.unwrap().unwrap(), Standing::Authorised);
+    }
+    let one = format!("p{concert}-{show}-{0}-{0}", "9".repeat(20)).parse().unwrap();
+    assert_eq!(clearing.begin(one, &user("u"), 50_000).await.unwrap(), Standing::Authorised);
 }
 
 /// Calls that never arrive, answers that get lost, buyers who say yes, no or nothing in time, messages thrice: each payment is
@@ -234,6 +341,9 @@ async fn whatever_fails_between_each_payment_comes_to_its_one_end() {
         gateway.fail(0, 0);
         let again = buyer.post_once("k", "/v1/payments", &by_card(id)).await;
         assert!(matches!(again.status, 202 | 402), "{again:?}");
+        let name = again.text("paymentId");
+        let known = async || again.status == 402 || gateway.standing(&name) != Standing::Unknown;
+        wait_until(SOON, "the gateway has heard of it", known).await;
         gateway.fail(*number % 2, *number % 3);
         for payment in gateway.begun().iter().filter(|payment| payment.contains(&id[1..])) {
             match *number % 6 {

@@ -20,5 +20,6 @@ mod rush;
 mod sale;
 mod seating;
 mod security;
+mod stripe;
 mod top_up;
 mod wallet;

@@ -139,6 +139,7 @@ async fn the_trail_says_which_seats_what_money_and_why() {
         ("POST /v1/admin/shows/{id}/seats/block", &show, seats),
         ("POST /v1/admin/reservations/{id}/refund", &format!("reservation {id}"), money),
     ];
+    assert_eq!(all.len(), expected.len());
     for (told, (action, target, details)) in all.iter().zip(expected) {
         let (who, done) = (&json!("operator@demo"), &json!("done"));
         assert_eq!((&told["who"], &told["outcome"]), (who, done), "{told}");
@@ -163,4 +164,22 @@ async fn nothing_is_changed_without_its_row_but_what_saves_a_sale() {
     let block = format!("/v1/admin/shows/{show}/seats/block");
     assert_eq!(boss.post(&block, &json!({"seats": ["A-1-1"]})).await.status, 200);
     assert_eq!(boss.post(&format!("/v1/admin/shows/{show}/cancel"), &json!({})).await.status, 200);
+}
+
+/// An address may hold a secret of the receiver.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_may_make_webhooks_sees_all_of_their_addresses() {
+    let app = App::start().await;
+    let url = "https://hooks.example.com:8443/t/s3cret?k=1";
+    let made = of(&app, "demo", "organiser").await.post("/v1/admin/webhooks", &json!({"url": url})).await;
+    assert_eq!((made.status, made.text("url")), (201, url.into()), "{made:?}");
+    for (role, shown) in
+        [("viewer", &url[..30]), ("operator", &url[..30]), ("organiser", url), ("admin", url)]
+    {
+        let listed = items(&of(&app, "demo", role).await.get("/v1/admin/webhooks").await);
+        assert_eq!((listed.len(), &listed[0]["url"]), (1, &json!(shown)), "{role}");
+    }
+    // MySQL takes this org for demo.
+    let padded = of(&app, "demo ", "organiser").await.get("/v1/admin/webhooks").await;
+    assert!(padded.is(403, "forbidden"), "{padded:?}");
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::app::App;
+use super::app::{App, Setup};
 use super::client::Caller;
 use super::organiser::of;
+use crate::support::gateway::Gateway;
 use crate::support::wait_until;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -61,7 +62,7 @@ async fn the_report_adds_up_by_show_section_and_day() {
     let (elsewhere, other) = app.on_sale(json!({})).await;
     buy(&mut app.in_line("stranger", elsewhere).await, other, &["A-1-1"]).await;
     let mut buyer = app.in_line("ann", concert).await;
-    buy(&mut buyer, show, &["A-1-1", "B-1-1", "B-1-2"]).await;
+    let (sold, _) = buy(&mut buyer, show, &["A-1-1", "B-1-1", "B-1-2"]).await;
     hold(&mut app.in_line("bob", concert).await, show, &["B-1-3", "A-1-5"]).await;
     let given_back = hold(&mut buyer, show, &["A-1-2"]).await;
     assert_eq!(buyer.delete(&format!("/v1/reservations/{given_back}")).await.status, 204);
@@ -88,6 +89,19 @@ async fn the_report_adds_up_by_show_section_and_day() {
     assert_eq!(days[0]["day"].as_str().unwrap().len(), 10);
     let second = &report["shows"][1];
     assert_eq!((second["seatsTotal"].as_u64(), second["days"].as_array().unwrap().len()), (Some(2), 0));
+
+    // A seat that went back is sold no more, its money is told on both sides.
+    let mut boss = app.boss().await;
+    let refund = format!("/v1/admin/reservations/{sold}/refund");
+    assert_eq!(boss.post_once("r", &refund, &json!({"seats": ["B-1-2"]})).await.status, 200);
+    wait_until(SOON, "the refund is archived", async || read().await["shows"][0]["booked"] == 2).await;
+    let report = read().await;
+    let first = &report["shows"][0];
+    assert_eq!(first["revenue"], json!({"confirmed": 90_000, "refunded": 20_000, "net": 70_000}));
+    assert_eq!(
+        first["sections"][1],
+        json!({"section": "B", "seatsTotal": 5, "booked": 1, "held": 1, "revenue": 20_000})
+    );
 
     let mut rival = of(&app, "rival", "organiser").await;
     for sheet in ["report", "reservations.csv", "ledger.csv"] {
@@ -137,4 +151,38 @@ async fn exports_are_whole_page_by_page_and_run_nothing_in_a_spreadsheet() {
     assert_eq!(text.matches("\r\n").count(), 2);
     let none: Value = organiser.get(&path).await.json();
     assert_eq!(none, Value::Null, "a sheet is no JSON");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_card_paid_is_revenue_like_what_a_balance_paid() {
+    let gateway = Gateway::start().await;
+    let app = App::start_with(Setup { gateway: Some(gateway.url().to_owned()), ..Setup::default() }).await;
+    let (concert, show) = two_sections(&app).await;
+    let (by_balance, _) = buy(&mut app.in_line("ann", concert).await, show, &["B-1-1"]).await;
+    let mut carl = app.in_line("carl", concert).await;
+    let by_card = hold(&mut carl, show, &["A-1-1"]).await;
+    let begun = carl.post("/v1/payments", &json!({"reservationId": by_card, "method": "CARD"})).await;
+    assert_eq!(begun.status, 202, "{begun:?}");
+    archived(&app, 2, 2).await;
+
+    let mut viewer = of(&app, "demo", "viewer").await;
+    let report = viewer.get(&format!("/v1/admin/concerts/{concert}/report")).await.json();
+    let sold = &report["shows"][0];
+    assert_eq!(sold["revenue"], json!({"confirmed": 70_000, "refunded": 0, "net": 70_000}), "{report}");
+    let days = sold["days"].as_array().unwrap().iter();
+    assert_eq!(days.map(|day| day["payments"].as_u64().unwrap()).sum::<u64>(), 2, "{report}");
+    let sections = ["A", "B"].iter().zip(sold["sections"].as_array().unwrap());
+    let revenue: Vec<_> = sections.map(|(name, told)| (*name, told["revenue"].as_i64().unwrap())).collect();
+    assert_eq!(revenue, [("A", 50_000), ("B", 20_000)]);
+
+    let ledger = viewer.get(&format!("/v1/admin/concerts/{concert}/ledger.csv")).await;
+    let text = String::from_utf8(ledger.bytes.to_vec()).unwrap();
+    assert_eq!(text.lines().count(), 3, "{text}");
+    for (kind, amount, user, id, method) in
+        [("PAYMENT", 20_000, "ann", &by_balance, "BALANCE"), ("PAYMENT", 50_000, "carl", &by_card, "CARD")]
+    {
+        let begins = format!(",{kind},{amount},KRW,{user},{show},{id},");
+        let is_told = |line: &str| line.contains(&begins) && line.ends_with(&format!(",{method}"));
+        assert!(text.lines().any(is_told), "{user}: {text}");
+    }
 }

@@ -1,12 +1,13 @@
 //! Seating plans over HTTP and the command line: what they add and change, and what they may not drop.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use onsale::domain::catalog::Section;
 use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;
 
-use super::app::App;
+use super::app::{App, Setup};
 use super::client::{Answered, Caller};
 use super::organiser::of;
 use crate::support::process::Process;
@@ -80,13 +81,19 @@ async fn a_plan_adds_seats_and_moves_them_and_sells_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_that_makes_no_seat_map_is_refused_and_large_ones_are_taken() {
-    let app = App::start().await;
+    let app = App::start_alone().await;
     let (_, show) = app.seats_on_sale(json!({}), 1).await;
     let mut boss = app.boss().await;
     let twice = plan(&[["g1", "1", "Stalls"], ["g2", "1", "Stalls"]]);
     let prices = json!({"Stalls": 5});
+    let sections = |count: usize| -> Vec<_> {
+        let seat =
+            |number| json!({"name": format!("N{number}"), "price": number, "seats": [format!("n{number}")]});
+        (0..count).map(seat).collect()
+    };
     for (body, field) in [
         (json!({}), "sections"),
+        (json!({"sections": sections(1001)}), "sections"),
         (json!({"sections": [], "prices": prices}), "sections"),
         (json!({"pretix": plan(&[["g1", "1", "Stalls"]])}), "pretix"),
         (json!({"pretix": plan(&[["g1", "1", "Box"]]), "prices": prices}), "pretix"),
@@ -101,12 +108,70 @@ async fn a_plan_that_makes_no_seat_map_is_refused_and_large_ones_are_taken() {
     let whole = json!({"sections": [{"name": "A", "price": 1, "rows": 1, "seatsPerRow": 1}]});
     assert!(put(&mut of(&app, "rival", "organiser").await, show, &whole).await.is(404, "not_found"));
 
-    let labels: Vec<_> = (1..=20_000).map(|number| format!("A-1-{number}")).collect();
-    let section =
-        Section { name: "A".into(), price: 7, rows: None, seats_per_row: None, seats: Some(labels) };
-    let large = json!({"sections": [section]});
+    let section = |name: &str, first: usize, step: usize| {
+        let labels = (first..=20_000).step_by(step).map(|number| format!("A-1-{number}")).collect();
+        Section { name: name.into(), price: 7, rows: None, seats_per_row: None, seats: Some(labels) }
+    };
+    let large = json!({"sections": [section("A", 1, 1)]});
     assert!(large.to_string().len() > 200_000);
     assert_eq!(put(&mut boss, show, &large).await.number("added"), 19_999);
+
+    // The concert's row waits for all of these: 10,000 seats, no two of them neighbours.
+    let asked = app.questions().await;
+    let alternating = json!({"sections": [section("A", 1, 2), section("B", 2, 2)]});
+    assert_eq!(put(&mut boss, show, &alternating).await.number("changed"), 10_000);
+    let asked = app.questions().await - asked;
+    assert!(asked < 500, "{asked} statements");
+    let moved = "select count(*) from seats where section = 1 and seat_index % 2 = 1 and label like 'A-1-%' and price = 7";
+    assert_eq!(app.count(moved).await, 10_000);
+    assert_eq!(app.count("select count(*) from seats").await, 20_000);
+}
+
+/// The core that reads it has buyers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_plan_keeps_nobody_waiting() {
+    let mut setup = Setup::default();
+    setup.settings.cores = 1;
+    let app = App::start_with(setup).await;
+    let (concert, show) = app.seats_on_sale(json!({}), 1).await;
+    // One label is there twice: it is read and laid out, and MySQL is not asked.
+    let labels: Vec<_> = (1..200_000).chain([1]).map(|number| format!("A-1-{number:055}")).collect();
+    let body = json!({"sections": [{"name": "A", "price": 7, "seats": labels}]});
+    let mut boss = app.boss().await;
+    let plan = tokio::spawn(async move { put(&mut boss, show, &body).await });
+    let mut buyer = app.caller("u", &[]).await;
+    let (begun, mut slowest) = (Instant::now(), Duration::ZERO);
+    while !plan.is_finished() {
+        let asked = Instant::now();
+        assert_eq!(buyer.get(&format!("/v1/concerts/{concert}")).await.status, 200);
+        slowest = slowest.max(asked.elapsed());
+    }
+    let took = begun.elapsed();
+    let refused = plan.await.unwrap();
+    assert_eq!((refused.status, refused.text("field")), (400, "sections".into()), "{refused:?}");
+    assert!(slowest * 2 < took, "a buyer waited {slowest:?} of {took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trail_of_a_large_plan_is_small() {
+    let app = App::start().await;
+    let (_, show) = app.seats_on_sale(json!({}), 1).await;
+    let mut boss = app.boss().await;
+    let seats = |number: usize| match number {
+        0 => json!(["A-1-1"]),
+        _ => json!([format!("n{number}")]),
+    };
+    let section = |number| json!({"name": format!("N{number}"), "price": number, "seats": seats(number)});
+    let sections: Vec<_> = (0..900).map(section).collect();
+    assert_eq!(put(&mut boss, show, &json!({"sections": sections})).await.number("added"), 899);
+    let kept = boss.get("/v1/admin/actions?limit=1").await.json();
+    let details = &kept["items"][0]["details"];
+    assert_eq!((&details["seats"], &details["sections"]), (&json!(900), &json!(900)), "{kept}");
+    assert_eq!(details["prices"].as_object().unwrap().len(), 50);
+    // Sections that no seat is in any more count, too.
+    let others: Vec<_> = sections.iter().map(|section| json!({"name": format!("{} b", section["name"]), "price": 1, "seats": section["seats"]})).collect();
+    let refused = put(&mut boss, show, &json!({"sections": others})).await;
+    assert_eq!((refused.status, refused.text("field")), (400, "sections".into()), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

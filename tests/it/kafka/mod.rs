@@ -1,7 +1,7 @@
 //! Kafka, on a real broker: each event at least once and in order, whoever is killed, and a sale that does not notice.
 
-mod broker;
-mod consumer;
+pub(crate) mod broker;
+pub(crate) mod consumer;
 pub(crate) mod schemas;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -14,10 +14,10 @@ impl Model {
             }
             None => {}
         }
-        if let Some(card) = self.cards.get(&request.payment)
-            && self.reservations.contains_key(&card.reservation)
+        if let Some(r) = self.reservations.get(&request.id)
+            && (self.cards.contains_key(&request.payment) || r.names_card(&request.payment))
         {
-            return self.told_card("replayed", &card.reservation, &request.payment);
+            return self.told_card("replayed", &request.id, &request.payment);
         }
         if self.stopped {
             return "sales_stopped".to_owned();
@@ -45,8 +45,10 @@ impl Model {
         self.cards.insert(request.payment.clone(), card);
         let result = format!("{} {}", request.payment, request.id);
         self.remember(&request.request, &request.fingerprint, result, &request.user);
+        let stop = self.reservations[&request.id].stop;
         if self.live_place(&request.user).is_some() {
             self.claim_place(&request.user);
+            self.stretch_place(&request.user, stop);
         }
         self.told_card("authorising", &request.id, &request.payment)
     }
@@ -124,6 +126,12 @@ impl Model {
 impl Reservation {
     pub(super) fn is_paid_by_card(&self) -> bool {
         self.card == format!("card={}", self.payment)
+    }
+
+    /// Whether it was begun under this name and is under way or was declined, or paid.
+    fn names_card(&self, payment: &str) -> bool {
+        let named = self.card.rsplit('=').next() == Some(payment);
+        named && (self.payment == "-" || self.is_paid_by_card())
     }
 
     fn is_declined(&self, payment: &str) -> bool {

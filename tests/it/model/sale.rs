@@ -147,6 +147,11 @@ impl Model {
             return;
         }
         self.claim_place(user);
+        self.stretch_place(user, stop);
+    }
+
+    /// Up to the end of a hold of his, and never for longer than a hold made in its last moment.
+    pub(super) fn stretch_place(&mut self, user: &str, stop: i64) {
         let most = self.policy.active_ms + self.policy.hold_ms;
         let place = self.places.get_mut(user).unwrap();
         place.stop = place.stop.max(stop.min(place.admitted + most));

@@ -1,31 +1,53 @@
-//! Source design 000: looking, a seat PENDING for 180 s, a payment that confirms it, points, and a line whose first N may reserve.
+//! Source design 000: looking, a seat PENDING for 180 s, a payment through the gateway that confirms it, points, a line whose first
+//! N may reserve, and what Kafka was told of it.
+
+use std::time::Instant;
 
 use serde_json::json;
 
-use super::{Person, Sale, archived, changes, items, seat_of, seconds_between};
+use super::{LOOK, Person, SOON, Sale, archived, changes, items, seat_of, seconds_between};
+use crate::kafka::broker::Broker;
+use crate::kafka::consumer::read_all;
+use crate::support::gateway::Gateway;
+use crate::support::wait_until;
+
+const TOPIC: &str = "design-000";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn source_design_000() {
-    let sale = Sale::open("000", &[]).await;
+    let (broker, gateway) = (Broker::start().await, Gateway::start().await);
+    let address = broker.address();
+    let settings = [
+        ("ONSALE__KAFKA__BROKERS", address.as_str()),
+        ("ONSALE__KAFKA__TOPIC", TOPIC),
+        ("ONSALE__GATEWAY__KIND", "sandbox"),
+        ("ONSALE__GATEWAY__URL", gateway.url()),
+    ];
+    let sale = Sale::open("000", &settings).await;
     look_around(&sale).await;
 
     let [mut first, mut second, mut third] = ["first", "second", "third"].map(|user| sale.person(user));
     stand_in_line(&mut first, &mut second, &mut third).await;
     let reservation = reserve(&sale, &first, &second).await;
     charge_points(&first).await;
-    pay(&sale, &first, &reservation).await;
+    pay_by_gateway(&sale, &first, &reservation).await;
+    assert_eq!(gateway.count("capture"), 1);
     let boss = sale.organiser();
     let lapsed = let_it_lapse(&boss, &second).await;
     come_in_and_buy(&sale, &first, &mut third).await;
     lose_the_place_by_time(&boss, &mut first, &second).await;
 
     // What the consumers of the sources write: every change of a reservation, in the database.
-    assert_eq!(boss.history(&reservation, 2).await, changes(&[("HELD", ""), ("CONFIRMED", "")]));
+    // The hold can't lapse while the gateway is asked.
+    let bought = changes(&[("HELD", ""), ("EXTENDED", ""), ("CONFIRMED", "")]);
+    assert_eq!(boss.history(&reservation, 3).await, bought);
     assert_eq!(boss.history(&lapsed, 2).await, changes(&[("HELD", ""), ("AUTO_RELEASE", "EXPIRED")]));
     let mysql = sale.mysql();
     archived(&mysql, "select count(*) from reservations where status = 'confirmed'", 2).await;
     archived(&mysql, "select count(*) from reservations where status = 'expired'", 1).await;
     archived(&mysql, "select count(*) from booked_seats", 2).await;
+    published(&broker, "payment.succeeded", &["first", "third"]).await;
+    published(&broker, "points.charged", &["first", "third"]).await;
     sale.close().await;
 }
 
@@ -95,14 +117,27 @@ async fn charge_points(first: &Person) {
     assert_eq!(first.balance().await, 120_000);
 }
 
-/// Section 4: the payment confirms the reservation and books the seat before it answers.
-async fn pay(sale: &Sale, first: &Person, reservation: &str) {
-    let paid = first.pay(reservation).await;
-    assert_eq!((paid.status, paid.text("status")), (200, "CONFIRMED"), "{paid:?}");
+/// Section 4: an intent with the gateway, its approval, and then the seat: confirmed before anybody is told so.
+async fn pay_by_gateway(sale: &Sale, first: &Person, reservation: &str) {
+    let body = json!({"reservationId": reservation, "method": "CARD"});
+    let begun = first.post("/v1/payments", body).await;
+    assert_eq!(begun.status, 202, "{begun:?}");
+    let payment = format!("/v1/payments/{}", begun.text("paymentId"));
+    let end = Instant::now() + SOON;
+    let paid = loop {
+        let answer = first.get(&payment).await;
+        if answer.text("status") == "CONFIRMED" {
+            break answer;
+        }
+        assert!(answer.text("status") == "PROCESSING" && Instant::now() < end, "never paid: {answer:?}");
+        tokio::time::sleep(LOOK).await;
+    };
     assert_eq!(paid.body["seats"], json!(["A-1-1"]));
     assert_eq!(first.reservation(reservation).await.text("status"), "CONFIRMED");
     assert_eq!(seat_of(&first.get("/v1/shows/1/seats").await, "A-1-1")["status"], "BOOKED");
     assert_eq!(sale.get("/v1/rankings/concerts").await.body["items"][0]["booked"], 1);
+    // The points stay: it was the card's money.
+    assert_eq!(first.balance().await, 120_000);
     // endTokenOn never: who has paid may reserve again while his place lives.
     assert_eq!(first.status().await.text("status"), "ACTIVE");
 }
@@ -147,4 +182,17 @@ async fn lose_the_place_by_time(boss: &Person, first: &mut Person, second: &Pers
     assert_eq!(late.outcome(), (401, "queue_token_expired"), "{late:?}");
     // Who came in before the change keeps his ten minutes.
     assert_eq!(second.status().await.text("status"), "ACTIVE");
+}
+
+/// Sections 4 and 6: the consumer of the topic learns of each, whose it was.
+async fn published(broker: &Broker, kind: &str, users: &[&str]) {
+    let told = async || {
+        let all = read_all(broker.address(), TOPIC).await;
+        let of_kind = all.iter().filter(|told| told.text("type") == kind);
+        let mut told: Vec<_> = of_kind.map(|told| told.event["data"]["userId"].to_string()).collect();
+        told.sort();
+        told.dedup();
+        told == users.iter().map(|user| format!("\"{user}\"")).collect::<Vec<_>>()
+    };
+    wait_until(SOON, kind, told).await;
 }

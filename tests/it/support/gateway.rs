@@ -32,6 +32,8 @@ struct Inner {
     lose: AtomicU32,
     /// Calls of this kind do what they say and are not answered meanwhile.
     held: watch::Sender<&'static str>,
+    /// Calls of this kind do nothing, and are not answered meanwhile.
+    deaf: watch::Sender<&'static str>,
 }
 
 fn take(count: &AtomicU32) -> bool {
@@ -49,6 +51,7 @@ impl Gateway {
             refuse: AtomicU32::new(0),
             lose: AtomicU32::new(0),
             held: watch::channel("").0,
+            deaf: watch::channel("").0,
         };
         let gateway = Self(Arc::new(inner));
         let serving = gateway.clone();
@@ -102,6 +105,11 @@ impl Gateway {
         self.0.held.send_replace(kind);
     }
 
+    /// Calls of this kind do nothing, and are refused once it ignores another.
+    pub(crate) fn ignore(&self, kind: &'static str) {
+        self.0.deaf.send_replace(kind);
+    }
+
     async fn serve(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
         let path = request.uri().path().trim_start_matches("/payments/").to_owned();
         let begins = request.method() == "POST";
@@ -117,6 +125,11 @@ impl Gateway {
         }
         let body = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
         let form: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if *self.0.deaf.borrow() == kind {
+            let _ = self.0.deaf.subscribe().wait_for(|deaf| *deaf != kind).await;
+            *response.status_mut() = hyper::StatusCode::SERVICE_UNAVAILABLE;
+            return Ok(response);
+        }
         let answer = self.answer(&payment, &kind, &form);
         if take(&self.0.lose) {
             // What the client gets is no answer of a gateway.

@@ -11,6 +11,7 @@ pub(crate) mod prometheus;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod spawner;
+pub(crate) mod stripe;
 
 use std::{
     future::Future,

@@ -109,10 +109,10 @@ fn the_store_reads_what_scripts_answer() {
 }
 
 #[test]
-fn reasons_are_spelled_as_in_the_payment_script() {
-    let pay = without_comments(&source("pay"));
+fn reasons_are_spelled_as_in_the_scripts() {
+    let unpayable = without_comments(&source("lib/reservation"));
     for reason in InvalidReason::ALL {
-        assert!(pay.contains(&format!("'{}'", reason.as_str())), "{reason:?}");
+        assert!(unpayable.contains(&format!("'{}'", reason.as_str())), "{reason:?}");
     }
 }
 

@@ -1,0 +1,189 @@
+//! Payments by card over Stripe: bought, declined and tried again, too late; and whatever fails between.
+
+use std::time::Duration;
+
+use onsale::gateway::WebhookSecret;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::app::{App, Setup, WEBHOOK_KEY};
+use super::client::{Answered, Caller};
+use crate::support::stripe::Stripe;
+use crate::support::wait_until;
+
+const SOON: Duration = Duration::from_secs(20);
+
+async fn start() -> (App, Stripe, (u64, u64)) {
+    let stripe = Stripe::start().await;
+    let app = App::start_with(Setup { stripe: Some(stripe.url().to_owned()), ..Setup::default() }).await;
+    let policy = json!({"maxSeatsPerUser": 50, "admitPerSecond": 10_000});
+    let sale = app.seats_on_sale(policy, 40).await;
+    (app, stripe, sale)
+}
+
+/// A buyer who holds this seat, and his reservation.
+async fn held(app: &App, (concert, show): (u64, u64), user: &str, seat: &str) -> (Caller, String) {
+    let mut buyer = app.in_line(user, concert).await;
+    let held = buyer.post("/v1/reservations", &json!({"showId": show, "seats": [seat]})).await;
+    assert_eq!(held.status, 201, "{held:?}");
+    (buyer, held.text("reservationId"))
+}
+
+fn by_card(reservation: &str) -> Value {
+    json!({"reservationId": reservation, "method": "CARD"})
+}
+
+/// What Stripe sends.
+async fn event(app: &App, kind: &str, object: Value) -> Answered {
+    let body =
+        json!({"id": "evt_1", "object": "event", "type": kind, "data": {"object": object}}).to_string();
+    let now = jsonwebtoken::get_current_timestamp();
+    let signature = WebhookSecret::new(WEBHOOK_KEY).sign(body.as_bytes(), now);
+    let headers = [("stripe-signature", signature.as_str())];
+    app.send("POST", "/v1/gateway/webhooks/stripe", &headers, Some(&body)).await
+}
+
+/// What it sends when a payment has moved.
+async fn moved(app: &App, stripe: &Stripe, name: &str) -> Answered {
+    let (id, status) = (stripe.id(name), stripe.of(name)[0]);
+    let object =
+        json!({"id": id, "object": "payment_intent", "status": status, "metadata": {"onsale": name}});
+    event(app, "payment_intent.amount_capturable_updated", object).await
+}
+
+async fn payment(buyer: &mut Caller, id: &str) -> Value {
+    buyer.get(&format!("/v1/payments/{id}")).await.json()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seat_is_bought_with_the_second_card() {
+    let (app, stripe, sale) = start().await;
+    let (mut buyer, id) = held(&app, sale, "u", "A-1-1").await;
+    let begun = buyer.post_once("k", "/v1/payments", &by_card(&id)).await;
+    assert_eq!((begun.status, begun.text("status")), (202, "REQUIRES_ACTION".into()), "{begun:?}");
+    let paid = begun.text("paymentId");
+    let next = &begun.json()["nextAction"];
+    assert_eq!((&next["type"], &next["clientSecret"]), (&json!("stripe"), &json!("pi_0_secret_50000")));
+
+    stripe.confirm(&paid, false);
+    assert_eq!(moved(&app, &stripe, &paid).await.status, 204);
+    let declined = async || {
+        let told = payment(&mut app.caller("u", &[]).await, &paid).await;
+        told["nextAction"]["declined"] == "insufficient_funds" && told["status"] == "REQUIRES_ACTION"
+    };
+    wait_until(SOON, "he is told that the card was declined", declined).await;
+    stripe.confirm(&paid, true);
+    for _ in 0..3 {
+        assert_eq!(moved(&app, &stripe, &paid).await.status, 204);
+    }
+    assert_eq!(stripe.of(&paid), ["succeeded"]);
+    assert_eq!(payment(&mut buyer, &paid).await["status"], "CONFIRMED");
+    let made = buyer.get(&format!("/v1/reservations/{id}")).await;
+    assert_eq!(made.text("status"), "CONFIRMED");
+    app.audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_is_taken_too_late_is_let_go() {
+    let (app, stripe, sale) = start().await;
+    let (mut buyer, id) = held(&app, sale, "u", "A-1-1").await;
+    let begun = buyer.post("/v1/payments", &by_card(&id)).await.text("paymentId");
+    stripe.hold("cancel");
+    assert_eq!(buyer.delete(&format!("/v1/reservations/{id}")).await.status, 204);
+    stripe.confirm(&begun, true);
+    stripe.hold("");
+    let voided = async || stripe.of(&begun) == ["canceled"];
+    assert!(matches!(moved(&app, &stripe, &begun).await.status, 204 | 503));
+    wait_until(SOON, "it is canceled", voided).await;
+    app.audit().await;
+    assert_eq!(payment(&mut buyer, &begun).await["status"], "VOIDED");
+    assert_eq!(stripe.count("capture"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_others_are_taken_and_passed_over_and_strangers_are_refused() {
+    let (app, stripe, sale) = start().await;
+    let (mut buyer, id) = held(&app, sale, "u", "A-1-1").await;
+    let begun = buyer.post("/v1/payments", &by_card(&id)).await.text("paymentId");
+    for (kind, object) in [
+        ("customer.created", json!({"id": "cus_1", "object": "customer", "metadata": {}})),
+        ("charge.refunded", json!({"id": "ch_1", "object": "charge", "metadata": {"onsale": begun}})),
+        ("refund.updated", json!({"id": "re_1", "object": "refund", "metadata": {"onsale": "p9-9-x"}})),
+        ("balance.available", json!({"object": "balance"})),
+    ] {
+        assert_eq!(event(&app, kind, object).await.status, 204, "{kind}");
+    }
+    let body = json!({"data": {"object": {"metadata": {"onsale": begun}}}}).to_string();
+    let now = jsonwebtoken::get_current_timestamp();
+    let theirs = WebhookSecret::new(b"another").sign(body.as_bytes(), now);
+    let ours = WebhookSecret::new(WEBHOOK_KEY).sign(body.as_bytes(), now - 600);
+    let fresh = WebhookSecret::new(WEBHOOK_KEY).sign(body.as_bytes(), now);
+    for header in [
+        ("stripe-signature", theirs.as_str()),
+        ("stripe-signature", ours.as_str()),
+        ("onsale-signature", fresh.as_str()),
+    ] {
+        let refused = app.send("POST", "/v1/gateway/webhooks/stripe", &[header], Some(&body)).await;
+        assert!(refused.is(401, "unauthenticated"), "{refused:?}");
+    }
+    let other = app.send("POST", "/v1/gateway/webhooks/sandbox", &[], Some("{}")).await;
+    assert!(other.is(404, "not_found"), "{other:?}");
+    assert_eq!(stripe.of(&begun), ["requires_payment_method"]);
+}
+
+/// Calls that never arrive, answers that get lost or are failures that Stripe keeps, buyers whose cards are taken, are not, or who give up;
+/// events thrice: each payment is captured with its seat, or canceled without.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_fails_between_each_payment_comes_to_its_one_end() {
+    let (app, stripe, sale) = start().await;
+    let mut buyers = JoinSet::new();
+    for number in 0..24_u32 {
+        let (mut buyer, id) = held(&app, sale, &format!("u{number}"), &format!("A-1-{}", number + 1)).await;
+        buyers.spawn(async move {
+            buyer.post_once("k", "/v1/payments", &by_card(&id)).await;
+            (number, buyer, id)
+        });
+        stripe.fail(number % 3, number % 4);
+        stripe.keep_failing(u32::from(number % 8 == 0));
+    }
+    let mut bought = Vec::new();
+    while let Some(buyer) = buyers.join_next().await {
+        bought.push(buyer.unwrap());
+    }
+    for (number, buyer, id) in &mut bought {
+        stripe.fail(0, 0);
+        let again = buyer.post_once("k", "/v1/payments", &by_card(id)).await;
+        assert_eq!(again.status, 202, "{again:?}");
+        let name = again.text("paymentId");
+        wait_until(SOON, "it is begun", async || !stripe.of(&name).is_empty()).await;
+        stripe.fail(*number % 2, *number % 3);
+        match *number % 6 {
+            0 => {
+                stripe.confirm(&name, true);
+                assert_eq!(buyer.delete(&format!("/v1/reservations/{id}")).await.status, 204);
+            }
+            1 => stripe.confirm(&name, false),
+            _ => stripe.confirm(&name, true),
+        }
+        for _ in 0..3 {
+            assert!(matches!(moved(&app, &stripe, &name).await.status, 204 | 503));
+        }
+        if *number % 6 == 1 {
+            assert_eq!(buyer.delete(&format!("/v1/reservations/{id}")).await.status, 204);
+        }
+    }
+    let open = format!("{{c{}}}:cards", sale.0);
+    let ended = async || app.redis::<u64>(&["HLEN", &open]).await == 0;
+    wait_until(SOON, "each payment is at its end", ended).await;
+    let mut captured = 0;
+    for (_, buyer, id) in &mut bought {
+        let status = buyer.get(&format!("/v1/reservations/{id}")).await.text("status");
+        let payments: Vec<_> = stripe.all().into_iter().filter(|(name, _)| name.contains(&id[1..])).collect();
+        let [(_, is)] = payments[..] else { panic!("one PaymentIntent each: {payments:?}") };
+        assert_eq!(is, if status == "CONFIRMED" { "succeeded" } else { "canceled" }, "{status}");
+        captured += usize::from(is == "succeeded");
+    }
+    // One that the buyer gives up while its confirmation is on its way may go either way.
+    assert!((16..=20).contains(&captured), "{captured}");
+    app.audit().await;
+}
