@@ -56,7 +56,7 @@ local function decide_confirm(request)
     return lost
   end
   local card = read_card(request.payment)
-  if not card then
+  if not card or card.refund then
     return { 'settled' }
   end
   if card.state ~= 'authorising' then

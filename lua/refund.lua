@@ -1,9 +1,9 @@
 -- refund: seats of a CONFIRMED reservation are free again and their price is back in its owner's balance, each seat once: money and
--- seats in one step.
+-- seats in one step. What a card paid is owed to the card from then on, and the gateway is told later; the balance stays.
 --
 -- FLAGS    allow-oom: it gives back
 -- KEYS     the concert block, three keys for each show, six for each wallet partition: writes meta, log, res, ended, the requests,
---          seats, holder, owned
+--          seats, holder, owned, cards
 -- ARGV     head of lib/concert.lua with the shows; partitions (lib/wallet.lua); then count, and for each request: owner, show,
 --          reservation, refund id, partition of the owner, request ('' of what is refunded by itself), fingerprint, user whose
 --          request it is, indexes of the seats separated by a comma ('': all that are left)
@@ -13,13 +13,13 @@
 --   { 'log_lost', partition, number, mark }     retry: later    the log of the owner's partition was lost
 --   { 'rate_limited' }                          retry: when older keys are forgotten
 --   { 'sales_stopped' }                         retry: later
---   { 'invalid_reservation', reason }           retry: no    not_found (not paid, too, or paid by card: the server says so before)
+--   { 'invalid_reservation', reason }           retry: no    not_found (not paid, too)
 --                                               cancelled expired refunded (one of the seats, too)
 --   { 'amount_out_of_range' }                   retry: when he has paid something    the balance would reach 2^53
 --   { 'refunded', refund, reservation, show, seats, amount, status }
 --   { 'internal', message }                     retry: no
 --   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition not lost
--- INCLUDES text arguments clock journal map log concert idem reservation wallet
+-- INCLUDES text arguments clock journal map log concert idem reservation wallet card
 -- COST     O(seats) a request; touches 100 + 36 a request + 6 a seat + 40 a partition
 
 if log.lost then
@@ -34,9 +34,7 @@ local function invalid_outcome(r, request)
   if not r or r.user ~= request.user or r.show ~= request.show then
     return { 'invalid_reservation', 'not_found' }
   end
-  -- Money of a card never comes to a balance.
-  local by_card = r.status == 'confirmed' and string.find(r.ext, ',card=', 1, true) and 'not_found'
-  local reason = is_overdue(r) and 'expired' or INVALID[r.status] or by_card
+  local reason = is_overdue(r) and 'expired' or INVALID[r.status]
   return reason and { 'invalid_reservation', reason } or nil
 end
 
@@ -85,11 +83,26 @@ local function write_refund(r, back)
   write_reservation(r)
 end
 
+-- Money of a card never comes to a balance.
+local function is_by_card(r)
+  return string.find(r.ext, ',card=', 1, true) ~= nil
+end
+
+-- Tells by which word it goes back.
 local function move_money(r, request, wallet, amount, balance)
-  write_balance(wallet, r.user, balance)
-  emit(wallet.log, 'refunded ' .. request.refund .. ' ' .. prefixed(r.user) .. ' ' .. request.concert .. ' ' .. r.show .. ' '
+  local word = 'refunded'
+  if is_by_card(r) then
+    word = 'refunding'
+    local debt = { payment = r.payment, refund = request.refund, paid = int(r.amount), amount = int(amount) }
+    debt.reservation, debt.show, debt.user = r.id, r.show, r.user
+    write_card(debt, 'refund')
+  else
+    write_balance(wallet, r.user, balance)
+  end
+  emit(wallet.log, word .. ' ' .. request.refund .. ' ' .. prefixed(r.user) .. ' ' .. request.concert .. ' ' .. r.show .. ' '
     .. r.id .. ' ' .. int(amount) .. ' ' .. int(balance))
   set_count('revenue', count('revenue') - amount)
+  return word
 end
 
 local function decide_refund(request)
@@ -117,18 +130,19 @@ local function decide_refund(request)
   if not back then
     return { 'invalid_reservation', 'refunded' }
   end
-  local balance = read_balance(wallet, r.user) + back.amount
+  local by_card = is_by_card(r)
+  local balance = read_balance(wallet, r.user) + (by_card and 0 or back.amount)
   if balance >= AMOUNT_MAX then
     return { 'amount_out_of_range' }
   end
   write_refund(r, back)
   local cancelled = give_seats(r, back.indexes)
-  move_money(r, request, wallet, back.amount, balance)
+  local word = move_money(r, request, wallet, back.amount, balance)
   local told = { request.refund, r.id, r.show, back.seats, int(back.amount), r.status }
   remember(idem, request.request, request.fingerprint, request.by, table.concat(told, ' '), now)
-  emit(log, 'refunded ' .. r.id .. ' ' .. r.show .. ' ' .. prefixed(r.user) .. ' ' .. request.refund .. ' ' .. int(back.amount)
+  emit(log, word .. ' ' .. r.id .. ' ' .. r.show .. ' ' .. prefixed(r.user) .. ' ' .. request.refund .. ' ' .. int(back.amount)
     .. ' ' .. int(balance) .. ' ' .. back.seats .. ' ' .. back.all .. ' ' .. r.status .. ' ' .. prefixed(request.request) .. ' '
-    .. (request.request == '' and '-' or request.fingerprint))
+    .. (request.request == '' and '-' or request.fingerprint) .. (by_card and ' ' .. r.payment .. ' ' .. int(r.amount) or ''))
   if cancelled then
     tell_blocked(shows[r.show], back.indexes)
   else

@@ -1,4 +1,4 @@
-//! Carries each card payment to its one end: captured with its seats, or voided without.
+//! Carries each card payment to its one end: captured with its seats, or voided without; and each refund of one to its: given back.
 //!
 //! What becomes of a payment is decided by `confirm.lua` alone, from what the gateway says and the state of the hold; only
 //! then is the gateway told, again and again until it has answered, and `settle.lua` notes that. Each step may be done by anybody
@@ -16,10 +16,11 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::archive::{self, Archive};
-use crate::domain::card::{CardPayment, CardState};
+use crate::domain::card::{CardPayment, CardState, RefundsOf};
 use crate::domain::ids::{ChargeId, ConcertId, PaymentId, UserId};
 use crate::gateway::{self, Gateway, GivenBack, Intent, Standing, WebhookSecret};
 use crate::live::Live;
+use crate::metrics;
 use crate::store::{Done, Failure, Store, Task, Verdict};
 
 pub use self::top_up::Progress;
@@ -84,6 +85,27 @@ pub enum ClearingError {
         /// What it says.
         standing: Standing,
     },
+    /// The gateway does not give back what it took: people have to look.
+    #[error("the gateway does not give back {amount} of payment {payment}: {reason}")]
+    RefundRefused {
+        /// The payment.
+        payment: PaymentId,
+        /// Minor units.
+        amount: i64,
+        /// The gateway's word.
+        reason: String,
+    },
+}
+
+impl ClearingError {
+    /// What the gateway was told and did not do, if it contradicts: of `told`.
+    pub fn contradicted(&self) -> Option<&'static str> {
+        match self {
+            Self::Contradicts { told, .. } => Some(told),
+            Self::RefundRefused { .. } => Some("refund"),
+            _ => None,
+        }
+    }
 }
 
 /// What it takes. Cheap to clone.
@@ -104,6 +126,10 @@ struct Inner {
 impl Clearing {
     /// Clears payments by `gateway`; without a secret it sends no webhooks.
     pub fn new(store: Store, live: Live, gateway: Gateway, webhooks: Option<WebhookSecret>) -> Self {
+        for told in metrics::CONTRADICTED {
+            // From 0 on, so that the first one is an increase.
+            metrics::GATEWAY_CONTRADICTIONS.with([told]).increment(0);
+        }
         let (looked, said) = (Mutex::default(), Mutex::default());
         let slots = Semaphore::new(AT_ONCE);
         Self(Arc::new(Inner { store, live, gateway, webhooks, looked, said, slots }))
@@ -145,8 +171,32 @@ impl Clearing {
         Ok(standing)
     }
 
-    /// Goes as far with a payment as it goes now. How the gateway says that it stands, if it had to be asked.
+    /// Goes as far with a payment, or with a refund by its own name, as it goes now. How the gateway says that a payment stands, if
+    /// it had to be asked.
     pub async fn clear(
+        &self,
+        payment: PaymentId,
+        card: &CardPayment,
+    ) -> Result<Option<Standing>, ClearingError> {
+        let cleared = match card.refunds {
+            Some(of) => self.give_back(payment, card.amount, of).await.map(|()| None),
+            None => self.clear_payment(payment, card).await,
+        };
+        if let Err(Some(told)) = cleared.as_ref().map_err(ClearingError::contradicted) {
+            metrics::GATEWAY_CONTRADICTIONS.with([told]).increment(1);
+        }
+        cleared
+    }
+
+    /// Goes as far with a refund, by its own name, as it goes now.
+    pub async fn clear_refund(&self, refund: PaymentId) -> Result<(), ClearingError> {
+        match self.0.store.card_refund(refund, Instant::now() + STEP).await? {
+            Some(card) => self.clear(refund, &card).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    async fn clear_payment(
         &self,
         payment: PaymentId,
         card: &CardPayment,
@@ -170,6 +220,35 @@ impl Clearing {
             }
             CardState::Capture => self.tell(payment, &intent, Task::Capture).await.map(|()| None),
             CardState::Void => self.tell(payment, &intent, Task::Void).await.map(|()| None),
+            // Records of payments have no other state (`CardPayment::decode`).
+            CardState::Refund | CardState::Refused => Ok(None),
+        }
+    }
+
+    /// Tells the gateway to give back what was decided, once it has taken it, and notes what it did. One whose outcome it does not
+    /// know yet stays.
+    async fn give_back(&self, refund: PaymentId, amount: i64, of: RefundsOf) -> Result<(), ClearingError> {
+        let payment = PaymentId { id: of.payment, ..refund };
+        let intent = self.intent(payment, of.paid)?;
+        if self.0.store.card(payment, Instant::now() + STEP).await?.is_some() {
+            // It has paid, so what is left of it is this.
+            self.tell(payment, &intent, Task::Capture).await?;
+        }
+        // Seats that cost nothing leave nothing to tell.
+        let answer = if amount == 0 {
+            GivenBack::Done
+        } else {
+            self.0.gateway.refund(&intent, refund.id.as_str(), amount).await?
+        };
+        let done = match answer {
+            GivenBack::Done => Done::Returned,
+            GivenBack::Pending => return Ok(()),
+            GivenBack::Refused { .. } => Done::Refused,
+        };
+        self.0.store.settle(refund, done, Instant::now() + STEP).await?;
+        match answer {
+            GivenBack::Refused { reason } => Err(ClearingError::RefundRefused { payment, amount, reason }),
+            GivenBack::Done | GivenBack::Pending => Ok(()),
         }
     }
 

@@ -1,27 +1,36 @@
--- card: card payments that the gateway has still to be asked or told about, by payment id (formats 7).
--- KEYS: cards of the concert block. A record goes when the gateway has captured or voided the payment, not before.
+-- card: card payments, and refunds to cards, that the gateway has still to be asked or told about, by their ids (formats 7).
+-- KEYS: cards of the concert block. A record goes when the gateway has captured, voided or given back, not before.
 
-local function read_card(payment)
-  local record = get(cards, payment)
+-- A refund has a name of its own, and the payment that it gives back of with what that paid.
+local function read_card(name)
+  local record = get(cards, name)
   if not record then
     return nil
   end
   local state, reservation, show, amount, since, user = string.match(record, '^(%l+) (%S+) (%d+) (%d+) (%d+) (.*)$')
+  local payment, paid, refund = name, nil, nil
+  if state == 'refund' or state == 'refused' then
+    refund, payment, paid, user = name, string.match(user, '^(%w+) (%d+) (.*)$')
+  end
   return {
-    payment = payment, state = state, reservation = reservation, show = show, amount = amount, since = since, user = user,
+    payment = payment, refund = refund, paid = paid, state = state, reservation = reservation, show = show, amount = amount,
+    since = since, user = user,
   }
 end
 
--- `authorising`: the buyer and his bank are at it; `capture`, `void`: decided, the gateway is to be told.
+-- `authorising`: the buyer and his bank are at it; `capture`, `void`, `refund`: decided, the gateway is to be told; `refused`: it
+-- does not give the money back.
 local function write_card(card, state)
   card.state, card.since = state, int(now)
-  put(cards, card.payment, state .. ' ' .. card.reservation .. ' ' .. card.show .. ' ' .. card.amount .. ' ' .. card.since .. ' '
-    .. card.user)
+  local of = card.refund and card.payment .. ' ' .. card.paid .. ' ' or ''
+  put(cards, card.refund or card.payment, state .. ' ' .. card.reservation .. ' ' .. card.show .. ' ' .. card.amount .. ' '
+    .. card.since .. ' ' .. of .. card.user)
 end
 
--- `word reservation show user payment`, as every event of a card payment begins.
+-- `word reservation show user payment`, as every event of a card payment begins; a refund and its amount follow.
 local function card_event(word, card)
   return word .. ' ' .. card.reservation .. ' ' .. card.show .. ' ' .. prefixed(card.user) .. ' ' .. card.payment
+    .. (card.refund and ' ' .. card.refund .. ' ' .. card.amount or '')
 end
 
 -- The card payment that is under way for a reservation, or nil.

@@ -4,6 +4,7 @@
 //! served, the loops run until the last request is answered.
 
 mod audit;
+mod close_refund;
 mod import;
 mod installation;
 mod operations;
@@ -33,6 +34,7 @@ use crate::store::log::ReadError;
 use crate::store::{EngineError, Failure, SeenLogs};
 
 pub use self::audit::audit;
+pub use self::close_refund::close_refund;
 pub use self::import::{PlanImport, import, import_plan};
 use self::installation::Installation;
 

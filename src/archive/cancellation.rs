@@ -22,6 +22,8 @@ pub struct Refunds {
     pub outstanding: i64,
     /// Minor units that went back.
     pub amount: i64,
+    /// Refunds to cards that the gateway has not carried out yet.
+    pub at_gateway: i64,
 }
 
 impl<'a> Cancellations<'a> {
@@ -53,7 +55,10 @@ impl Archive {
                       from reservations where show_id = ? and concert = ? and status in ('confirmed', 'refunded')";
         let mut moment = self.moment().await?;
         let row = sqlx::query(select).bind(show.0).bind(concert.0).fetch_one(&mut *moment).await?;
+        let open = "select count(*) from card_refunds where show_id = ? and state <> 'returned'";
+        let at_gateway = sqlx::query_scalar(open).bind(show.0).fetch_one(&mut *moment).await?;
         moment.rollback().await?;
-        Ok(Refunds { refunded: row.try_get(0)?, outstanding: row.try_get(1)?, amount: row.try_get(2)? })
+        let (refunded, outstanding, amount) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        Ok(Refunds { refunded, outstanding, amount, at_gateway })
     }
 }

@@ -11,6 +11,7 @@ use sqlx::mysql::MySqlConnection;
 use super::Error;
 use super::cancellation::Cancellations;
 use super::card::Cards;
+use super::card_refund::CardRefunds;
 use super::concert::apply_policy;
 use super::log::{self, EventRow, LogBatch};
 use super::payment::Bookings;
@@ -20,7 +21,7 @@ use super::rows;
 use super::seats::BlockedSeats;
 use super::top_up::TopUps;
 use super::wallet::{self, Ledger};
-use crate::domain::event::{Entry, Event, LogKind};
+use crate::domain::event::{CardRefund, Entry, Event, LogKind};
 use crate::domain::fields::Malformed;
 use crate::domain::ids::{ConcertId, LogName, Mark, Offset};
 
@@ -34,6 +35,7 @@ pub(super) struct Changes<'a> {
     reservations: Reservations<'a>,
     bookings: Bookings,
     cards: Cards<'a>,
+    card_refunds: CardRefunds<'a>,
     blocked: BlockedSeats,
     cancelled: Cancellations<'a>,
     ledger: Ledger<'a>,
@@ -98,12 +100,15 @@ impl<'a> Changes<'a> {
             Event::Blocked(blocking) => self.blocked.take(place.concert, blocking, true),
             Event::Unblocked(blocking) => self.blocked.take(place.concert, blocking, false),
             Event::Cancelled { show, reason } => self.cancelled.take(*show, place.at, reason),
-            Event::Refunded(refunded) => self.bookings.give_back(place, refunded)?,
+            Event::Refunded(back) | Event::CardRefund(CardRefund::Decided { back, .. }) => {
+                self.bookings.give_back(place, back)?;
+            }
             _ => {}
         }
         self.places.take(place.concert, place.at, event);
         self.reservations.take(place, event);
         self.cards.take(place, event);
+        self.card_refunds.take(place, event);
         Ok(())
     }
 
@@ -119,6 +124,7 @@ impl<'a> Changes<'a> {
         self.reservations.write(connection).await?;
         self.bookings.write(connection).await?;
         self.cards.write(connection).await?;
+        self.card_refunds.write(connection).await?;
         self.blocked.write(connection).await?;
         self.cancelled.write(connection).await?;
         self.ledger.write(connection).await?;

@@ -8,6 +8,7 @@ mod action;
 mod apply;
 mod cancellation;
 mod card;
+mod card_refund;
 mod catalog;
 mod changes;
 mod concert;

@@ -6,7 +6,7 @@ use sqlx::mysql::MySqlConnection;
 
 use super::Error;
 use super::rows::{self, Query, Row};
-use crate::domain::event::{Event, Extended, Freed, Held, Paid, Refunded};
+use crate::domain::event::{CardRefund, Event, Extended, Freed, Held, Paid, Refunded};
 use crate::domain::ids::{ConcertId, Id20, LogName, ShowId};
 use crate::domain::reservation::{Seats, Status};
 use crate::domain::time::Millis;
@@ -63,7 +63,9 @@ impl<'a> Reservations<'a> {
             Event::Expired(freed) => self.free(place, freed, Status::Expired),
             Event::Extended(extended) => self.extend(place, extended),
             Event::Paid(paid) | Event::Authorised(paid) => self.pay(place, paid),
-            Event::Refunded(refunded) => self.refund(place, refunded),
+            Event::Refunded(back) | Event::CardRefund(CardRefund::Decided { back, .. }) => {
+                self.refund(place, back);
+            }
             _ => {}
         }
     }

@@ -13,7 +13,7 @@ use super::error::stored;
 use super::log::read_text;
 use super::page::{InvalidCursor, Page, bounded};
 use super::{Archive, Error};
-use crate::domain::event::{Entry, Event, LogKind};
+use crate::domain::event::{CardRefund, Entry, Event, LogKind};
 use crate::domain::ids::{ConcertId, Id20, LogName, PaymentId, ReservationId, ShowId};
 use crate::domain::reservation::{Seats, Status};
 use crate::domain::time::Millis;
@@ -172,7 +172,11 @@ fn action(event: &Event<'_>, id: Id20) -> Option<(Action, Option<&'static str>)>
         Event::Paid(paid) | Event::Authorised(paid) if paid.reservation == id => {
             Some((Action::Confirmed, None))
         }
-        Event::Refunded(refunded) if refunded.reservation == id => Some((Action::Refunded, None)),
+        Event::Refunded(back) | Event::CardRefund(CardRefund::Decided { back, .. })
+            if back.reservation == id =>
+        {
+            Some((Action::Refunded, None))
+        }
         Event::Released(freed) if freed.reservation == id => Some((Action::Released, None)),
         Event::Expired(freed) if freed.reservation == id => Some((Action::AutoRelease, Some("EXPIRED"))),
         _ => None,

@@ -118,6 +118,14 @@ impl Snapshot {
         self.page("payment", columns, rest, |query| query.bind(concert.0).bind(after.to_owned())).await
     }
 
+    /// Refunds to cards of a concert behind this one: key refund; payment, reservation, show, user, amount, state, times of the
+    /// decision and of the last step.
+    pub async fn card_refunds(&mut self, concert: ConcertId, after: &str) -> Result<Vec<TableRow>, Error> {
+        let columns = "payment, reservation, show_id, user, amount, state, decided_at, changed_at";
+        let rest = "from card_refunds where concert = ? and refund > ? order by refund";
+        self.page("refund", columns, rest, |query| query.bind(concert.0).bind(after.to_owned())).await
+    }
+
     /// Booked seats of a show behind this index, -1 for all: key index; concert, reservation.
     pub async fn booked_seats(&mut self, show: ShowId, after: i64) -> Result<Vec<TableRow>, Error> {
         let rest = "from booked_seats where show_id = ? and seat_index > ? order by seat_index";
@@ -165,7 +173,7 @@ impl Snapshot {
     /// Rows in all for each log or concert that has any: key table and log; number of rows. Those that the audit has not come
     /// across belong to nobody.
     pub async fn totals(&mut self) -> Result<Vec<TableRow>, Error> {
-        let concerts = ["reservations", "payments", "card_payments", "queue_tokens"];
+        let concerts = ["reservations", "payments", "card_payments", "card_refunds", "queue_tokens"];
         let logs = ["events", "ledger_transactions", "top_ups"];
         let shows = ["booked_seats", "blocked_seats"];
         let counts = concerts

@@ -30,7 +30,7 @@ struct Transaction<'a> {
     /// What was paid, or paid back; `None` for a charge.
     paid: Option<ReservationId>,
     user: &'a str,
-    /// What a gateway moved; the user's amount is 0 then.
+    /// What a gateway moved to the concert, below 0 for what it gives back; the user's amount is 0 then.
     gateway: Option<i64>,
     /// What came in for the user, minor units.
     amount: i64,
@@ -90,6 +90,19 @@ impl<'a> Ledger<'a> {
             Event::TopUp(TopUp { charge, user, step: TopUpStep::Credited { amount, balance } }) => {
                 let (kind, reference) = ("credited", charge);
                 Transaction { place, kind, reference, paid: None, gateway, user, amount, balance }
+            }
+            Event::PassedBack(Returned { refund, user, reservation, amount, balance }) => {
+                let (paid, gateway) = (Some(reservation), Some(-amount));
+                Transaction {
+                    place,
+                    kind: "card_back",
+                    reference: refund,
+                    paid,
+                    gateway,
+                    user,
+                    amount: 0,
+                    balance,
+                }
             }
             _ => return,
         };

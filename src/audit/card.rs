@@ -107,6 +107,19 @@ impl Cards {
         self.made.get(&payment).is_some_and(|made| made.reason == Some(VoidReason::Declined))
     }
 
+    /// Whether it has paid this reservation with so much.
+    pub(super) fn has_paid(&self, payment: Id20, reservation: Id20, amount: i64) -> bool {
+        self.made.get(&payment).is_some_and(|made| {
+            ["capture", "captured"].contains(&made.state)
+                && (made.reservation, made.amount) == (reservation, amount)
+        })
+    }
+
+    /// Whether the gateway has taken its money.
+    pub(super) fn is_captured(&self, payment: Id20) -> bool {
+        self.made.get(&payment).is_some_and(|made| made.state == "captured")
+    }
+
     /// Payments that are not at their end.
     pub(super) fn open(&self) -> impl Iterator<Item = &Id20> {
         self.open.iter()

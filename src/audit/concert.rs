@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 
 use super::Evidence;
 use super::card::Cards;
+use super::card_refund::CardRefunds;
 use super::log::Model;
 use super::queue::Line;
 use super::request::Requests;
 use super::reservation::{At, Reservation, Sale};
-use crate::domain::event::{Entry, Event};
+use crate::domain::event::{CardRefund, Entry, Event, Refunded};
 use crate::domain::ids::{ConcertId, Id20, LogName, ShowId};
 use crate::domain::reservation::Status;
 use crate::domain::time::Millis;
@@ -24,6 +25,7 @@ pub(super) enum Table {
     Reservations,
     Payments,
     Cards,
+    CardRefunds,
     BookedSeats(ShowId),
     BlockedSeats(ShowId),
 }
@@ -34,6 +36,7 @@ pub(super) struct Concert {
     pub(super) line: Line,
     pub(super) sale: Sale,
     cards: Cards,
+    card_refunds: CardRefunds,
     requests: Requests,
 }
 
@@ -77,10 +80,12 @@ impl Model for Concert {
                 Event::Cancelled { show, reason } => {
                     self.sale.cancelled.entry(*show).or_insert_with(|| (*reason).to_owned());
                 }
-                Event::Refunded(refunded) => {
-                    self.requests.take(log, refunded.request, entry.at, &mut evidence.findings);
-                    self.sale.refund(at, refunded, &mut evidence.findings);
-                    evidence.pairs.take_refunded(self.sale.concert, refunded, &mut evidence.findings);
+                Event::Refunded(back) => self.refund(at, back, None, evidence),
+                Event::CardRefund(step) => {
+                    self.card_refunds.take(at, step, &self.cards, &mut evidence.findings);
+                    if let CardRefund::Decided { back, payment, .. } = step {
+                        self.refund(at, back, Some(*payment), evidence);
+                    }
                 }
                 _ => {}
             }
@@ -91,7 +96,16 @@ impl Model for Concert {
 impl Concert {
     pub(super) fn new(concert: ConcertId) -> Self {
         let line = Line::new(LogName::Concert(concert));
-        Self { line, sale: Sale::new(concert), cards: Cards::new(concert), requests: Requests::default() }
+        let (cards, card_refunds) = (Cards::new(concert), CardRefunds::new(concert));
+        Self { line, sale: Sale::new(concert), cards, card_refunds, requests: Requests::default() }
+    }
+
+    /// Takes a refund in; `card` is the payment whose card the money goes to.
+    fn refund(&mut self, at: At, back: &Refunded<'_>, card: Option<Id20>, evidence: &mut Evidence) {
+        let log = LogName::Concert(self.sale.concert);
+        self.requests.take(log, back.request, at.time, &mut evidence.findings);
+        self.sale.refund(at, back, card, &mut evidence.findings);
+        evidence.pairs.take_refunded(self.sale.concert, back, &mut evidence.findings);
     }
 
     /// What a key of Redis holds under a field.
@@ -103,7 +117,10 @@ impl Concert {
             Index::Expiry => {
                 reservation().filter(|made| made.status == Status::Pending).map(|made| made.end.0.to_string())
             }
-            Index::Cards => self.cards.record(field.parse().ok()?),
+            Index::Cards => {
+                let name = field.parse().ok()?;
+                self.cards.record(name).or_else(|| self.card_refunds.record(name))
+            }
             Index::Pending => self.sale.pending.get(field).map(|ids| joined(ids)),
             Index::Holder(show) => {
                 Some(self.sale.shows.get(&show)?.holders.get(&field.parse().ok()?)?.to_string())
@@ -127,7 +144,9 @@ impl Concert {
             Index::Expiry => with_status(&|status| status == Status::Pending),
             Index::Ended => sale.ended.iter().map(ToString::to_string).collect(),
             Index::Pending => sale.pending.keys().cloned().collect(),
-            Index::Cards => self.cards.open().map(ToString::to_string).collect(),
+            Index::Cards => {
+                self.cards.open().chain(self.card_refunds.open()).map(ToString::to_string).collect()
+            }
             Index::Holder(show) => sale
                 .shows
                 .get(&show)
@@ -152,7 +171,7 @@ impl Concert {
             Index::Expiry => sale.count_pending,
             Index::Ended => sale.ended.len(),
             Index::Pending => sale.pending.len(),
-            Index::Cards => self.cards.open().count(),
+            Index::Cards => self.cards.open().chain(self.card_refunds.open()).count(),
             Index::Holder(of) => show(of).map_or(0, |show| show.holders.len()),
             Index::Owned(of) => show(of).map_or(0, |show| show.owned.len()),
             Index::Line | Index::Active | Index::Unclaimed | Index::Place => self.line.total(index),
@@ -178,6 +197,7 @@ impl Concert {
                 Some(format!("{}|{}|{}|{}", made.user, made.amount, paid.balance, paid.at.0))
             }
             Table::Cards => self.cards.row(key.parse().ok()?),
+            Table::CardRefunds => self.card_refunds.row(key.parse().ok()?),
             Table::BookedSeats(show) => {
                 let holder = sale.shows.get(&show)?.holders.get(&key.parse().ok()?)?;
                 let made = sale.reservations.get(holder).filter(|made| made.status == Status::Confirmed);
@@ -200,6 +220,7 @@ impl Concert {
                 paid.map(|(id, paid)| format!("{id}|{}", paid.id)).collect()
             }
             Table::Cards => self.cards.all().map(ToString::to_string).collect(),
+            Table::CardRefunds => self.card_refunds.all().map(ToString::to_string).collect(),
             Table::BlockedSeats(show) => {
                 let seats = sale.shows.get(&show).into_iter().flat_map(|show| &show.blocked);
                 seats.map(ToString::to_string).collect()

@@ -6,6 +6,7 @@
 //! concert at a time, and some 100 bytes for each payment.
 
 mod card;
+mod card_refund;
 mod concert;
 mod findings;
 mod log;

@@ -184,7 +184,14 @@ impl Sale {
         }
     }
 
-    pub(super) fn refund(&mut self, at: At, back: &Refunded<'_>, findings: &mut Findings) {
+    /// Takes a refund in; `card` is the payment whose card the money goes to, where it goes to one.
+    pub(super) fn refund(
+        &mut self,
+        at: At,
+        back: &Refunded<'_>,
+        card: Option<Id20>,
+        findings: &mut Findings,
+    ) {
         let id = back.reservation;
         let is_paid = |made: &&mut Reservation| made.status == Status::Confirmed;
         let Some(made) = self.reservations.get_mut(&id).filter(is_paid) else {
@@ -197,6 +204,10 @@ impl Sale {
             && back.seats.0.iter().all(|seat| left.0.contains(seat))
             && back.refunded == made.seats.without(&left.without(&back.seats))
             && back.amount == back.seats.total();
+        let by_card = made.payment.map(|paid| paid.id).filter(|paid| made.card == Some(*paid));
+        findings.expect(Check::Payments, card == by_card, || {
+            format!("entry {}: {id} was paid by card {by_card:?} and gives back to {card:?}", at.number)
+        });
         let all = left.0.len() == back.seats.0.len();
         findings.expect(Check::Payments, same && (back.status == Status::Refunded) == all, || {
             format!("entry {}: {id} had {left} and got back {} for {}", at.number, back.amount, back.seats)

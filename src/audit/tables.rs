@@ -14,7 +14,7 @@ pub(super) async fn compare_concert(
     evidence: &mut Evidence,
 ) -> Result<(), AuditError> {
     let concert = replay.model.sale.concert;
-    let mut tables = vec![Table::Reservations, Table::Payments, Table::Cards];
+    let mut tables = vec![Table::Reservations, Table::Payments, Table::Cards, Table::CardRefunds];
     let shows = replay.model.sale.shows.keys();
     tables.extend(shows.flat_map(|show| [Table::BookedSeats(*show), Table::BlockedSeats(*show)]));
     for table in tables {
@@ -34,6 +34,7 @@ async fn compare_table(
         Table::Reservations => (Check::Seats, "reservations", format!("c{concert}")),
         Table::Payments => (Check::Payments, "payments", format!("c{concert}")),
         Table::Cards => (Check::Payments, "card_payments", format!("c{concert}")),
+        Table::CardRefunds => (Check::Payments, "card_refunds", format!("c{concert}")),
         Table::BookedSeats(show) => (Check::Seats, "booked_seats", format!("s{show}")),
         Table::BlockedSeats(show) => (Check::Seats, "blocked_seats", format!("s{show}")),
     };
@@ -69,6 +70,7 @@ async fn next_rows(
         Table::Reservations => snapshot.reservations(concert, after.unwrap_or_default()).await,
         Table::Payments => snapshot.payments(concert, after.unwrap_or_default()).await,
         Table::Cards => snapshot.cards(concert, after.unwrap_or_default()).await,
+        Table::CardRefunds => snapshot.card_refunds(concert, after.unwrap_or_default()).await,
         Table::BookedSeats(show) => {
             let after = after.and_then(|seat| seat.parse().ok()).unwrap_or(-1);
             snapshot.booked_seats(show, after).await
@@ -120,7 +122,7 @@ pub(super) async fn compare_totals(
         let (table, owner) = total.key.split_once('|').unwrap_or_default();
         let check = match table {
             "reservations" | "booked_seats" | "blocked_seats" => Check::Seats,
-            "payments" | "card_payments" | "top_ups" => Check::Payments,
+            "payments" | "card_payments" | "card_refunds" | "top_ups" => Check::Payments,
             "queue_tokens" => Check::Line,
             "events" => Check::Continuity,
             _ => Check::Ledger,

@@ -90,19 +90,20 @@ impl Wallet {
             Event::Passed(passed) => {
                 evidence.pairs.take_passed(self.partition, &passed, &mut evidence.findings);
                 let Passed { payment, user, reservation, amount, balance } = passed;
-                // A balance that nobody has moved yet is no balance: nothing is written.
-                let before = self.balances.get(user).map_or(0, |(balance, _)| *balance);
-                let partition = self.partition;
-                evidence.findings.expect(Check::Ledger, before == balance, || {
-                    format!(
-                        "w{partition:02}: event {key}: {user:?} had {before}, and {balance} after a card paid"
-                    )
-                });
+                self.keep_money(key, (user, balance), &mut evidence.findings);
                 let (concert, show, id) = (reservation.concert, reservation.show, reservation.id);
                 let card = format!("{}|card|{payment}|{concert}|{show}|{id}|{amount}", at.0);
                 self.expect_row(key, format!("{card}|{user}|0|{balance}"));
             }
             Event::TopUp(top_up) => self.take_top_up(key, &top_up, at, evidence),
+            Event::PassedBack(back) => {
+                evidence.pairs.take_returned(self.partition, &back, &mut evidence.findings);
+                let Returned { refund, user, reservation, amount, balance } = back;
+                self.keep_money(key, (user, balance), &mut evidence.findings);
+                let (concert, show, id) = (reservation.concert, reservation.show, reservation.id);
+                let card = format!("{}|card_back|{refund}|{concert}|{show}|{id}|{}", at.0, -amount);
+                self.expect_row(key, format!("{card}|{user}|0|{balance}"));
+            }
             _ => {}
         }
     }
@@ -121,6 +122,16 @@ impl Wallet {
             }
             TopUpStep::Capturing | TopUpStep::Voiding(_) | TopUpStep::Voided { .. } => {}
         }
+    }
+
+    /// Money of a card passes by: the balance told must be the one before. A balance that nobody has moved yet is no balance:
+    /// nothing is written.
+    fn keep_money(&self, key: &str, (user, balance): (&str, i64), findings: &mut Findings) {
+        let before = self.balances.get(user).map_or(0, |(balance, _)| *balance);
+        let partition = self.partition;
+        findings.expect(Check::Ledger, before == balance, || {
+            format!("w{partition:02}: event {key}: {user:?} had {before}, and {balance} after a card's money")
+        });
     }
 
     /// The balance told must be the one before with the change, and not negative.

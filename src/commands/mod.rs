@@ -5,6 +5,7 @@
 
 mod audit;
 mod check_config;
+mod close_refund;
 mod health;
 mod import;
 mod migrate;
@@ -44,6 +45,8 @@ enum Verb {
     Token(token::Arguments),
     /// Proves that Redis and MySQL agree and no invariant is broken; prints a report in JSON.
     Audit(audit::Arguments),
+    /// Notes that a refund which the gateway refuses was paid to its buyer otherwise.
+    CloseRefund(close_refund::Arguments),
     /// Asks a running server or worker whether it is ready; fails when it is not.
     Health(health::Arguments),
     /// Prints the effective configuration without its secrets, and what is wrong with it or with the engines.
@@ -109,6 +112,7 @@ impl Verb {
                 Self::Import(arguments) => arguments.execute().await,
                 Self::Token(arguments) => arguments.execute(),
                 Self::Audit(arguments) => arguments.execute().await,
+                Self::CloseRefund(arguments) => arguments.execute().await,
                 Self::Health(arguments) => arguments.execute().await,
                 Self::CheckConfig(arguments) => arguments.execute().await,
             }

@@ -63,14 +63,6 @@ impl QueueToken {
 }
 
 impl Gateway {
-    /// Reads the key of its webhooks, if it sends any: the text of the file, without the white space around it.
-    pub fn read_webhook_secret(&self) -> Result<Option<Secret>, Error> {
-        let path = self.webhook_secret_file.as_ref();
-        path.map(|path| read_shared("gateway.webhook_secret_file", path)).transpose()
-    }
-}
-
-impl Gateway {
     /// Reads the secret key, or the restricted one, of an account at Stripe.
     pub fn read_secret_key(&self) -> Result<Secret, Error> {
         let name = "gateway.secret_key_file";
@@ -82,6 +74,12 @@ impl Gateway {
             return Err(wrong(name, "the file holds no key that begins with sk_ or rk_"));
         }
         Ok(Secret::new(text))
+    }
+
+    /// Reads the key of its webhooks, if it sends any: the text of the file, without the white space around it.
+    pub fn read_webhook_secret(&self) -> Result<Option<Secret>, Error> {
+        let path = self.webhook_secret_file.as_ref();
+        path.map(|path| read_shared("gateway.webhook_secret_file", path)).transpose()
     }
 }
 

@@ -134,10 +134,10 @@ impl Config {
         let named = [
             &mut self.redis.url_file,
             &mut self.mysql.url_file,
+            &mut self.gateway.secret_key_file,
             &mut self.queue_token.key_file,
             &mut self.ticket.signing_key_file,
             &mut self.gateway.webhook_secret_file,
-            &mut self.gateway.secret_key_file,
         ];
         let of_identity =
             self.identity.keys.iter_mut().flat_map(|key| [&mut key.secret_file, &mut key.jwks_file]);

@@ -41,17 +41,18 @@ impl Config {
     /// What a server needs on top of that. `development` lets keys and settings pass that are for one machine only.
     pub fn serving_problems(&self, development: bool) -> Vec<Problem> {
         let identity = &self.identity;
+        let (kind, url) = (self.gateway.kind, &self.gateway.url);
+        let stripe = development || kind != GatewayKind::Stripe || !url.starts_with("http://");
         let believable = !identity.keys.is_empty();
         let made_up = development || !identity.development;
         let no_money = development || self.gateway.kind != GatewayKind::Sandbox;
         let taken = self.wallet.top_up != TopUp::Gateway || self.gateway.kind != GatewayKind::None;
-        let gateway = &self.gateway;
-        let stripe = gateway.kind != GatewayKind::Stripe || !gateway.url.starts_with("http://");
         let free_money = development || self.wallet.top_up != TopUp::Own;
         broken([
             (believable, "identity.keys", "is empty: nobody could be believed"),
             (self.queue_token.key_file.is_some(), "queue_token.key_file", "is required"),
             (self.ticket.signing_key_file.is_some(), "ticket.signing_key_file", "is required"),
+            (stripe, "gateway.url", "without https needs --dev: it is not Stripe"),
             (made_up, "identity.development", "needs --dev: the keys are made up"),
             (
                 development || !self.webhook.insecure,
@@ -61,7 +62,6 @@ impl Config {
             (free_money, "wallet.top_up", "\"self\" needs --dev: it is money for everybody"),
             (taken, "wallet.top_up", "\"gateway\" needs one: gateway.kind is \"none\""),
             (no_money, "gateway.kind", "\"sandbox\" needs --dev: it takes no money"),
-            (development || stripe, "gateway.url", "without https needs --dev: it is not Stripe"),
         ])
         .collect()
     }

@@ -4,6 +4,7 @@
 //! follows from the log alone and from what never changes of a seat, so that a repetition is the same text.
 
 mod card;
+mod card_refund;
 mod top_up;
 
 use serde::Serialize;
@@ -40,7 +41,7 @@ pub struct CloudEvent {
 }
 
 /// Every type, in the order of [`told`]'s match.
-pub const TYPES: [&str; 24] = [
+pub const TYPES: [&str; 26] = [
     "show.opened",
     "show.cancelled",
     "seats.blocked",
@@ -62,6 +63,8 @@ pub const TYPES: [&str; 24] = [
     "payment.captured",
     "payment.voided",
     "payment.refunded",
+    "payment.returned",
+    "payment.return_refused",
     "points.charged",
     "points.used",
     "points.returned",
@@ -181,6 +184,7 @@ fn about_concert(
         | Event::Captured(_)
         | Event::Voided(_) => return Ok(card::about(concert, event)),
         Event::Refunded(back) => return about_refunded(concert, back, label).map(Some),
+        Event::CardRefund(step) => return card_refund::about(concert, step, label).map(Some),
         Event::Blocked(seats) => return about_blocking(concert, "seats.blocked", seats, label).map(Some),
         Event::Unblocked(seats) => return about_blocking(concert, "seats.unblocked", seats, label).map(Some),
         // The birth of a log is nobody's business; the others stand in wallets' logs only.
@@ -189,6 +193,7 @@ fn about_concert(
         | Event::Spent { .. }
         | Event::Passed(_)
         | Event::TopUp(_)
+        | Event::PassedBack(_)
         | Event::Returned(_) => return Ok(None),
     };
     data["concertId"] = json!(concert);
@@ -260,6 +265,7 @@ fn about_refunded(concert: ConcertId, back: &Refunded<'_>, label: Label<'_>) -> 
         "amount": back.amount,
         "balance": back.balance,
         "status": back.status,
+        "method": "BALANCE",
     });
     Ok(About { kind: "payment.refunded", subject: reservation, data, concert: Some(concert) })
 }
@@ -325,6 +331,8 @@ fn about_wallet(event: &Event<'_>) -> Option<About> {
         | Event::Voided(_)
         // The concert's log tells it; of the user's money nothing moves.
         | Event::Passed(_)
+        | Event::PassedBack(_)
+        | Event::CardRefund(_)
         | Event::Refunded(_)
         | Event::Blocked(_)
         | Event::Unblocked(_) => None,

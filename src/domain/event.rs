@@ -15,7 +15,7 @@ use super::time::Millis;
 
 pub use self::blocking::Blocking;
 pub use self::card::{Authorising, Card, Extended, Passed, VoidReason};
-pub use self::refund::{Refunded, Returned};
+pub use self::refund::{CardRefund, OpenRefund, Refunded, Returned};
 pub use self::top_up::{TopUp, TopUpStep};
 
 /// The version of the entry format written and read here.
@@ -152,6 +152,8 @@ pub enum Event<'a> {
     Voided(Card<'a>),
     /// Some or all of its seats are available again, paid back.
     Refunded(Refunded<'a>),
+    /// What a card paid goes back to it.
+    CardRefund(CardRefund<'a>),
     /// Available seats are not for sale any more.
     Blocked(Blocking<'a>),
     /// Blocked seats are available again.
@@ -168,6 +170,8 @@ pub enum Event<'a> {
     Returned(Returned<'a>),
     /// Wallet: a step of a charge through the gateway.
     TopUp(TopUp<'a>),
+    /// Wallet: money of a concert goes back to a card.
+    PassedBack(Returned<'a>),
 }
 
 /// Which words an entry may hold: `paid` has one form in a concert's log and one in a wallet's.
@@ -201,17 +205,14 @@ impl<'a> Event<'a> {
     fn decode(kind: LogKind, fields: &mut Fields<'a>) -> Result<Self, Malformed> {
         let start = *fields;
         let word = fields.word("event word")?;
-        match (kind, word) {
+        let event = match (kind, word) {
             (_, "opened") => {
-                Ok(Self::Opened { log_id: fields.parse("log id")?, epoch: fields.parse("epoch")? })
+                Some(Self::Opened { log_id: fields.parse("log id")?, epoch: fields.parse("epoch")? })
             }
-            (LogKind::Concert, _) => {
-                Self::decode_concert(word, fields)?.ok_or_else(|| start.malformed("event word"))
-            }
-            (LogKind::Wallet, _) => {
-                Self::decode_wallet(word, fields)?.ok_or_else(|| start.malformed("event word"))
-            }
-        }
+            (LogKind::Concert, _) => Self::decode_concert(word, fields)?,
+            (LogKind::Wallet, _) => Self::decode_wallet(word, fields)?,
+        };
+        event.ok_or_else(|| start.malformed("event word"))
     }
 
     fn decode_concert(word: &str, fields: &mut Fields<'a>) -> Result<Option<Self>, Malformed> {
@@ -239,6 +240,7 @@ impl<'a> Event<'a> {
             "blocked" => Self::Blocked(blocking::decode(fields)?),
             "unblocked" => Self::Unblocked(blocking::decode(fields)?),
             "refunded" => Self::Refunded(refund::decode_refunded(fields)?),
+            "refunding" | "returned" | "refused" => Self::CardRefund(refund::decode_step(word, fields)?),
             _ => return Self::decode_card(word, fields),
         }))
     }
@@ -300,6 +302,7 @@ impl<'a> Event<'a> {
             },
             "authorised" => Self::Passed(card::decode_passed(fields)?),
             "refunded" => Self::Returned(refund::decode_returned(fields)?),
+            "refunding" => Self::PassedBack(refund::decode_returned(fields)?),
             _ => return Ok(top_up::decode(word, fields)?.map(Self::TopUp)),
         }))
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::event::{EndReason, Entry, Event};
+use crate::domain::event::{CardRefund, EndReason, Entry, Event};
 use crate::domain::ids::ConcertId;
 use crate::metrics::{self, Counter, concert_label};
 
@@ -26,6 +26,7 @@ struct Tally {
     expired: Counter,
     paid: Counter,
     refunded: Counter,
+    card_ended: [Counter; 4],
 }
 
 impl Tallies {
@@ -50,6 +51,8 @@ impl Tally {
             metrics::QUEUE_ENDED.with([label.as_str().to_owned(), reason.as_str().to_owned()])
         };
         let reservations = |event: &str| metrics::RESERVATIONS.with([label.clone(), event.to_owned()]);
+        let card_ended =
+            metrics::CARD_ENDS.map(|end| metrics::CARD_ENDED.with([label.clone(), end.to_owned()]));
         let [held, released, expired, paid, refunded] = metrics::RESERVATION_EVENTS.map(reservations);
         Self {
             joined: metrics::QUEUE_JOINED.with([label.clone()]),
@@ -61,6 +64,7 @@ impl Tally {
             expired,
             paid,
             refunded,
+            card_ended,
         }
     }
 
@@ -74,7 +78,11 @@ impl Tally {
             Event::Released(_) => &self.released,
             Event::Expired(_) => &self.expired,
             Event::Paid(_) | Event::Authorised(_) => &self.paid,
-            Event::Refunded(_) => &self.refunded,
+            Event::Refunded(_) | Event::CardRefund(CardRefund::Decided { .. }) => &self.refunded,
+            Event::Captured(_) => &self.card_ended[0],
+            Event::Voided(_) => &self.card_ended[1],
+            Event::CardRefund(CardRefund::Returned(_)) => &self.card_ended[2],
+            Event::CardRefund(CardRefund::Refused(_)) => &self.card_ended[3],
             Event::Opened { .. }
             | Event::Show { .. }
             | Event::Catalog { .. }
@@ -85,10 +93,9 @@ impl Tally {
             | Event::Extended(_)
             | Event::Authorising(_)
             | Event::Voiding { .. }
-            | Event::Captured(_)
-            | Event::Voided(_)
             | Event::Passed(_)
             | Event::TopUp(_)
+            | Event::PassedBack(_)
             | Event::Blocked(_)
             | Event::Cancelled { .. }
             | Event::Unblocked(_)

@@ -37,10 +37,11 @@ struct PayForm {
     method: Option<Method>,
 }
 
+/// What a reservation is paid by, and what a refund goes to.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[schema(as = PaymentMethod)]
-enum Method {
+pub(crate) enum Method {
     #[default]
     Balance,
     Card,

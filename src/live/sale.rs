@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::positions::TooFar;
 use super::queue::Line;
 use super::seats::{AVAILABLE, BLOCKED, BOOKED, HELD, NoSuchSeat, SeatMap};
-use crate::domain::event::{Entry, Event};
+use crate::domain::event::{CardRefund, Entry, Event};
 use crate::domain::ids::{Mark, Offset, ShowId};
 use crate::domain::policy::PolicyState;
 use crate::domain::time::Millis;
@@ -161,7 +161,7 @@ impl Sale {
                 self.set_seats(number, paid.show, paid.seats.indexes(), BOOKED)?;
                 self.revenue += paid.amount;
             }
-            Event::Refunded(refunded) => {
+            Event::Refunded(refunded) | Event::CardRefund(CardRefund::Decided { back: refunded, .. }) => {
                 self.set_seats(number, refunded.show, refunded.seats.indexes(), AVAILABLE)?;
                 self.revenue -= refunded.amount;
             }
@@ -181,6 +181,8 @@ impl Sale {
             | Event::Returned(_)
             | Event::Passed(_)
             | Event::TopUp(_)
+            | Event::PassedBack(_)
+            | Event::CardRefund(_)
             // Of a card payment only that it has paid shows in a map.
             | Event::Extended(_)
             | Event::Authorising(_)

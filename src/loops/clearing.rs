@@ -1,4 +1,5 @@
-//! Clearing: finishes card payments that nobody else has, because a server died, a webhook got lost or the gateway was away.
+//! Clearing: finishes card payments and refunds to cards that nobody else has, because a server died, a webhook got lost or the gateway
+//! was away.
 
 use std::collections::HashMap;
 use std::future::ready;
@@ -10,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::looks::Looks;
+use super::open_cards::{Board, Counts};
 use super::{every, for_each_selling, step_deadline};
 use crate::clearing::{Clearing, ClearingError};
 use crate::domain::card::CardPayment;
@@ -32,12 +34,14 @@ pub async fn clearing(
     period: Duration,
     shutdown: watch::Receiver<bool>,
 ) {
-    let looks = Arc::<Looks>::default();
-    every(period, shutdown, || {
-        let (clearing, looks) = (clearing.clone(), Arc::clone(&looks));
-        let step =
-            move |store, concert| clear(clearing.clone(), store, concert, (Arc::clone(&looks), period));
-        for_each_selling("clear", &store, &live, |_| true, step)
+    let (looks, board) = (Arc::<Looks>::default(), Arc::<Board>::default());
+    every(period, shutdown, async || {
+        let step = |store, concert| {
+            let rest = (Arc::clone(&looks), Arc::clone(&board), period);
+            clear(clearing.clone(), store, concert, rest)
+        };
+        for_each_selling("clear", &store, &live, |_| true, step).await;
+        board.show();
     })
     .await;
 }
@@ -46,7 +50,7 @@ async fn clear(
     clearing: Clearing,
     store: Store,
     concert: ConcertId,
-    (looks, period): (Arc<Looks>, Duration),
+    (looks, board, period): (Arc<Looks>, Arc<Board>, Duration),
 ) -> Result<(), Failure> {
     let until = Instant::now() + TICK;
     let (mut open, mut next) = (HashMap::new(), Some(0));
@@ -56,6 +60,11 @@ async fn clear(
         open.extend(cards);
         (now, next) = (at, more);
     }
+    let mut counts = Counts::default();
+    for card in open.values() {
+        counts[card.state as usize] += 1;
+    }
+    board.note(concert, counts);
     stream::iter(looks.due(concert, open, now, period))
         .take_while(|_| ready(Instant::now() < until))
         .for_each_concurrent(AT_ONCE, |(payment, card)| {
@@ -73,7 +82,9 @@ async fn clear_one(clearing: &Clearing, payment: PaymentId, card: CardPayment) {
     let state = card.state.as_str();
     let cause = &error as &dyn std::error::Error;
     match error {
-        ClearingError::Contradicts { .. } | ClearingError::NoOwner(_) => {
+        ClearingError::Contradicts { .. }
+        | ClearingError::RefundRefused { .. }
+        | ClearingError::NoOwner(_) => {
             tracing::error!(%payment, state, error = cause, "a card payment needs people");
         }
         _ => tracing::warn!(%payment, state, error = cause, "a card payment waits"),

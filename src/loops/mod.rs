@@ -13,6 +13,7 @@ mod gauges;
 mod looks;
 mod memory;
 mod mysql;
+mod open_cards;
 mod tidying;
 mod top_ups;
 mod trimming;

@@ -153,6 +153,13 @@ table! {
     /// What happened to reservations, as this process read it in the log.
     Counter RESERVATIONS "onsale_reservations_total" ["concert" "event"] Count NO_BUCKETS;
 
+    /// Card payments that the gateway captured or voided, and refunds that it gave back or refused, as this process read it in the log.
+    Counter CARD_ENDED "onsale_card_ended_total" ["concert" "end"] Count NO_BUCKETS;
+    /// Card payments and refunds to cards that are not at their end, by what is left to do, as the worker last counted them.
+    Gauge CARD_OPEN "onsale_card_open" ["concert" "state"] Count NO_BUCKETS;
+    /// Times that the gateway answered otherwise than was decided: it does not capture, void or refund what it was told to.
+    Counter GATEWAY_CONTRADICTIONS "onsale_gateway_contradictions_total" ["told"] Count NO_BUCKETS;
+
     /// Entries that a follower has not applied yet, of the log where it is furthest behind.
     Gauge FOLLOWER_LAG_ENTRIES "onsale_follower_lag_entries" ["follower"] Count NO_BUCKETS;
     /// Age of the oldest entry that a follower has not applied yet, to a second.

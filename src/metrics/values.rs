@@ -8,6 +8,15 @@ pub const FAILURES: [&str; 7] =
 /// What happens to reservations, of `event`.
 pub const RESERVATION_EVENTS: [&str; 5] = ["held", "released", "expired", "paid", "refunded"];
 
+/// How card payments and refunds to cards end at the gateway, of `end`; a refund that was refused may still end otherwise.
+pub const CARD_ENDS: [&str; 4] = ["captured", "voided", "refunded", "refused"];
+
+/// What the gateway was told and did not do, of `told`.
+pub const CONTRADICTED: [&str; 3] = ["capture", "void", "refund"];
+
+/// How far what lies in `cards` is, of `state`.
+pub const CARD_STATES: [&str; 5] = ["authorising", "capture", "void", "refund", "refused"];
+
 /// What seats are, of `status`.
 pub const SEAT_STATUSES: [&str; 4] = ["available", "held", "booked", "blocked"];
 

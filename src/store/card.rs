@@ -92,6 +92,10 @@ pub enum Done {
     Captured,
     /// Let it go.
     Voided,
+    /// Given it back, by the name of a refund.
+    Returned,
+    /// Refused to, by the name of a refund.
+    Refused,
 }
 
 pub(super) struct Authorise;
@@ -210,6 +214,8 @@ impl Verb for Settle {
         let done = match request.done {
             Done::Captured => "captured",
             Done::Voided => "voided",
+            Done::Returned => "returned",
+            Done::Refused => "refused",
         };
         command.arg(request.payment.as_str()).arg(done);
     }
@@ -247,14 +253,19 @@ impl Store {
         Ok(self.lanes(payment.reservation.concert).confirm.call(request, deadline).await?.value)
     }
 
-    /// Notes what the gateway has done. False: it was not what had been decided.
+    /// Notes what the gateway has done with a payment, or with a refund by the name that `cards` gives it. False: it was not what had
+    /// been decided.
     pub async fn settle(&self, payment: PaymentId, done: Done, deadline: Instant) -> Result<bool, Failure> {
         let request = SettleRequest { payment: payment.id, done };
         Ok(self.lanes(payment.reservation.concert).settle.call(request, deadline).await?.value)
     }
 
-    /// A card payment that is not at its end; `None` if there is none of that name.
+    /// A card payment that is not at its end; `None` if there is none of that name. A refund is none.
     pub async fn card(&self, payment: PaymentId, deadline: Instant) -> Result<Option<CardPayment>, Failure> {
+        Ok(self.open_card(payment, deadline).await?.filter(|card| card.refunds.is_none()))
+    }
+
+    async fn open_card(&self, payment: PaymentId, deadline: Instant) -> Result<Option<CardPayment>, Failure> {
         let key = keys::cards(payment.reservation.concert);
         let command = redis::cmd("HGET").arg(key).arg(payment.id.as_str()).to_owned();
         let record = match self.caller().connection().read(&command, deadline).await? {
@@ -267,8 +278,17 @@ impl Store {
         Ok((named == (card.reservation, card.show)).then_some(card))
     }
 
-    /// Some 500 card payments of a concert that are not at their end, with the time of the call and where the next page begins;
-    /// the first page begins at 0. One may come twice.
+    /// A refund to a card that is not at its end, by its own name; `None` if there is none.
+    pub async fn card_refund(
+        &self,
+        refund: PaymentId,
+        deadline: Instant,
+    ) -> Result<Option<CardPayment>, Failure> {
+        Ok(self.open_card(refund, deadline).await?.filter(|card| card.refunds.is_some()))
+    }
+
+    /// Some 500 card payments and refunds to cards of a concert that are not at their end, with the time of the call and where the
+    /// next page begins; the first page begins at 0. One may come twice.
     pub async fn cards(
         &self,
         concert: ConcertId,

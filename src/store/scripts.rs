@@ -49,7 +49,7 @@ script!(SETTLE, "settle", " flags=allow-oom", ["text" "arguments" "clock" "journ
 script!(BLOCK, "block", "", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation"]);
 script!(CANCEL, "cancel", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);
 script!(CLEAR, "clear", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "reservation"]);
-script!(REFUND, "refund", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation" "wallet"]);
+script!(REFUND, "refund", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation" "wallet" "card"]);
 script!(CHARGE, "charge", "", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet" "found"]);
 script!(TOP_UP, "top_up", "", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet" "found" "top_up"]);
 script!(CREDIT, "credit", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet" "top_up"]);

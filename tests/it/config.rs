@@ -95,6 +95,39 @@ fn what_is_made_for_development_needs_to_be_asked_for() {
 }
 
 #[test]
+fn stripe_needs_its_key_and_a_way_that_nobody_listens_on() {
+    let problems = |gateway: &str| {
+        let config = load(&format!("gateway = {{ kind = 'stripe', {gateway} }}"), &[]).unwrap();
+        let serving =
+            config.serving_problems(false).into_iter().filter(|problem| problem.key.starts_with("gateway"));
+        config.problems().into_iter().chain(serving).map(|problem| problem.key).collect::<Vec<_>>()
+    };
+    assert_eq!(problems("url = ''"), ["gateway.secret_key_file"]);
+    let (key, url) = ("secret_key_file = 'key'", "gateway.url");
+    assert_eq!(problems(key), Vec::<&str>::new());
+    assert_eq!(problems(&format!("{key}, url = 'https://stripe.proxy'")), Vec::<&str>::new());
+    assert_eq!(problems(&format!("{key}, url = 'http://127.0.0.1:12111'")), [url]);
+    assert_eq!(problems(&format!("{key}, url = 'http://127.0.0.1.example'")), [url, url]);
+    assert_eq!(problems(&format!("{key}, url = 'http://api.stripe.com'")), [url, url]);
+    let sandbox = load("gateway = { kind = 'sandbox', url = 'https://x' }", &[]).unwrap();
+    assert_eq!(keys_of(&sandbox.problems()), [url]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let read = |text: &str| {
+        fs::write(folder.path().join("key"), text).unwrap();
+        let file = "gateway = { kind = 'stripe', secret_key_file = 'key' }";
+        let config = Config::from_layers(Some(("test", file)), folder.path(), []).unwrap();
+        config.gateway.read_secret_key().map(|key| key.expose().to_vec()).map_err(|error| error.to_string())
+    };
+    assert_eq!(read("sk_test_swordfish\n").unwrap(), b"sk_test_swordfish");
+    assert_eq!(read("rk_live_swordfish").unwrap(), b"rk_live_swordfish");
+    for wrong in ["", "pk_live_swordfish", "sk_live_sword fish", "whsec_swordfish"] {
+        let says = read(wrong).unwrap_err();
+        assert!(says.starts_with("gateway.secret_key_file") && !says.contains("fish"), "{says}");
+    }
+}
+
+#[test]
 fn secrets_come_from_files_beside_the_configuration_and_are_never_shown() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
@@ -158,37 +191,4 @@ fn charging_through_a_gateway_needs_one() {
     let config = load(&format!("{top_up}top_up_seconds = 0\n[gateway]\nkind = 'sandbox'\n"), &[]).unwrap();
     assert_eq!(config.serving_problems(true), []);
     assert_eq!(keys_of(&config.problems()), ["wallet.top_up_seconds"]);
-}
-
-#[test]
-fn stripe_needs_its_key_and_a_way_that_nobody_listens_on() {
-    let problems = |gateway: &str| {
-        let config = load(&format!("gateway = {{ kind = 'stripe', {gateway} }}"), &[]).unwrap();
-        let serving =
-            config.serving_problems(false).into_iter().filter(|problem| problem.key.starts_with("gateway"));
-        config.problems().into_iter().chain(serving).map(|problem| problem.key).collect::<Vec<_>>()
-    };
-    assert_eq!(problems("url = ''"), ["gateway.secret_key_file"]);
-    let (key, url) = ("secret_key_file = 'key'", "gateway.url");
-    assert_eq!(problems(key), Vec::<&str>::new());
-    assert_eq!(problems(&format!("{key}, url = 'https://stripe.proxy'")), Vec::<&str>::new());
-    assert_eq!(problems(&format!("{key}, url = 'http://127.0.0.1:12111'")), [url]);
-    assert_eq!(problems(&format!("{key}, url = 'http://127.0.0.1.example'")), [url, url]);
-    assert_eq!(problems(&format!("{key}, url = 'http://api.stripe.com'")), [url, url]);
-    let sandbox = load("gateway = { kind = 'sandbox', url = 'https://x' }", &[]).unwrap();
-    assert_eq!(keys_of(&sandbox.problems()), [url]);
-
-    let folder = tempfile::tempdir().unwrap();
-    let read = |text: &str| {
-        fs::write(folder.path().join("key"), text).unwrap();
-        let file = "gateway = { kind = 'stripe', secret_key_file = 'key' }";
-        let config = Config::from_layers(Some(("test", file)), folder.path(), []).unwrap();
-        config.gateway.read_secret_key().map(|key| key.expose().to_vec()).map_err(|error| error.to_string())
-    };
-    assert_eq!(read("sk_test_swordfish\n").unwrap(), b"sk_test_swordfish");
-    assert_eq!(read("rk_live_swordfish").unwrap(), b"rk_live_swordfish");
-    for wrong in ["", "pk_live_swordfish", "sk_live_sword fish", "whsec_swordfish"] {
-        let says = read(wrong).unwrap_err();
-        assert!(says.starts_with("gateway.secret_key_file") && !says.contains("fish"), "{says}");
-    }
 }

@@ -13,7 +13,7 @@ async fn held() -> Sale {
 }
 
 /// As [`held`]; r1 is being paid by p1 since 1,000.
-async fn begun() -> Sale {
+pub(super) async fn begun() -> Sale {
     let mut sale = held().await;
     sale.at(1000);
     let step = sale.run(&authorise(&[Authorise::new("a", "r1", "p1")]));
@@ -248,15 +248,6 @@ async fn who_pays_from_the_balance_meanwhile_is_not_charged_twice() {
         sale.run(&refund(&[Refund::new("a", "r1", "f1", "")])).outcome(),
         "refunded f1 r1 12 3:500,1:700 1200 refunded"
     );
-}
-
-#[tokio::test]
-async fn what_a_card_paid_is_never_refunded_to_a_balance() {
-    let mut sale = begun().await;
-    sale.run(&confirm(&[("p1", "w00", "authorised")]));
-    sale.run(&refund(&[Refund::new("a", "r1", "f1", "")])).refuses(&["invalid_reservation not_found"]);
-    sale.run(&settle(&[("p1", "captured")]));
-    sale.run(&refund(&[Refund::new("a", "r1", "f1", "3")])).refuses(&["invalid_reservation not_found"]);
 }
 
 /// Nothing is decided on a stopped sale or a lost wallet; what the gateway has done is noted all the same.

@@ -13,6 +13,7 @@ mod block;
 mod buyers;
 mod cancel;
 mod card;
+mod card_refund;
 mod catalog;
 mod charge;
 mod claim;

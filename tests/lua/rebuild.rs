@@ -7,7 +7,9 @@ mod top_up;
 
 use std::collections::BTreeMap;
 
-use onsale::domain::event::{Blocking, Card, Entry, Event, Freed, Held, LogKind, Paid, Refunded, VoidReason};
+use onsale::domain::event::{
+    Blocking, Card, CardRefund, Entry, Event, Freed, Held, LogKind, OpenRefund, Paid, Refunded, VoidReason,
+};
 use onsale::domain::fields::{Fields, prefixed};
 
 use super::state::State;
@@ -159,8 +161,25 @@ impl Rebuilt<'_> {
             }
             Event::Captured(card) | Event::Voided(card) => self.remove(&format!("cards/{}", card.payment)),
             // A card moves no balance.
-            Event::Passed(_) => {}
             Event::TopUp(top_up) => self.apply_top_up(top_up),
+            Event::Passed(_) | Event::PassedBack(_) => {}
+            Event::CardRefund(CardRefund::Decided { back, payment, paid }) => {
+                self.refunded(back);
+                let Refunded { reservation, show, user, refund, amount, .. } = back;
+                let now = self.now;
+                let record = format!("refund {reservation} {show} {amount} {now} {payment} {paid} {user}");
+                self.set(&format!("cards/{refund}"), &record);
+            }
+            Event::CardRefund(CardRefund::Refused(OpenRefund { card, refund, amount })) => {
+                let Card { reservation, show, user, payment } = card;
+                let path = format!("cards/{refund}");
+                let record = self.get(&path).expect("it was decided");
+                let paid = record.split(' ').nth(6).expect("a refund knows what was paid").to_owned();
+                let now = self.now;
+                let record = format!("refused {reservation} {show} {amount} {now} {payment} {paid} {user}");
+                self.set(&path, &record);
+            }
+            Event::CardRefund(CardRefund::Returned(open)) => self.remove(&format!("cards/{}", open.refund)),
             other => panic!("{other:?} is no step of a card payment"),
         }
     }
@@ -260,10 +279,12 @@ impl Rebuilt<'_> {
         let (path, show, user) = (format!("res/{}", back.reservation), back.show, back.user);
         let record = self.get(&path).expect("it was paid");
         let (before, after) = record.split_once(" balance=").expect("it was paid");
-        let balance: String = after.chars().take_while(char::is_ascii_digit).collect();
+        // Up to the user, less those that were refunded before.
+        let extras = after.split(' ').next().and_then(|extras| extras.split(",refunded=").next());
+        let extras = extras.expect("it was paid").to_owned();
         let list: Vec<_> = back.refunded.indexes().map(|index| index.to_string()).collect();
         let before = before.replacen("confirmed", back.status.as_str(), 1);
-        self.set(&path, &format!("{before} balance={balance},refunded={} {user}", list.join(";")));
+        self.set(&path, &format!("{before} balance={extras},refunded={} {user}", list.join(";")));
         if back.status.as_str() == "refunded" {
             self.set(&format!("ended/{}", back.reservation), &{ self.now });
         }

@@ -1,5 +1,7 @@
-//! What `refunded` says: in a concert's log of seats, in a wallet's of money.
+//! What `refunded` and `refunding` say: in a concert's log of seats, in a wallet's of money; and what becomes of what goes back to a
+//! card (formats 7).
 
+use super::card::{Card, decode_card};
 use crate::domain::fields::{Fields, Malformed};
 use crate::domain::ids::{ConcertId, Id20, ReservationId, ShowId};
 use crate::domain::reservation::{Seats, Status};
@@ -31,6 +33,35 @@ pub struct Refunded<'a> {
     pub fingerprint: &'a str,
 }
 
+/// A refund of what a card paid, step by step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CardRefund<'a> {
+    /// As `refunded`, but that the balance stays; the gateway is to be told to give the money back.
+    Decided {
+        /// The refund.
+        back: Refunded<'a>,
+        /// The card payment that it gives back of.
+        payment: Id20,
+        /// What that paid, minor units.
+        paid: i64,
+    },
+    /// The gateway has given it back.
+    Returned(OpenRefund<'a>),
+    /// The gateway does not give it back: people have to look.
+    Refused(OpenRefund<'a>),
+}
+
+/// A refund to a card, as what the gateway did with it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenRefund<'a> {
+    /// The payment that it gives back of.
+    pub card: Card<'a>,
+    /// The refund.
+    pub refund: Id20,
+    /// Minor units.
+    pub amount: i64,
+}
+
 /// Money that came back, as `refunded` in a wallet's log tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Returned<'a> {
@@ -60,6 +91,24 @@ pub(super) fn decode_refunded<'a>(fields: &mut Fields<'a>) -> Result<Refunded<'a
         request: fields.text("request")?,
         fingerprint: fields.word("fingerprint")?,
     })
+}
+
+/// Of one of the three words.
+pub(super) fn decode_step<'a>(word: &str, fields: &mut Fields<'a>) -> Result<CardRefund<'a>, Malformed> {
+    Ok(match word {
+        "refunding" => CardRefund::Decided {
+            back: decode_refunded(fields)?,
+            payment: fields.parse("payment")?,
+            paid: fields.parse("paid")?,
+        },
+        "returned" => CardRefund::Returned(decode_open(fields)?),
+        _ => CardRefund::Refused(decode_open(fields)?),
+    })
+}
+
+fn decode_open<'a>(fields: &mut Fields<'a>) -> Result<OpenRefund<'a>, Malformed> {
+    let card = decode_card(fields)?;
+    Ok(OpenRefund { card, refund: fields.parse("refund")?, amount: fields.parse("amount")? })
 }
 
 pub(super) fn decode_returned<'a>(fields: &mut Fields<'a>) -> Result<Returned<'a>, Malformed> {

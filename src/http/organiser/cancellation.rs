@@ -33,7 +33,7 @@ struct CancelForm {
 enum Progress {
     /// Something is left to be refunded, given back or blocked, or to be archived.
     Refunding,
-    /// Every buyer has his money, and every seat is blocked.
+    /// Every buyer has his money, by the gateway too, and every seat is blocked.
     Done,
 }
 
@@ -57,11 +57,14 @@ struct ProgressBody<'a> {
 }
 
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = CancellationCounts)]
 struct Counts<'a> {
     refunded: i64,
     outstanding: i64,
     amount: i64,
+    /// Of those refunded, what the gateway has not given back to a card yet.
+    at_gateway: i64,
     currency: &'a str,
 }
 
@@ -143,11 +146,12 @@ pub(crate) async fn progress(ctx: &Context, request: &Request) -> Result<Respons
         refunded: refunds.refunded,
         outstanding: refunds.outstanding,
         amount: refunds.amount,
+        at_gateway: refunds.at_gateway,
         currency: &layout.currency,
     };
     let cancellation = CancellationBody {
         show_id: layout.show,
-        state: Progress::of(is_clear && archived >= changed),
+        state: Progress::of(is_clear && archived >= changed && refunds.at_gateway == 0),
         reason: told(&reason),
     };
     let mut response = response::ok(&ProgressBody { cancellation, counts })?;

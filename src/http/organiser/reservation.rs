@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::{caller, owned, trail};
 use crate::archive::HistoryItem;
 use crate::domain::catalog::Show;
-use crate::domain::ids::{ReservationId, UserId};
+use crate::domain::ids::{Id20, PaymentId, ReservationId, UserId};
 use crate::domain::outcome::{InvalidReason, Refusal};
 use crate::domain::reservation::{Reservation, Status};
 use crate::http::body;
@@ -21,6 +21,7 @@ use crate::http::layout;
 use crate::http::openapi::params::{Durable, NeededKey, Paging, ReservationPath};
 use crate::http::openapi::refusals::refusals;
 use crate::http::page::{self, List};
+use crate::http::payment::Method;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
@@ -46,6 +47,8 @@ struct RefundBody<'a> {
     currency: &'a str,
     /// What the reservation was after it.
     status: Status,
+    /// Where the money goes: what a card paid is given back to the card by the gateway, soon after this answer.
+    method: Method,
 }
 
 refusals!(HistoryRefusals: JSON, ORGANISER, FORM, PATH, FRESH);
@@ -76,7 +79,7 @@ refusals!(RefundRefusals: JSON, ORGANISER, DURABILITY, KEY, BODY, PATH, STORE, N
 /// `POST /v1/admin/reservations/{reservationId}/refund`
 #[utoipa::path(
     post, path = "/v1/admin/reservations/{reservationId}/refund", operation_id = "refundReservation",
-    tag = "organiser", summary = "Gives money and seats back",
+    tag = "organiser", summary = "Gives money and seats back; what a card paid goes back to the card",
     params(ReservationPath, NeededKey, Durable),
     request_body = Option<RefundForm>,
     responses((status = 200, description = "They are given back.", body = RefundBody), RefundRefusals),
@@ -92,8 +95,10 @@ pub(crate) async fn refund(ctx: &Context, request: &mut Request) -> Result<Respo
     owned(ctx, id.concert, &identity)?;
 
     let record = known(ctx, request, id).await?;
-    if record.is_paid_by_card() {
-        return Err(Problem::new(Code::NotImplemented).detail("What a card paid is not refunded here yet."));
+    let method = if record.is_paid_by_card() { Method::Card } else { Method::Balance };
+    if method == Method::Card && ctx.clearing.is_none() {
+        // Nobody would tell any gateway.
+        return Err(Problem::new(Code::NotImplemented).detail("No payment gateway is configured."));
     }
     let layout = layout::with_seats(ctx, id.show, &record.seats, request.deadline).await?;
     let asked = RefundRequest {
@@ -117,10 +122,27 @@ pub(crate) async fn refund(ctx: &Context, request: &mut Request) -> Result<Respo
         amount: refunded.amount,
         currency: &layout.currency,
         status: refunded.status,
+        method,
     })?;
+    if method == Method::Card && !answer.replayed {
+        tell(ctx, id, refunded.refund);
+    }
     idempotency::mark_replayed(&mut response, answer.replayed);
     freshness::mark_answer(&mut response, &answer);
     Ok(response)
+}
+
+/// Has the gateway told at once, in a task of its own: it outlives the request. If it comes to nothing a worker goes on.
+fn tell(ctx: &Context, reservation: ReservationId, refund: Id20) {
+    let Some(clearing) = ctx.clearing.clone() else {
+        return;
+    };
+    tokio::spawn(async move {
+        let name = PaymentId { reservation, id: refund };
+        if let Err(error) = clearing.clear_refund(name).await {
+            tracing::warn!(refund = %name, error = &error as &dyn std::error::Error, "a refund to a card waits");
+        }
+    });
 }
 
 fn check_form(labels: Option<&[String]>) -> Result<(), Problem> {

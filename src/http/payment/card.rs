@@ -198,7 +198,10 @@ pub(super) async fn look(
     };
     let (status, next_action) = match card.state {
         CardState::Void => (unpaid(record, id).unwrap_or("VOIDED"), None),
-        CardState::Authorising | CardState::Capture => shown(standing),
+        // A refund is not looked at by its name (`Store::card`).
+        CardState::Authorising | CardState::Capture | CardState::Refund | CardState::Refused => {
+            shown(standing)
+        }
     };
     let pending = card.state == CardState::Authorising;
     let end = pending.then_some(record.end);

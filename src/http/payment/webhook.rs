@@ -16,12 +16,11 @@ use crate::http::request::Request;
 use crate::http::response::{self, Response};
 use crate::http::wallet;
 
-/// The sandbox's; other fields are its own. Stripe's are its events.
+/// The sandbox's, as it is described; other fields are its own. Stripe's are its events.
 #[derive(ToSchema)]
 #[schema(as = GatewayMessage)]
-#[expect(dead_code, reason = "describes what `gateway` reads")]
 struct Message {
-    payment: Option<String>,
+    payment: String,
 }
 
 refusals!(WebhookRefusals: FORM, PATH, STORE; Unauthenticated, PayloadTooLarge);
@@ -45,14 +44,16 @@ pub(crate) async fn told(ctx: &Context, request: &mut Request) -> Result<Respons
     if !clearing.webhooks().is_some_and(|secret| secret.verifies(signature, &bytes, now)) {
         return Err(Problem::new(Code::Unauthenticated).detail("The signature is not the gateway's."));
     }
-    let name =
-        clearing.told(&bytes).map_err(|_| Problem::field("payment", "Expected the name of a payment."))?;
+    let told = clearing.told(&bytes);
+    let told = told.map_err(|_| Problem::field("payment", "Expected the name of a payment."))?;
+    // Nothing is named so.
+    let message = Message { payment: told.unwrap_or_default() };
     let done = || Ok(response::empty(StatusCode::NO_CONTENT));
-    if let Some(charge) = name.as_deref().and_then(|name| name.parse().ok()) {
+    if let Ok(charge) = message.payment.parse() {
         return wallet::top_up::told(ctx, request, clearing, charge).await;
     }
     // Of a payment that is not ours there is nothing to do.
-    let Some(payment) = name.and_then(|name| name.parse::<PaymentId>().ok()) else {
+    let Ok(payment) = message.payment.parse::<PaymentId>() else {
         return done();
     };
     if ctx.live.concert(payment.reservation.concert).is_none() {

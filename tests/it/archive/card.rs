@@ -4,6 +4,7 @@ use onsale::archive::{Action, StoredCardState};
 use onsale::domain::event::VoidReason;
 use onsale::domain::fields::prefixed;
 use onsale::domain::ids::{ConcertId, PaymentId, ReservationId, ShowId};
+use onsale::domain::time::Millis;
 
 use super::{Fresh, LOG_ID, Log, fresh, held, id};
 
@@ -74,6 +75,57 @@ async fn card_payments_leave_their_rows_however_the_log_is_cut() {
         let cut = begun().await;
         cut.apply(&concert().batches(size)).await;
         cut.apply(&wallet().batches(size)).await;
+        assert_eq!(cut.tables().await, whole.tables().await, "batches of {size}");
+    }
+}
+
+/// r1 had a second seat; both go back to the card one after the other, and the gateway refuses the first at first.
+#[tokio::test]
+async fn refunds_to_cards_leave_their_rows_however_the_log_is_cut() {
+    let user = prefixed("ann");
+    let (one, p1, f1, f2) = (id(1), id(3001), id(4001), id(4002));
+    let concert = Log::concert(7)
+        .and(&[format!("held {one} 12 {user} 800 301000 3 5:500,6:300 0: -")])
+        .and(&[card("authorising", 1, " 800 0: -")])
+        .and(&[card("authorised", 1, " 800 80 5:500,6:300 0: -")])
+        .and(&[card("captured", 1, "")])
+        .and(&[format!("refunding {one} 12 {user} {f1} 300 80 6:300 6:300 confirmed 0: - {p1} 800")])
+        .and(&[card("refused", 1, &format!(" {f1} 300"))])
+        .and(&[format!("refunding {one} 12 {user} {f2} 500 80 5:500 5:500,6:300 refunded 0: - {p1} 800")])
+        .and(&[card("returned", 1, &format!(" {f1} 300"))]);
+    let wallet = Log::wallet(3)
+        .and(&[format!("authorised {p1} {user} 7 12 {one} 800 80")])
+        .and(&[format!("refunding {f1} {user} 7 12 {one} 300 80")]);
+    let whole = begun().await;
+    whole.apply(&[concert.whole(), wallet.whole()]).await;
+    assert_eq!(
+        whole.rows("card_refunds").await,
+        [
+            format!("7|{f1}|{p1}|{one}|12|ann|300|returned|6000|9000"),
+            format!("7|{f2}|{p1}|{one}|12|ann|500|refund|8000|8000"),
+        ]
+    );
+    assert_eq!(whole.rows("booked_seats").await, Vec::<String>::new());
+    let entries = whole.rows("ledger_entries").await;
+    assert_eq!(entries[2..], ["w03|3|0|0|concert|7|-300|~", "w03|3|0|1|gateway||300|~"]);
+    assert_eq!(whole.archive.ledger_of("ann", None, 10).await.unwrap().items, []);
+    let progress = whole.archive.refunds_of(ConcertId(7), ShowId(12)).await.unwrap();
+    assert_eq!((progress.refunded, progress.outstanding, progress.amount), (1, 0, 800));
+    assert_eq!(progress.at_gateway, 1);
+    let reservation = ReservationId { concert: ConcertId(7), show: ShowId(12), id: one.parse().unwrap() };
+    let history = whole.archive.history_of(reservation).await.unwrap();
+    let actions: Vec<_> = history.iter().map(|item| item.action).collect();
+    assert_eq!(actions, [Action::Held, Action::Confirmed, Action::Refunded, Action::Refunded]);
+    let money = whole.archive.sales(ConcertId(7), Millis(0), |_| ()).await.unwrap();
+    let [day] = &money[..] else { panic!("{money:?}") };
+    assert_eq!((day.payments, day.paid, day.refunds, day.refunded), (1, 800, 1, 300));
+    let moved = whole.archive.movements_in(ConcertId(7), None, 10).await.unwrap().items;
+    let moved: Vec<_> = moved.iter().map(|item| (item.kind.as_str(), item.amount)).collect();
+    assert_eq!(moved, [("card", 800), ("card_back", -300)]);
+    for size in [1, 2, 3] {
+        let cut = begun().await;
+        cut.apply(&concert.batches(size)).await;
+        cut.apply(&wallet.batches(size)).await;
         assert_eq!(cut.tables().await, whole.tables().await, "batches of {size}");
     }
 }

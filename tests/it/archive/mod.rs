@@ -40,7 +40,7 @@ pub(crate) async fn connect(url: &str) -> Archive {
     Archive::connect(&config.mysql).await.expect("MariaDB does as told")
 }
 
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "log_offsets",
     "events",
     "queue_tokens",
@@ -50,6 +50,7 @@ const TABLES: [&str; 12] = [
     "payments",
     "card_payments",
     "top_ups",
+    "card_refunds",
     "ledger_transactions",
     "ledger_entries",
     "concerts",

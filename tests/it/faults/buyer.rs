@@ -19,9 +19,14 @@ pub(crate) struct Buyer {
 impl Buyer {
     /// `key_file` holds the secret that identity tokens are signed with.
     pub(crate) fn new(name: &str, key_file: &Path) -> Self {
+        Self::with_roles(name, &[], key_file)
+    }
+
+    /// The same with these roles.
+    pub(crate) fn with_roles(name: &str, roles: &[&str], key_file: &Path) -> Self {
         let secret = std::fs::read_to_string(key_file).expect("the key was made");
         let exp = jsonwebtoken::get_current_timestamp() + 3600;
-        let claims = json!({"sub": name, "roles": [], "org": "demo", "exp": exp});
+        let claims = json!({"sub": name, "roles": roles, "org": "demo", "exp": exp});
         let key = EncodingKey::from_secret(secret.trim().as_bytes());
         let token = encode(&Header::default(), &claims, &key).expect("claims are plain data");
         Self { name: name.to_owned(), bearer: format!("Bearer {token}"), queue_token: String::new() }

@@ -5,6 +5,7 @@
 pub(crate) mod buyer;
 mod cancelled;
 mod card_loss;
+mod card_refunds;
 mod crash;
 mod engines;
 mod gateway;

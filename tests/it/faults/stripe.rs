@@ -74,6 +74,16 @@ async fn is_finished(site: &Site, stripe: &Stripe, buyers: &[Paying]) {
     assert!(worker.terminate().success(), "{}", worker.log());
 }
 
+/// Each buyer asks for his payment, without waiting for the answer.
+fn look(server: &Server, stripe: &Stripe, buyers: &[Paying]) {
+    let payments = stripe.all();
+    for (buyer, id, _) in buyers {
+        let (name, _) = payments.iter().find(|(name, _)| name.contains(&id[1..])).unwrap();
+        let (client, buyer, path) = (server.client.clone(), buyer.clone(), format!("/v1/payments/{name}"));
+        tokio::spawn(async move { client.send("GET", &path, &buyer.headers(""), None).await.ok() });
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_killed_before_it_knows_its_payments_leaves_them_to_be_found() {
     let (stripe, redis) = (Stripe::start().await, Redis::start().await);
@@ -96,15 +106,12 @@ async fn a_server_killed_while_stripe_captures_leaves_each_captured_once() {
     wait_until(SOON, "every payment waits for its buyer", async || stripe.all().len() == BUYERS).await;
     stripe.hold("capture");
     confirm_all(&stripe);
-    // Each buyer looks how his payment stands; that is what has it captured.
-    for (buyer, id, _) in &buyers {
-        let (name, _) = stripe.all().into_iter().find(|(name, _)| name.contains(&id[1..])).unwrap();
-        let (client, buyer) = (server.client.clone(), buyer.clone());
-        tokio::spawn(async move {
-            client.send("GET", &format!("/v1/payments/{name}"), &buyer.headers(""), None).await.ok()
-        });
-    }
-    wait_until(SOON, "some are being captured", async || stripe.count("capture") > 0).await;
+    // Buyers look how their payments stand; that is what has one captured. Stripe is asked of each once a second.
+    let captured = async || {
+        look(&server, &stripe, &buyers);
+        stripe.count("capture") > 0
+    };
+    wait_until(SOON, "some are being captured", captured).await;
     server.kill();
     stripe.hold("");
     is_finished(&site, &stripe, &buyers).await;

@@ -67,10 +67,8 @@ pub(crate) struct Setup {
     pub(crate) queue_keys: Vec<Vec<u8>>,
     /// Between two steps of admission.
     pub(crate) admission: Duration,
-    /// The base address of a sandbox that takes card payments.
+    /// The base address of a sandbox that takes card payments; behind `stripe+`, of an account at Stripe.
     pub(crate) gateway: Option<String>,
-    /// Or of an account at Stripe.
-    pub(crate) stripe: Option<String>,
 }
 
 impl Default for Setup {
@@ -82,7 +80,6 @@ impl Default for Setup {
             queue_keys: vec![QUEUE_KEY.to_vec()],
             admission: Duration::from_millis(20),
             gateway: None,
-            stripe: None,
         }
     }
 }
@@ -110,14 +107,12 @@ fn settings() -> Settings {
     }
 }
 
-fn gateway(setup: &Setup) -> Option<Gateway> {
+fn cards(url: &str, store: &Store, live: &Live) -> Clearing {
     let timeout = Duration::from_millis(500);
-    let sandbox = setup.gateway.as_deref().map(|url| Gateway::sandbox(url, timeout).unwrap());
-    let stripe = || setup.stripe.as_deref().map(|url| Gateway::stripe(url, KEY.as_bytes(), timeout).unwrap());
-    sandbox.or_else(stripe)
-}
-
-fn cards(gateway: Gateway, store: &Store, live: &Live) -> Clearing {
+    let gateway = match url.strip_prefix("stripe+") {
+        Some(url) => Gateway::stripe(url, KEY.as_bytes(), timeout).unwrap(),
+        None => Gateway::sandbox(url, timeout).unwrap(),
+    };
     Clearing::new(store.clone(), live.clone(), gateway, Some(WebhookSecret::new(WEBHOOK_KEY)))
 }
 
@@ -177,7 +172,7 @@ impl App {
         let rate = RefundRate { batch: 20, period: Duration::from_millis(20) };
         tokio::spawn(cancellation(store.clone(), live.clone(), rate, stop.clone()));
         tokio::spawn(admission(store.clone(), live.clone(), setup.admission, stop.clone()));
-        let cards = gateway(&setup).map(|gateway| cards(gateway, &store, &live));
+        let cards = setup.gateway.as_deref().map(|url| cards(url, &store, &live));
         if let Some(cards) = &cards {
             clear(cards, &store, &live, &stop);
         }

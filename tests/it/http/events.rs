@@ -19,7 +19,7 @@ async fn stranger(app: &App) -> Caller {
 }
 
 /// Reads page by page until there is no more; answers the events and the last cursor.
-async fn read(boss: &mut Caller, mut after: String, limit: u32) -> (Vec<Value>, String) {
+pub(super) async fn read(boss: &mut Caller, mut after: String, limit: u32) -> (Vec<Value>, String) {
     let mut all = Vec::new();
     loop {
         let page = boss.get(&format!("/v1/admin/events?limit={limit}&after={after}")).await;

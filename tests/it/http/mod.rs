@@ -4,6 +4,7 @@ mod app;
 mod block;
 mod cancellation;
 mod card;
+mod card_refund;
 mod client;
 mod connection;
 mod documents;

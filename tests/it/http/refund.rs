@@ -29,7 +29,7 @@ pub(super) async fn bought(
     (id, paid.text("paymentId"))
 }
 
-fn path(reservation: &str) -> String {
+pub(super) fn path(reservation: &str) -> String {
     format!("/v1/admin/reservations/{reservation}/refund")
 }
 
@@ -157,7 +157,12 @@ async fn a_refund_long_ago_is_still_one() {
 }
 
 /// A hundred refunds at once, ten on each connection; `key` names the key of the n-th.
-async fn burst(app: &App, path: &str, body: &Value, key: impl Fn(usize) -> String) -> Vec<Answered> {
+pub(super) async fn burst(
+    app: &App,
+    path: &str,
+    body: &Value,
+    key: impl Fn(usize) -> String,
+) -> Vec<Answered> {
     let mut tasks = JoinSet::new();
     for connection in 0..10 {
         let mut boss = app.boss().await;

@@ -15,7 +15,8 @@ const SOON: Duration = Duration::from_secs(20);
 
 async fn start() -> (App, Stripe, (u64, u64)) {
     let stripe = Stripe::start().await;
-    let app = App::start_with(Setup { stripe: Some(stripe.url().to_owned()), ..Setup::default() }).await;
+    let gateway = Some(format!("stripe+{}", stripe.url()));
+    let app = App::start_with(Setup { gateway, ..Setup::default() }).await;
     let policy = json!({"maxSeatsPerUser": 50, "admitPerSecond": 10_000});
     let sale = app.seats_on_sale(policy, 40).await;
     (app, stripe, sale)

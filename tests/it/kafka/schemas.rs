@@ -54,7 +54,8 @@ fn one_of_each() -> Vec<Value> {
          refunded {id} 12 1:u {id} 5 5 7:5 7:5 refunded 0: -\nblocked 12 7,8 0: -\nunblocked 12 8 0: -\ncancelled 12 4:rain\n\
          cancelled 13 0:\nextended {id} 12 1:u 1780000300000\nauthorising {id} 12 1:u {id} 5 0: -\n\
          authorised {id} 12 1:u {id} 5 0 7:5 0: -\nvoiding {id} 12 1:u {id} declined\ncaptured {id} 12 1:u {id}\n\
-         voided {id} 12 1:u {id}\n"
+         voided {id} 12 1:u {id}\nrefunding {id} 12 1:u {id} 5 5 7:5 7:5 refunded 0: - {id} 5\n\
+         returned {id} 12 1:u {id} {id} 5\nrefused {id} 12 1:u {id} {id} 5\n"
     );
     let wallet =
         format!("charged {id} 1:u 5 5 0: -\npaid {id} 1:u 7 12 {id} 5 0\nrefunded {id} 1:u 7 12 {id} 5 5\n");

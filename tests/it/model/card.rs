@@ -40,6 +40,7 @@ impl Model {
             show: r.show,
             amount: r.amount(),
             since: now,
+            of: String::new(),
             user: r.user.clone(),
         };
         self.cards.insert(request.payment.clone(), card);
@@ -66,7 +67,8 @@ impl Model {
 
     pub(super) fn confirm(&mut self, request: &Confirm) -> String {
         let now = self.now;
-        let Some(card) = self.cards.get(&request.payment).cloned() else {
+        let found = self.cards.get(&request.payment).cloned();
+        let Some(card) = found.filter(|card| card.of.is_empty()) else {
             return "settled".to_owned();
         };
         if card.state != "authorising" {
@@ -112,14 +114,41 @@ impl Model {
     }
 
     pub(super) fn settle(&mut self, request: &Settle) -> String {
-        let decided = if request.done == "captured" { "capture" } else { "void" };
-        match self.cards.get(&request.payment) {
-            Some(card) if card.state != decided => "kept".to_owned(),
+        let fits: &[&str] = match request.done {
+            "captured" => &["capture"],
+            "voided" => &["void"],
+            _ => &["refund", "refused"],
+        };
+        match self.cards.get_mut(&request.payment) {
+            Some(card) if !fits.contains(&card.state) => "kept".to_owned(),
+            Some(card) if request.done == "refused" => {
+                if card.state == "refund" {
+                    (card.state, card.since) = ("refused", self.now);
+                }
+                "settled".to_owned()
+            }
             _ => {
                 self.cards.remove(&request.payment);
                 "settled".to_owned()
             }
         }
+    }
+}
+
+impl Model {
+    /// The price of these seats goes back to the card that paid them.
+    pub(super) fn owe_card(&mut self, refund: &str, reservation: &str, amount: i64) {
+        let r = &self.reservations[reservation];
+        let card = Card {
+            state: "refund",
+            reservation: reservation.to_owned(),
+            show: r.show,
+            amount,
+            since: self.now,
+            of: format!("{} {} ", r.payment, r.amount()),
+            user: r.user.clone(),
+        };
+        self.cards.insert(refund.to_owned(), card);
     }
 }
 

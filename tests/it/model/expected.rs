@@ -41,8 +41,8 @@ impl Model {
             }
         }
         self.reservation_lines(&mut lines);
-        for (payment, Card { state, reservation, show, amount, since, user }) in &self.cards {
-            let record = format!("{state} {reservation} {show} {amount} {since} {user}");
+        for (payment, Card { state, reservation, show, amount, since, of, user }) in &self.cards {
+            let record = format!("{state} {reservation} {show} {amount} {since} {of}{user}");
             lines.insert(format!("cards/{payment}"), record);
         }
         request_lines("", &self.requests, &mut lines);

@@ -325,8 +325,13 @@ impl Generator {
     }
 
     fn settle(&mut self, model: &Model) -> Settle {
+        let refunds: Vec<_> = model.cards.iter().filter(|(_, card)| card.state.starts_with("ref")).collect();
+        if !refunds.is_empty() && self.random.percent(50) {
+            let (refund, _) = self.random.pick(&refunds);
+            return Settle { payment: refund.clone(), done: self.random.pick(&["returned", "refused"]) };
+        }
         let (_, payment) = self.card(model);
-        Settle { payment, done: self.random.pick(&["captured", "voided"]) }
+        Settle { payment, done: self.random.pick(&["captured", "voided", "returned", "refused"]) }
     }
 
     fn refund(&mut self, model: &Model) -> Refund {

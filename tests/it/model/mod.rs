@@ -200,6 +200,10 @@ async fn the_scripts_do_what_the_model_says() {
                 done += 1;
                 episode.step(&mut random);
             }
+            let (decided, returned) = episode.watch.card_refunds();
+            for (step, count) in [("decided", decided), ("returned", returned)] {
+                *told.entry(format!("refunds to cards {step}")).or_default() += count;
+            }
             for (outcome, count) in episode.told {
                 *told.entry(outcome).or_default() += count;
             }
@@ -217,5 +221,7 @@ async fn the_scripts_do_what_the_model_says() {
             );
         }
     }
+    let of_cards = ["decided", "returned"].map(|step| told.get(&format!("refunds to cards {step}")));
+    assert!(steps < STEPS || of_cards.iter().all(|count| count.is_some_and(|count| *count > 0)), "{told:#?}");
     println!("{done} steps of ONSALE_MODEL_SEED={seed}: {told:#?}");
 }

@@ -102,6 +102,8 @@ pub(super) struct Card {
     pub(super) amount: i64,
     /// Of its last step, ms.
     pub(super) since: i64,
+    /// Of a refund: payment and what that paid, each with a space behind; else empty.
+    pub(super) of: String,
     pub(super) user: String,
 }
 

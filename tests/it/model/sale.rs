@@ -269,7 +269,6 @@ impl Model {
             return "invalid_reservation not_found".to_owned();
         };
         let reason = match r.status {
-            Status::Confirmed if r.is_paid_by_card() => Some("not_found"),
             Status::Confirmed => None,
             Status::Refunded(_) => Some("refunded"),
             Status::Cancelled(_) => Some("cancelled"),
@@ -285,12 +284,16 @@ impl Model {
             return "invalid_reservation refunded".to_owned();
         }
         let amount: i64 = back.iter().map(|(_, price)| price).sum();
-        let wallet = &mut self.wallets[usize::from(partition(&request.user))];
-        let balance = wallet.balances.get(&request.user).map_or(0, |(balance, _)| *balance) + amount;
-        if balance >= AMOUNT_END {
-            return "amount_out_of_range".to_owned();
+        if r.is_paid_by_card() {
+            self.owe_card(&request.name, &request.id, amount);
+        } else {
+            let wallet = &mut self.wallets[usize::from(partition(&request.user))];
+            let balance = wallet.balances.get(&request.user).map_or(0, |(balance, _)| *balance) + amount;
+            if balance >= AMOUNT_END {
+                return "amount_out_of_range".to_owned();
+            }
+            wallet.balances.insert(request.user.clone(), (balance, wallet.now));
         }
-        wallet.balances.insert(request.user.clone(), (balance, wallet.now));
         let now = self.now;
         let r = self.reservations.get_mut(&request.id).unwrap();
         r.refunded.extend(back.iter().map(|(index, _)| index));

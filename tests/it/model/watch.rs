@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use onsale::domain::event::{Entry, Event, LogKind, TopUp, TopUpStep};
+use onsale::domain::event::{CardRefund, Entry, Event, LogKind, TopUp, TopUpStep};
 use onsale::domain::ids::ShowId;
 
 use super::redis::{LogEnd, Look};
@@ -54,6 +54,10 @@ pub(super) struct Watch {
     balances: BTreeMap<String, i64>,
     /// What `cash` gave, less what the concert got.
     cash: i64,
+    /// Refunds to cards by id: what is to go back, and whether it has.
+    card_refunds: BTreeMap<String, (i64, bool)>,
+    /// What each card has paid and got back.
+    cards: BTreeMap<String, (i64, i64)>,
 }
 
 impl Watch {
@@ -103,14 +107,22 @@ impl Watch {
                 // A card pays from outside, straight to the concert.
                 if matches!(event, Event::Paid(_)) {
                     self.cash -= paid.amount;
+                } else {
+                    self.cards.insert(paid.payment.to_string(), (paid.amount, 0));
                 }
                 for (index, _) in &paid.seats.0 {
                     let before = self.seats.insert((paid.show, *index), (paid.reservation.to_string(), true));
                     assert_eq!(before, Some((paid.reservation.to_string(), false)), "seat {index}");
                 }
             }
-            Event::Refunded(back) => {
-                self.cash += back.amount;
+            Event::Refunded(back) | Event::CardRefund(CardRefund::Decided { back, .. }) => {
+                // To a card it goes outside again, past every balance.
+                match event {
+                    Event::CardRefund(CardRefund::Decided { payment, .. }) => {
+                        self.decided(back.refund.as_str(), payment.as_str(), back.amount);
+                    }
+                    _ => self.cash += back.amount,
+                }
                 for (index, _) in &back.seats.0 {
                     let before = self.seats.remove(&(back.show, *index));
                     assert_eq!(before, Some((back.reservation.to_string(), true)), "seat {index}");
@@ -127,6 +139,7 @@ impl Watch {
                     assert!(self.blocked.remove(&(blocking.show, *index)), "seat {index} was not blocked");
                 }
             }
+            Event::CardRefund(step) => self.card_refund(step),
             Event::Returned(back) => self.moves(back.user, back.amount, back.balance),
             Event::Charged { user, amount, balance, .. }
             | Event::TopUp(TopUp { user, step: TopUpStep::Credited { amount, balance }, .. }) => {
@@ -136,6 +149,29 @@ impl Watch {
             Event::Spent { user, amount, balance, .. } => self.moves(user, -amount, *balance),
             _ => {}
         }
+    }
+
+    /// What the gateway did of a refund: it gives back once, never what it was not told.
+    fn card_refund(&mut self, step: &CardRefund<'_>) {
+        let (CardRefund::Returned(open) | CardRefund::Refused(open)) = step else {
+            return;
+        };
+        let (amount, returned) = self.card_refunds.get_mut(open.refund.as_str()).expect("it was decided");
+        assert_eq!((*amount, *returned), (open.amount, false), "{open:?}");
+        *returned = matches!(step, CardRefund::Returned(_));
+    }
+
+    fn decided(&mut self, refund: &str, payment: &str, amount: i64) {
+        assert_eq!(self.card_refunds.insert(refund.to_owned(), (amount, false)), None, "{refund} twice");
+        let (paid, back) = self.cards.get_mut(payment).expect("a card paid");
+        *back += amount;
+        assert!(*back <= *paid, "{payment} gives back {back} of {paid}");
+    }
+
+    /// How many refunds to cards were decided, and how many of them were given back.
+    pub(super) fn card_refunds(&self) -> (u64, u64) {
+        let returned = self.card_refunds.values().filter(|(_, returned)| *returned).count();
+        (self.card_refunds.len() as u64, returned as u64)
     }
 
     fn moves(&mut self, user: &str, amount: i64, balance: i64) {

@@ -64,7 +64,8 @@ async fn start(folder: &tempfile::TempDir) -> Sale {
     let data = folder.path().join("data");
     let settings = fs::read_to_string(data.join("onsale.toml")).unwrap();
     let [operations, beside] = [free_address(), free_address()];
-    let section = format!("\n[worker]\naudit_interval_seconds = 2\nops_listen = '{beside}'\n");
+    let worker = format!("\n[worker]\naudit_interval_seconds = 2\nops_listen = '{beside}'\n");
+    let section = worker + "\n[gateway]\nkind = 'sandbox'\n";
     fs::write(data.join("onsale.toml"), settings + &section).unwrap();
     let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/demo.yaml");
     let listen = ["--listen", "127.0.0.1:0", "--ops-listen", &operations.to_string()];

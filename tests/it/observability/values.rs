@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use onsale::domain::event::EndReason;
-use onsale::metrics::{FAILURES, FOLLOWERS, RESERVATION_EVENTS, SEAT_STATUSES};
+use onsale::metrics::{
+    CARD_ENDS, CARD_STATES, CONTRADICTED, FAILURES, FOLLOWERS, RESERVATION_EVENTS, SEAT_STATUSES,
+};
 
 use super::expressions::expressions;
 use super::promql::named;
@@ -21,6 +23,9 @@ fn known(label: &str) -> Option<BTreeSet<String>> {
         "event" => owned(&RESERVATION_EVENTS),
         "status" => owned(&SEAT_STATUSES),
         "follower" => owned(&FOLLOWERS),
+        "end" => owned(&CARD_ENDS),
+        "state" => owned(&CARD_STATES),
+        "told" => owned(&CONTRADICTED),
         "alertstate" => owned(&["pending", "firing"]),
         _ => return None,
     })
