@@ -5,6 +5,7 @@
 
 mod card;
 mod card_refund;
+mod top_up;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -191,10 +192,9 @@ fn about_concert(
         | Event::Charged { .. }
         | Event::Spent { .. }
         | Event::Passed(_)
+        | Event::TopUp(_)
         | Event::PassedBack(_)
-        | Event::Returned(_) => {
-            return Ok(None);
-        }
+        | Event::Returned(_) => return Ok(None),
     };
     data["concertId"] = json!(concert);
     Ok(Some(About { kind, subject, data, concert: Some(concert) }))
@@ -308,6 +308,7 @@ fn about_wallet(event: &Event<'_>) -> Option<About> {
             let concert = Some(reservation.concert);
             Some(About { kind: "points.returned", subject: (*user).to_owned(), data, concert })
         }
+        Event::TopUp(top_up) => top_up::about(top_up),
         Event::Opened { .. }
         | Event::Show { .. }
         | Event::Cancelled { .. }

@@ -15,6 +15,7 @@ mod memory;
 mod mysql;
 mod open_cards;
 mod tidying;
+mod top_ups;
 mod trimming;
 
 use std::future::Future;
@@ -38,6 +39,7 @@ pub use self::gauges::{Gauges, gauges};
 pub use self::memory::memory;
 pub use self::mysql::mysql;
 pub use self::tidying::tidying;
+pub use self::top_ups::top_ups;
 pub use self::trimming::{Trimming, trimming};
 
 /// A step must be over by then; the next tick tries again.

@@ -39,4 +39,5 @@ mod sale;
 mod snapshot;
 mod throws;
 mod tidy;
+mod top_up;
 mod trim;

@@ -3,6 +3,8 @@
 //! Written from formats 1 and 2, not from the scripts, and read with the decoder of the server: a change of state without
 //! its event, or an event without its change, shows as a difference.
 
+mod top_up;
+
 use std::collections::BTreeMap;
 
 use onsale::domain::event::{
@@ -159,6 +161,7 @@ impl Rebuilt<'_> {
             }
             Event::Captured(card) | Event::Voided(card) => self.remove(&format!("cards/{}", card.payment)),
             // A card moves no balance.
+            Event::TopUp(top_up) => self.apply_top_up(top_up),
             Event::Passed(_) | Event::PassedBack(_) => {}
             Event::CardRefund(CardRefund::Decided { back, payment, paid }) => {
                 self.refunded(back);
