@@ -115,6 +115,7 @@ pub struct Clearing(Arc<Inner>);
 struct Inner {
     store: Store,
     live: Live,
+    archive: Archive,
     gateway: Gateway,
     webhooks: Option<WebhookSecret>,
     looked: Mutex<HashMap<String, Instant>>,
@@ -125,14 +126,20 @@ struct Inner {
 
 impl Clearing {
     /// Clears payments by `gateway`; without a secret it sends no webhooks.
-    pub fn new(store: Store, live: Live, gateway: Gateway, webhooks: Option<WebhookSecret>) -> Self {
+    pub fn new(
+        store: Store,
+        live: Live,
+        archive: Archive,
+        gateway: Gateway,
+        webhooks: Option<WebhookSecret>,
+    ) -> Self {
         for told in metrics::CONTRADICTED {
             // From 0 on, so that the first one is an increase.
             metrics::GATEWAY_CONTRADICTIONS.with([told]).increment(0);
         }
         let (looked, said) = (Mutex::default(), Mutex::default());
         let slots = Semaphore::new(AT_ONCE);
-        Self(Arc::new(Inner { store, live, gateway, webhooks, looked, said, slots }))
+        Self(Arc::new(Inner { store, live, archive, gateway, webhooks, looked, said, slots }))
     }
 
     /// The gateway's name.
@@ -226,8 +233,12 @@ impl Clearing {
     }
 
     /// Tells the gateway to give back what was decided, once it has taken it, and notes what it did. One whose outcome it does not
-    /// know yet stays.
+    /// know yet stays; so does one that MySQL has not got yet. Were its log lost after it was told, the seats would be sold still, and
+    /// whoever asks again would pay the buyer twice.
     async fn give_back(&self, refund: PaymentId, amount: i64, of: RefundsOf) -> Result<(), ClearingError> {
+        if !self.0.archive.has_card_refund(refund).await? {
+            return Ok(());
+        }
         let payment = PaymentId { id: of.payment, ..refund };
         let intent = self.intent(payment, of.paid)?;
         if self.0.store.card(payment, Instant::now() + STEP).await?.is_some() {
@@ -283,14 +294,13 @@ impl Clearing {
         &self,
         payment: PaymentId,
         card: Option<CardPayment>,
-        archive: &Archive,
         deadline: Instant,
     ) -> Result<(), ClearingError> {
         let _slot = self.slot()?;
         match card {
             Some(card) => self.clear(payment, &card).await.map(drop),
             // At its end, or lost.
-            None => self.disown(payment, archive, deadline).await,
+            None => self.disown(payment, &self.0.archive, deadline).await,
         }
     }
 

@@ -246,7 +246,13 @@ fn clearing(config: &Config, installation: &Installation, live: &Live) -> Result
     };
     let secret = settings.read_webhook_secret()?;
     let webhooks = secret.map(|secret| WebhookSecret::new(secret.expose()));
-    Ok(Some(Clearing::new(installation.store()?, live.clone(), gateway, webhooks)))
+    Ok(Some(Clearing::new(
+        installation.store()?,
+        live.clone(),
+        installation.archive.clone(),
+        gateway,
+        webhooks,
+    )))
 }
 
 impl Observed {

@@ -6,9 +6,19 @@ use sqlx::mysql::MySqlConnection;
 
 use super::reservation::Place;
 use super::rows::{self, Query, Row};
+use super::{Archive, Error};
 use crate::domain::event::{Card, CardRefund, Event, OpenRefund};
-use crate::domain::ids::{ConcertId, Id20};
+use crate::domain::ids::{ConcertId, Id20, PaymentId};
 use crate::domain::time::Millis;
+
+impl Archive {
+    /// Whether a refund, by its own name, is here.
+    pub async fn has_card_refund(&self, name: PaymentId) -> Result<bool, Error> {
+        let select = "select exists (select 1 from card_refunds where concert = ? and refund = ?)";
+        let query = sqlx::query_scalar(select).bind(name.reservation.concert.0).bind(name.id.as_str());
+        Ok(query.fetch_one(&self.pool).await?)
+    }
+}
 
 /// What one transaction does to a refund.
 #[derive(Debug)]

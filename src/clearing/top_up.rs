@@ -3,7 +3,9 @@
 //! As with card payments `credit.lua` alone decides, and the record stays in Redis until the end, so anybody may take any step
 //! again. Nothing lapses here but the patience with the gateway: the money is taken first, and credited when it is there.
 
-use tokio::time::Instant;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 
 use super::{Clearing, ClearingError, STEP};
 use crate::domain::ids::{ChargeId, UserId};
@@ -11,6 +13,10 @@ use crate::domain::outcome::Refusal;
 use crate::domain::top_up::{TopUp, TopUpEnd, TopUpState};
 use crate::gateway::{self, Intent, Standing};
 use crate::store::{Failure, Said, TopUpTask};
+
+/// How long a charge waits for MySQL before it is taken, and how often it looks. The archive is some 100 ms behind.
+const ARCHIVED: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What the gateway is asked or told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,8 +111,24 @@ impl Clearing {
                 let waits = matches!(standing, Standing::Processing | Standing::Unknown);
                 return if waits { Ok(Progress::Open(standing)) } else { Err(contradicts(standing)) };
             }
+            if next == Call::Capture && !self.is_archived(charge).await? {
+                return Ok(Progress::Open(standing));
+            }
             call = next;
         }
+    }
+
+    /// Waits a moment until MySQL has the charge. Money is not taken before: were the log lost after it was, nobody would know
+    /// whose it is. Without a row the worker's loop takes it later.
+    async fn is_archived(&self, charge: ChargeId) -> Result<bool, ClearingError> {
+        let end = Instant::now() + ARCHIVED;
+        while self.0.archive.top_up(charge).await?.is_none() {
+            if Instant::now() >= end {
+                return Ok(false);
+            }
+            sleep(LOOK).await;
+        }
+        Ok(true)
     }
 
     async fn call_gateway(&self, call: Call, intent: &Intent) -> Result<Standing, gateway::Error> {

@@ -152,7 +152,8 @@ impl Stripe {
         let size = PAGE.to_string();
         let query = [("payment_intent", id.as_str()), ("limit", &size)];
         let made: Listed<Refund> = self.wire.get("/v1/refunds", &query).await?;
-        if let Some(made) = made.data.iter().find(|made| made.metadata.refund.as_deref() == Some(refund)) {
+        let mut of_name = made.data.iter().filter(|made| made.metadata.refund.as_deref() == Some(refund));
+        if let Some(made) = of_name.clone().find(|made| !made.has_failed()) {
             return Ok(made.given_back());
         }
         if made.has_more {
@@ -165,7 +166,9 @@ impl Stripe {
             ("metadata[onsale]", &intent.name),
             ("metadata[onsale_refund]", refund),
         ];
-        match self.wire.post::<Refund>("/v1/refunds", &form, Some(refund)).await {
+        // Not a payment's name, which is the key of its PaymentIntent. What failed stays so: the next try is another refund.
+        let key = format!("refund-{refund}~{}", of_name.by_ref().count());
+        match self.wire.post::<Refund>("/v1/refunds", &form, Some(&key)).await {
             Ok(answer) => Ok(answer.value.given_back()),
             Err(Failure::Refused(refusal)) if refusal.gives_nothing_back() => {
                 Ok(GivenBack::Refused { reason: refusal.reason() })

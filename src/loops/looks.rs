@@ -1,7 +1,7 @@
 //! Which open payments a worker looks at, and in what order.
 //!
-//! First those of which the gateway has only to be told what was decided, then those that it was not asked about for longest: a tick
-//! that ends before all had their turn passes over none for good, however long each takes.
+//! First those that have only to be captured or let go, then the rest, those first that have waited longest for their turn: a tick that
+//! ends before all had theirs passes over none for good, however long each takes.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -17,12 +17,19 @@ use crate::domain::top_up::{TopUp, TopUpState};
 const EAGER: i64 = 16;
 const SELDOM: i64 = 8;
 
+/// In so many periods one that people have to look after.
+const STUCK: i64 = 64;
+
 /// What waits for the gateway.
 pub(super) trait Open {
     /// Since when it is in its state.
     fn since(&self) -> Millis;
-    /// Whether the gateway is to be asked, not told.
-    fn is_asked(&self) -> bool;
+    /// Whether others may go first: it has no money reserved that somebody waits for.
+    fn may_wait(&self) -> bool;
+    /// Whether the gateway has refused what it was told.
+    fn is_stuck(&self) -> bool {
+        false
+    }
 }
 
 impl Open for CardPayment {
@@ -30,8 +37,12 @@ impl Open for CardPayment {
         self.since
     }
 
-    fn is_asked(&self) -> bool {
-        self.state == CardState::Authorising
+    fn may_wait(&self) -> bool {
+        !matches!(self.state, CardState::Capture | CardState::Void)
+    }
+
+    fn is_stuck(&self) -> bool {
+        self.state == CardState::Refused
     }
 }
 
@@ -40,7 +51,7 @@ impl Open for TopUp {
         self.since
     }
 
-    fn is_asked(&self) -> bool {
+    fn may_wait(&self) -> bool {
         self.state == TopUpState::Authorising
     }
 }
@@ -78,12 +89,16 @@ impl<G: Copy + Eq + Hash, P: Copy + Eq + Hash> Looks<G, P> {
         };
         let is_due = |(payment, open): &(P, T)| {
             let (age, last) = (now.0 - open.since().0, turn(payment, open));
-            let rest = if age < EAGER * period { period } else { SELDOM * period };
+            let rest = match age {
+                _ if open.is_stuck() => STUCK * period,
+                _ if age < EAGER * period => period,
+                _ => SELDOM * period,
+            };
             // Ticks come a little early or late; the first look does not, since who began it is at it.
             age >= period && now.0 - last.0 >= if last == open.since() { period } else { rest - period / 2 }
         };
         let mut due: Vec<_> = open.into_iter().filter(is_due).collect();
-        due.sort_by_key(|(payment, open)| (open.is_asked(), turn(payment, open).0));
+        due.sort_by_key(|(payment, open)| (open.may_wait(), turn(payment, open).0));
         due
     }
 
@@ -115,7 +130,9 @@ mod tests {
     /// A payment that is so since that ms.
     fn open(all: &[(u8, CardState, i64)]) -> HashMap<PaymentId, CardPayment> {
         let card = |&(digit, state, since): &(u8, CardState, i64)| {
-            let record = format!("{} {} 1 5 {since} u", state.as_str(), id(0));
+            let refunds = matches!(state, CardState::Refund | CardState::Refused);
+            let of = if refunds { format!("{} 5 ", id(9)) } else { String::new() };
+            let record = format!("{} {} 1 5 {since} {of}u", state.as_str(), id(0));
             (payment(digit), CardPayment::decode(&record).unwrap())
         };
         all.iter().map(card).collect()
@@ -143,6 +160,22 @@ mod tests {
         }
         assert_eq!(due(&looks, &all, 3400), [1]);
         assert_eq!(due(&looks, &all, 4000), [5, 4, 3, 1, 2]);
+    }
+
+    #[test]
+    fn refunds_that_are_refused_keep_no_payment_waiting() {
+        let looks = Looks::default();
+        let all: Vec<_> =
+            [(1, CardState::Refused, 100), (2, CardState::Refund, 200), (3, CardState::Authorising, 150)]
+                .into();
+        assert_eq!(due(&looks, &all, 2000), [1, 3, 2]);
+        for digit in [1, 2, 3] {
+            looks.note(CONCERT, payment(digit), Millis(2000));
+        }
+        let mut again = due(&looks, &all, 20_000);
+        again.sort_unstable();
+        assert_eq!(again, [2, 3]);
+        assert_eq!(due(&looks, &all, 70_000).len(), 3);
     }
 
     /// Ticks that take several periods each still look, whatever the age.

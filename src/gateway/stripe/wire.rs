@@ -65,6 +65,11 @@ pub(super) struct Refund {
 }
 
 impl Refund {
+    /// Whether nothing comes of it any more.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(self.status.as_deref(), Some("failed" | "canceled"))
+    }
+
     pub(super) fn given_back(&self) -> GivenBack {
         match self.status.as_deref() {
             Some("succeeded") => GivenBack::Done,

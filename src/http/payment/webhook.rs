@@ -60,8 +60,8 @@ pub(crate) async fn told(ctx: &Context, request: &mut Request) -> Result<Respons
         return done();
     }
     let card = ctx.store.card(payment, request.deadline).await?;
-    let (clearing, archive, deadline) = (clearing.clone(), ctx.archive.clone(), request.deadline);
-    let cleared = tokio::spawn(async move { clearing.hear(payment, card, &archive, deadline).await });
+    let (clearing, deadline) = (clearing.clone(), request.deadline);
+    let cleared = tokio::spawn(async move { clearing.hear(payment, card, deadline).await });
     match tokio::time::timeout_at(request.deadline, cleared).await {
         Ok(Ok(Ok(()))) => done(),
         Ok(Ok(Err(error))) => Err(Problem::caused(Code::Unavailable, error)),

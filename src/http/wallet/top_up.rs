@@ -93,7 +93,8 @@ pub(super) async fn begin(
         })?,
         KnownTopUp::Ended(TopUpEnd::Voided { reason, .. }) => {
             let reason = stands.reason.unwrap_or_else(|| reason.as_str().to_owned());
-            return Err(Problem::new(Code::PaymentDeclined).with("reason", reason));
+            let declined = Problem::new(Code::PaymentDeclined).with("reason", reason);
+            return Err(declined.replayed(answer.replayed));
         }
         KnownTopUp::Open(_) => response::json(StatusCode::ACCEPTED, &body(ctx, id, &stands))?,
     };

@@ -47,11 +47,12 @@ async fn run(folder: &Path, arguments: &[&str]) -> Output {
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
-/// A server dies when refunds are decided and the gateway has been told of none, or has done them and not said so.
+/// Server and worker die when refunds are decided and the gateway has been told of none, or has done them and not said so.
 async fn killed_while_the_gateway(does: bool) {
     let (redis, mysql, gateway) = (Redis::start().await, MariaDb::database().await, Gateway::start().await);
     let site = site(&redis, &mysql, &gateway).await;
-    let server = site.serve().await;
+    // The gateway is told once MySQL has a refund.
+    let (server, mut worker) = (site.serve().await, site.work());
     let reservations = paid(&site, &server, BUYERS).await;
     if does {
         gateway.hold("refunds");
@@ -66,6 +67,7 @@ async fn killed_while_the_gateway(does: bool) {
     }
     wait_until(SOON, "the gateway is told of all", async || gateway.count("refunds") >= BUYERS).await;
     server.kill();
+    worker.kill();
     assert_eq!(gateway.sandbox().refunds().len(), if does { BUYERS } else { 0 });
     gateway.hold("");
     gateway.fail(0, 2);

@@ -85,7 +85,8 @@ async fn killed_while_charging_during(kind: &'static str) {
         gateway.url()
     );
     let site = Site::open_with(&redis.url(), &mysql, &more).await.set("WALLET__TOP_UP", "gateway");
-    let server = site.serve().await;
+    // Money is taken once MySQL has the charge.
+    let (server, mut worker) = (site.serve().await, site.work());
     gateway.hold(kind);
     let body = json!({"amount": 50_000});
     let mut users = Vec::new();
@@ -97,6 +98,7 @@ async fn killed_while_charging_during(kind: &'static str) {
     }
     wait_until(SOON, "every charge is in the gateway's hands", async || gateway.count(kind) >= 20).await;
     server.kill();
+    worker.kill();
     gateway.hold("");
 
     let mut worker = site.work();

@@ -107,13 +107,19 @@ fn settings() -> Settings {
     }
 }
 
-fn cards(url: &str, store: &Store, live: &Live) -> Clearing {
+fn cards(url: &str, store: &Store, live: &Live, archive: &Archive) -> Clearing {
     let timeout = Duration::from_millis(500);
     let gateway = match url.strip_prefix("stripe+") {
         Some(url) => Gateway::stripe(url, KEY.as_bytes(), timeout).unwrap(),
         None => Gateway::sandbox(url, timeout).unwrap(),
     };
-    Clearing::new(store.clone(), live.clone(), gateway, Some(WebhookSecret::new(WEBHOOK_KEY)))
+    Clearing::new(
+        store.clone(),
+        live.clone(),
+        archive.clone(),
+        gateway,
+        Some(WebhookSecret::new(WEBHOOK_KEY)),
+    )
 }
 
 /// What the worker does about payments that are under way.
@@ -172,7 +178,7 @@ impl App {
         let rate = RefundRate { batch: 20, period: Duration::from_millis(20) };
         tokio::spawn(cancellation(store.clone(), live.clone(), rate, stop.clone()));
         tokio::spawn(admission(store.clone(), live.clone(), setup.admission, stop.clone()));
-        let cards = setup.gateway.as_deref().map(|url| cards(url, &store, &live));
+        let cards = setup.gateway.as_deref().map(|url| cards(url, &store, &live, &archive));
         if let Some(cards) = &cards {
             clear(cards, &store, &live, &stop);
         }

@@ -290,7 +290,7 @@ async fn as_many_as_may_be_are_with_the_gateway_at_once() {
     let (seen, live) = (SeenLogs::default(), Live::new());
     load(&app.archive, &seen, &live).await.unwrap();
     let adapter = onsale::gateway::Gateway::sandbox(gateway.url(), SOON).unwrap();
-    let clearing = Clearing::new(store_on(&app.redis, seen), live, adapter, None);
+    let clearing = Clearing::new(store_on(&app.redis, seen), live, app.archive.clone(), adapter, None);
     gateway.hold("begin");
     let mut begun = JoinSet::new();
     for number in 0..300_u32 {

@@ -188,3 +188,42 @@ async fn whatever_fails_between_each_payment_comes_to_its_one_end() {
     assert!((16..=20).contains(&captured), "{captured}");
     app.audit().await;
 }
+
+/// Refunds in parts, of a payment that is still to be captured, with answers that get lost: each moves its money once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_card_paid_goes_back_to_it_once() {
+    let (app, stripe, sale) = start().await;
+    let mut expected = Vec::new();
+    for number in 0..6_u32 {
+        let (mut buyer, id) = held(&app, sale, &format!("u{number}"), &format!("A-1-{}", number + 1)).await;
+        let name = buyer.post("/v1/payments", &by_card(&id)).await.text("paymentId");
+        stripe.confirm(&name, true);
+        stripe.fail(number % 3, number % 2);
+        let confirmed = async || {
+            let user = format!("u{number}");
+            app.caller(&user, &[]).await.get(&format!("/v1/reservations/{id}")).await.text("status")
+                == "CONFIRMED"
+        };
+        wait_until(SOON, "the card has paid", confirmed).await;
+        stripe.fail(number % 3, number % 4);
+        for _ in 0..2 {
+            let refunded = app
+                .boss()
+                .await
+                .post_once("k", &format!("/v1/admin/reservations/{id}/refund"), &json!({}))
+                .await;
+            assert_eq!((refunded.status, refunded.text("status")), (200, "REFUNDED".into()), "{refunded:?}");
+            expected.push((refunded.text("refundId"), 50_000));
+        }
+        let open = format!("{{c{}}}:cards", sale.0);
+        let ended = async || app.redis::<u64>(&["HLEN", &open]).await == 0;
+        wait_until(SOON, "all is given back", ended).await;
+        assert_eq!(payment(&mut buyer, &name).await["status"], "REFUNDED");
+    }
+    expected.sort();
+    expected.dedup();
+    let mut refunds = stripe.refunds();
+    refunds.sort();
+    assert_eq!(refunds, expected);
+    app.audit().await;
+}

@@ -132,7 +132,8 @@ async fn what_the_gateway_declines_leaves_nothing() {
     let declined = charge(&mut user, "k", 50_001).await;
     assert!(declined.is(402, "payment_declined"), "{declined:?}");
     assert_eq!(declined.text("reason"), "card_declined");
-    assert!(charge(&mut user, "k", 50_001).await.is(402, "payment_declined"));
+    let again = charge(&mut user, "k", 50_001).await;
+    assert!(again.is(402, "payment_declined") && again.header("idempotency-replayed") == "true", "{again:?}");
     let id = only(&gateway);
     assert_eq!(standing(&mut user, &id).await["status"], "FAILED");
     assert_eq!((gateway.standing(&id), user.get(PATH).await.number("balance")), (Standing::Voided, 0));

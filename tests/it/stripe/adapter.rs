@@ -47,6 +47,36 @@ async fn a_payment_is_made_confirmed_captured_and_given_back_once() {
     assert_eq!(stripe.of("p"), ["succeeded"]);
 }
 
+/// Keys are one space for all that Stripe is asked, and a payment may be given back under its own name.
+#[tokio::test]
+async fn a_refund_may_be_named_as_its_payment() {
+    let stripe = Stripe::start().await;
+    authorised(&stripe, "p").await;
+    let gateway = process(&stripe);
+    gateway.capture(&intent("p")).await.unwrap();
+    assert_eq!(gateway.refund(&intent("p"), "p", 50_000).await.unwrap(), GivenBack::Done);
+    assert_eq!(gateway.refund(&intent("p"), "p", 50_000).await.unwrap(), GivenBack::Done);
+    assert_eq!(stripe.refunds(), [("p".to_owned(), 50_000)]);
+}
+
+#[tokio::test]
+async fn a_refund_that_failed_is_made_anew() {
+    let stripe = Stripe::start().await;
+    authorised(&stripe, "p").await;
+    let gateway = process(&stripe);
+    gateway.capture(&intent("p")).await.unwrap();
+    stripe.refund_as("failed");
+    for _ in 0..2 {
+        let refused = gateway.refund(&intent("p"), "r", 50_000).await.unwrap();
+        assert!(matches!(refused, GivenBack::Refused { .. }), "{refused:?}");
+    }
+    stripe.refund_as("succeeded");
+    for _ in 0..2 {
+        assert_eq!(process(&stripe).refund(&intent("p"), "r", 50_000).await.unwrap(), GivenBack::Done);
+    }
+    assert_eq!(stripe.refunds().len(), 2, "the first had failed");
+}
+
 #[tokio::test]
 async fn what_was_voided_never_begins() {
     let stripe = Stripe::start().await;
@@ -202,8 +232,10 @@ async fn a_refund_is_made_once_though_it_takes_days() {
     assert_eq!(process(&stripe).refund(&intent("p"), "r", 500).await.unwrap(), GivenBack::Done);
     stripe.refund_as("failed");
     let failed = GivenBack::Refused { reason: "failed".to_owned() };
-    assert_eq!(process(&stripe).refund(&intent("p"), "r", 500).await.unwrap(), failed);
     assert_eq!(stripe.refunds(), [("r".to_owned(), 500)]);
+    // What failed later is tried anew.
+    assert_eq!(process(&stripe).refund(&intent("p"), "r", 500).await.unwrap(), failed);
+    assert_eq!(stripe.refunds().len(), 2);
 }
 
 #[tokio::test]

@@ -143,7 +143,7 @@ impl Account {
         let back: i64 = self
             .refunds
             .iter()
-            .filter(|made| made["payment_intent"] == **id)
+            .filter(|made| made["payment_intent"] == **id && made["status"] != "failed")
             .filter_map(|made| made["amount"].as_i64())
             .sum();
         if intent.status != "succeeded" {
