@@ -15,6 +15,7 @@
 --   { 'sales_stopped' }                         retry: later
 --   { 'invalid_reservation', reason }           retry: no    not_found (not paid, too, or paid by card: the server says so before)
 --                                               cancelled expired refunded (one of the seats, too)
+--   { 'request_in_progress' }                   retry: later    its owner is being forgotten: the balance has not got his new name yet
 --   { 'amount_out_of_range' }                   retry: when he has paid something    the balance would reach 2^53
 --   { 'refunded', refund, reservation, show, seats, amount, status }
 --   { 'internal', message }                     retry: no
@@ -116,6 +117,10 @@ local function decide_refund(request)
   local back = choose(r, request.seats)
   if not back then
     return { 'invalid_reservation', 'refunded' }
+  end
+  -- Whoever has paid from a balance has one, be it 0.
+  if not get(wallet.balances, r.user) then
+    return { 'request_in_progress' }
   end
   local balance = read_balance(wallet, r.user) + back.amount
   if balance >= AMOUNT_MAX then

@@ -4,6 +4,7 @@
 //! served, the loops run until the last request is answered.
 
 mod audit;
+mod forget;
 mod import;
 mod installation;
 mod operations;
@@ -33,6 +34,7 @@ use crate::store::log::ReadError;
 use crate::store::{EngineError, Failure, SeenLogs};
 
 pub use self::audit::audit;
+pub use self::forget::forget;
 pub use self::import::{PlanImport, import, import_plan};
 use self::installation::Installation;
 
@@ -69,6 +71,9 @@ pub enum Error {
     /// The audit could not be made.
     #[error("the audit could not be made")]
     Audit(#[from] crate::audit::AuditError),
+    /// A user could not be forgotten, or not everywhere.
+    #[error("he is not forgotten everywhere; the same again goes on where it stopped")]
+    Forgetting(#[from] crate::forgetting::ForgettingError),
     /// A file of the catalog.
     #[error("{file} is no catalog")]
     File {

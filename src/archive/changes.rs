@@ -12,6 +12,7 @@ use super::Error;
 use super::cancellation::Cancellations;
 use super::card::Cards;
 use super::concert::apply_policy;
+use super::forgetting::apply_forgotten;
 use super::log::{self, EventRow, LogBatch};
 use super::payment::Bookings;
 use super::queue::Places;
@@ -19,7 +20,7 @@ use super::reservation::{self, Reservations};
 use super::rows;
 use super::seats::BlockedSeats;
 use super::wallet::{self, Ledger};
-use crate::domain::event::{Entry, Event, LogKind};
+use crate::domain::event::{Entry, Event, Forgotten, LogKind};
 use crate::domain::fields::Malformed;
 use crate::domain::ids::{ConcertId, LogName, Mark, Offset};
 
@@ -38,6 +39,8 @@ pub(super) struct Changes<'a> {
     ledger: Ledger<'a>,
     /// The last policy of each concert: version and JSON.
     policies: BTreeMap<ConcertId, (u64, &'a str)>,
+    /// Users who have another name, with the concert and the entry.
+    forgotten: Vec<(ConcertId, u64, Forgotten<'a>)>,
 }
 
 impl<'a> Changes<'a> {
@@ -94,6 +97,7 @@ impl<'a> Changes<'a> {
             Event::Blocked(blocking) => self.blocked.take(place.concert, blocking, true),
             Event::Unblocked(blocking) => self.blocked.take(place.concert, blocking, false),
             Event::Cancelled { show, reason } => self.cancelled.take(*show, place.at, reason),
+            Event::Forgotten(forgotten) => self.forgotten.push((place.concert, place.number, *forgotten)),
             Event::Refunded(refunded) => self.bookings.give_back(place, refunded)?,
             _ => {}
         }
@@ -120,6 +124,10 @@ impl<'a> Changes<'a> {
         self.ledger.write(connection).await?;
         for (concert, (version, json)) in self.policies {
             apply_policy(connection, concert, version, json).await?;
+        }
+        // Behind all rows: it takes those up to its entry.
+        for (concert, number, forgotten) in self.forgotten {
+            apply_forgotten(connection, concert, number, &forgotten).await?;
         }
         Ok(())
     }

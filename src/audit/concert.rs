@@ -9,7 +9,7 @@ use super::log::Model;
 use super::queue::Line;
 use super::request::Requests;
 use super::reservation::{At, Reservation, Sale};
-use crate::domain::event::{Entry, Event};
+use crate::domain::event::{Entry, Event, Forgotten};
 use crate::domain::ids::{ConcertId, Id20, LogName, ShowId};
 use crate::domain::reservation::Status;
 use crate::domain::time::Millis;
@@ -81,6 +81,11 @@ impl Model for Concert {
                     self.requests.take(log, refunded.request, entry.at, &mut evidence.findings);
                     self.sale.refund(at, refunded, &mut evidence.findings);
                     evidence.pairs.take_refunded(self.sale.concert, refunded, &mut evidence.findings);
+                }
+                Event::Forgotten(Forgotten { user, pseudonym }) if user != pseudonym => {
+                    self.sale.rename(user, pseudonym);
+                    self.cards.rename(user, pseudonym);
+                    self.requests.forget(user);
                 }
                 _ => {}
             }

@@ -187,7 +187,10 @@ fn about_concert(
         | Event::Charged { .. }
         | Event::Spent { .. }
         | Event::Passed(_)
-        | Event::Returned(_) => {
+        | Event::Returned(_)
+        // Outside nobody may learn who became whom (0010).
+        | Event::Leaving { .. }
+        | Event::Forgotten(_) => {
             return Ok(None);
         }
     };
@@ -326,6 +329,8 @@ fn about_wallet(event: &Event<'_>) -> Option<About> {
         | Event::Passed(_)
         | Event::Refunded(_)
         | Event::Blocked(_)
+        | Event::Leaving { .. }
+        | Event::Forgotten(_)
         | Event::Unblocked(_) => None,
     }
 }

@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod cloud_event;
 pub mod event;
 pub mod fields;
+pub mod forgetting;
 pub mod ids;
 pub mod outcome;
 pub mod policy;

@@ -50,7 +50,7 @@ impl From<Refusal> for Problem {
                 .with("requiredAmount", required),
             Refusal::ReservationNotPending => Self::new(Code::ReservationNotPending),
             Refusal::RequestInProgress => {
-                Self::new(Code::RequestInProgress).detail("A card payment of this reservation is under way.")
+                Self::new(Code::RequestInProgress).detail("A card payment of this reservation is under way, or its owner is being forgotten.")
             }
             Refusal::NotFound => Self::new(Code::NotFound),
             // Asked again already, up to the deadline: MySQL does not give the catalog that Redis names.

@@ -71,7 +71,7 @@ pub(crate) async fn history(ctx: &Context, request: &Request) -> Result<Response
 }
 
 refusals!(RefundRefusals: JSON, ORGANISER, DURABILITY, KEY, BODY, PATH, STORE; IdempotencyKeyRequired, InvalidReservation,
-    AmountOutOfRange);
+    RequestInProgress, AmountOutOfRange);
 
 /// `POST /v1/admin/reservations/{reservationId}/refund`
 #[utoipa::path(
