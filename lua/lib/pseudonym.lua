@@ -69,16 +69,16 @@ local function rename_requests(store, found, own, user, pseudonym)
 end
 
 -- Whether the last entry, which Redis keeps however old it is, tells of the user.
-local function ends_with(log, user)
-  local entry = redis.call('XRANGE', log.key, int(log.number) .. '-0', int(log.number) .. '-0')[1]
+local function ends_with(of, user)
+  local entry = redis.call('XRANGE', of.key, int(of.number) .. '-0', int(of.number) .. '-0')[1]
   return entry and string.find(entry[2][2], prefixed(user), 1, true) ~= nil
 end
 
 -- Tells that the user has another name from here on; where nothing had his name, only pushes the last entry on.
-local function tell_forgotten(log, user, pseudonym, changed)
+local function tell_forgotten(of, user, pseudonym, changed)
   if changed then
-    emit(log, 'forgotten ' .. prefixed(user) .. ' ' .. prefixed(pseudonym))
-  elseif ends_with(log, user) then
-    emit(log, 'forgotten ' .. prefixed(pseudonym) .. ' ' .. prefixed(pseudonym))
+    emit(of, 'forgotten ' .. prefixed(user) .. ' ' .. prefixed(pseudonym))
+  elseif ends_with(of, user) then
+    emit(of, 'forgotten ' .. prefixed(pseudonym) .. ' ' .. prefixed(pseudonym))
   end
 end

@@ -56,7 +56,7 @@ pub fn rewritten(
 }
 
 /// A request as the pseudonym would have made it (`lua/lib/pseudonym.lua` has the same); `None` if it is not about the user.
-fn renamed_request(request: &str, user: &str, pseudonym: &str) -> Option<String> {
+pub fn renamed_request(request: &str, user: &str, pseudonym: &str) -> Option<String> {
     let name = |named: &str| prefixed(if named == user { pseudonym } else { named });
     let (by, rest) = split_text(request)?;
     let (verb, key) = rest.split_once(':')?;
