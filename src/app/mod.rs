@@ -22,6 +22,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::archive::{self, Archive};
 use crate::clearing::Clearing;
 use crate::config::{self, Config, GatewayKind, Mysql};
+use crate::domain::export_key::ExportKey;
 use crate::domain::ids::ShowId;
 use crate::follow::LiveFollower;
 use crate::gateway::{self, Gateway, WebhookSecret};
@@ -167,6 +168,9 @@ pub async fn run(
     let exposition = if config.telemetry.metrics { metrics::install()? } else { metrics::uncounted()? };
     let installation = Installation::connect(&config).await?;
     let live = Live::new();
+    if let Some(secret) = config.privacy.read_export_key()? {
+        live.name_users_by(ExportKey::new(secret.expose()));
+    }
     loops::load(&installation.archive, &installation.seen, &live).await?;
 
     // The loops outlive the server: what its last requests did still reaches the archive.

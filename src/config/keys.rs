@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{Algorithm, Error, Gateway, Identity, QueueToken, Secret, Ticket};
+use super::{Algorithm, Error, Gateway, Identity, Privacy, QueueToken, Secret, Ticket};
 
 /// The fewest bytes of a symmetric key: as many as the hash of HS256 gives.
 const SYMMETRIC_KEY_MIN_BYTES: usize = 32;
@@ -67,6 +67,14 @@ impl Gateway {
     pub fn read_webhook_secret(&self) -> Result<Option<Secret>, Error> {
         let path = self.webhook_secret_file.as_ref();
         path.map(|path| read_shared("gateway.webhook_secret_file", path)).transpose()
+    }
+}
+
+impl Privacy {
+    /// Reads the key of the names that events give to users, if there is one: the text of the file, without the white space around it.
+    pub fn read_export_key(&self) -> Result<Option<Secret>, Error> {
+        let path = self.export_key_file.as_ref();
+        path.map(|path| read_shared("privacy.export_key_file", path)).transpose()
     }
 }
 

@@ -22,7 +22,7 @@ pub use keys::{IdentityKey, KeyMaterial};
 pub use secret::{ConnectionUrl, Secret};
 pub use sections::{
     Algorithm, Coalesce, Gateway, GatewayKind, Identity, IdentityKeyFile, Kafka, Log, LogFormat, Mysql,
-    QueueToken, Redis, Server, Telemetry, Ticket, TopUp, Wallet, Webhook, Worker,
+    Privacy, QueueToken, Redis, Server, Telemetry, Ticket, TopUp, Wallet, Webhook, Worker,
 };
 pub use validate::Problem;
 
@@ -52,6 +52,8 @@ pub struct Config {
     pub kafka: Kafka,
     /// How organisers' endpoints are told.
     pub webhook: Webhook,
+    /// What becomes of users' ids.
+    pub privacy: Privacy,
     /// Bounds of the coalescers.
     pub coalesce: Coalesce,
     /// What this process says about itself.
@@ -137,6 +139,7 @@ impl Config {
             &mut self.queue_token.key_file,
             &mut self.ticket.signing_key_file,
             &mut self.gateway.webhook_secret_file,
+            &mut self.privacy.export_key_file,
         ];
         let of_identity =
             self.identity.keys.iter_mut().flat_map(|key| [&mut key.secret_file, &mut key.jwks_file]);

@@ -7,6 +7,7 @@ pub mod card;
 pub mod catalog;
 pub mod cloud_event;
 pub mod event;
+pub mod export_key;
 pub mod fields;
 pub mod forgetting;
 pub mod ids;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use onsale::domain::ids::PaymentId;
 use onsale::forgetting::{Forgetter, Live, Outcome};
 use onsale::store::{AuthoriseRequest, Done, Verdict};
+use sqlx::mysql::MySqlPool;
 use tokio::time::timeout;
 
 use super::*;
@@ -31,8 +32,7 @@ impl Sale {
     }
 
     fn state(&self) -> State {
-        let client = redis::Client::open(self.redis.url()).unwrap();
-        State::read(&mut client.get_connection().unwrap())
+        state(&self.redis.url())
     }
 
     /// Trims all logs as far as a worker may.
@@ -43,26 +43,6 @@ impl Sale {
             let last = tail_on(&self.redis).bounds(log).await.unwrap().last.number;
             while self.store.trim(log, last, soon()).await.unwrap() + 1 < last {}
         }
-    }
-
-    /// Every place in either engine where these bytes are.
-    async fn places_of(&self, bytes: &str) -> Vec<String> {
-        let state = self.state();
-        let holds = |path: &&str| path.contains(bytes) || state.get(path).unwrap().contains(bytes);
-        let mut found: Vec<_> = state.paths().filter(holds).map(str::to_owned).collect();
-        let select = "select cast(table_name as char), cast(column_name as char) from information_schema.columns \
-                      where table_schema = database()";
-        let columns: Vec<(String, String)> =
-            sqlx::query_as(select).fetch_all(&self.fresh.pool).await.unwrap();
-        assert!(columns.iter().any(|column| column.0 == "events"), "{columns:?}");
-        for (table, column) in columns {
-            let count = format!("select count(*) from {table} where instr(cast({column} as binary), ?) > 0");
-            let query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(count)).bind(bytes.as_bytes());
-            if query.fetch_one(&self.fresh.pool).await.unwrap() > 0 {
-                found.push(format!("{table}.{column}"));
-            }
-        }
-        found
     }
 
     async fn number(&self, select: &str) -> i64 {
@@ -89,10 +69,34 @@ impl Sale {
         let report = self.audit().await;
         assert!(report.ok, "{report:#?}");
         self.trim_all().await;
-        assert_eq!(self.places_of(name).await, Vec::<String>::new());
+        assert_eq!(traces(&self.redis.url(), &self.fresh.pool, name).await, Vec::<String>::new());
         let report = self.audit().await;
         assert!(report.ok, "trimmed: {report:#?}");
     }
+}
+
+fn state(redis: &str) -> State {
+    let client = redis::Client::open(redis).unwrap();
+    State::read(&mut client.get_connection().unwrap())
+}
+
+/// Every place in either engine where these bytes are.
+pub(crate) async fn traces(redis: &str, pool: &MySqlPool, bytes: &str) -> Vec<String> {
+    let state = state(redis);
+    let holds = |path: &&str| path.contains(bytes) || state.get(path).unwrap().contains(bytes);
+    let mut found: Vec<_> = state.paths().filter(holds).map(str::to_owned).collect();
+    let select = "select cast(table_name as char), cast(column_name as char) from information_schema.columns \
+                  where table_schema = database()";
+    let columns: Vec<(String, String)> = sqlx::query_as(select).fetch_all(pool).await.unwrap();
+    assert!(columns.iter().any(|column| column.0 == "events"), "{columns:?}");
+    for (table, column) in columns {
+        let count = format!("select count(*) from {table} where instr(cast({column} as binary), ?) > 0");
+        let query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(count)).bind(bytes.as_bytes());
+        if query.fetch_one(pool).await.unwrap() > 0 {
+            found.push(format!("{table}.{column}"));
+        }
+    }
+    found
 }
 
 /// Begun, decided and, if `done`, told to the gateway.

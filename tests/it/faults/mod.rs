@@ -6,6 +6,7 @@ pub(crate) mod buyer;
 mod cancelled;
 mod crash;
 mod engines;
+mod forgotten;
 mod gateway;
 pub(crate) mod ledger;
 mod loss;
