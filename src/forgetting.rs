@@ -21,6 +21,9 @@ const STEP: Duration = Duration::from_secs(10);
 /// How long the archive may need to have what Redis has.
 const LEVEL: Duration = Duration::from_mins(1);
 
+/// How long a run waits for another one, s.
+const LOCK_SECONDS: u32 = 30;
+
 /// Between two looks at something that somebody else is about to do.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -42,6 +45,9 @@ pub enum ForgettingError {
     /// No worker follows it.
     #[error("the archive does not get the entries of log {0}: is a worker running?")]
     Behind(LogName),
+    /// One at a time, or what a user begins meanwhile would get two names.
+    #[error("somebody else is being forgotten; try again")]
+    Running,
     /// What he has booked is not what the archive says.
     #[error("he has booked more in log {0} than the archive knows")]
     Busy(LogName),
@@ -125,6 +131,25 @@ impl Forgetter {
 
     /// Forgets a user. Unless `force`, nothing happens while something of his is live.
     pub async fn forget(&self, user: &UserId, force: bool) -> Result<Outcome, ForgettingError> {
+        let _lock = self.archive.lock_forgetting(LOCK_SECONDS).await?.ok_or(ForgettingError::Running)?;
+        self.forget_locked(user, force).await
+    }
+
+    /// Finishes what runs that broke off have begun; answers how many.
+    pub async fn resume(&self) -> Result<u64, ForgettingError> {
+        // Somebody who is at it will finish his own.
+        let Some(_lock) = self.archive.lock_forgetting(0).await? else {
+            return Ok(0);
+        };
+        let mut done = 0;
+        for user in self.archive.unfinished_forgettings().await? {
+            self.forget_locked(&user, true).await?;
+            done += 1;
+        }
+        Ok(done)
+    }
+
+    async fn forget_locked(&self, user: &UserId, force: bool) -> Result<Outcome, ForgettingError> {
         let partitions = self.store.partitions();
         let shows = self.concerts().await?;
         let fresh = pseudonym(user, partitions, rand::random);
@@ -156,16 +181,6 @@ impl Forgetter {
             self.sweep(&person, &found).await?
         };
         self.finish(person, &logs, begun).await
-    }
-
-    /// Forgets those who were being forgotten when a run broke off; answers how many.
-    pub async fn resume(&self) -> Result<u64, ForgettingError> {
-        let mut done = 0;
-        for user in self.archive.unfinished_forgettings().await? {
-            self.forget(&user, true).await?;
-            done += 1;
-        }
-        Ok(done)
     }
 
     /// Makes all logs known to the store. Answers the concerts with their shows.

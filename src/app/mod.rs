@@ -167,10 +167,7 @@ pub async fn run(
     // Before anything makes a handle.
     let exposition = if config.telemetry.metrics { metrics::install()? } else { metrics::uncounted()? };
     let installation = Installation::connect(&config).await?;
-    let live = Live::new();
-    if let Some(secret) = config.privacy.read_export_key()? {
-        live.name_users_by(ExportKey::new(secret.expose()));
-    }
+    let live = views(&config)?;
     loops::load(&installation.archive, &installation.seen, &live).await?;
 
     // The loops outlive the server: what its last requests did still reaches the archive.
@@ -237,6 +234,15 @@ pub async fn run(
     stop.send_replace(true);
     while tasks.join_next().await.is_some() {}
     outcome
+}
+
+/// No views yet, with the names that users have outside.
+fn views(config: &Config) -> Result<Live, Error> {
+    let live = Live::new();
+    if let Some(secret) = config.privacy.read_export_key()? {
+        live.name_users_by(ExportKey::new(secret.expose()));
+    }
+    Ok(live)
 }
 
 /// What takes card payments, if anything does; one for server and loops, since a sandbox inside them is one, too.

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use sqlx::mysql::MySqlConnection;
-use sqlx::{Connection as _, Row as _};
+use sqlx::pool::PoolConnection;
+use sqlx::{Connection as _, MySql, Row as _};
 
 use super::error::stored;
 use super::log::read_text;
@@ -32,6 +33,12 @@ pub struct ForgottenLog {
 /// Logs in which a user has another name.
 pub type ForgottenLogs = BTreeMap<LogName, ForgottenLog>;
 
+/// Nobody else forgets anybody as long as this is there. Ends, and closes its connection, when dropped.
+#[derive(Debug)]
+pub struct ForgettingLock(
+    #[expect(dead_code, reason = "the lock is the connection's")] PoolConnection<MySql>,
+);
+
 /// What the archive has rewritten, in rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rewritten {
@@ -55,6 +62,17 @@ impl Rewritten {
 }
 
 impl Archive {
+    /// Waits up to `seconds` for everybody else who forgets somebody here; `None`: they are not done.
+    pub async fn lock_forgetting(&self, seconds: u32) -> Result<Option<ForgettingLock>, Error> {
+        let mut connection = self.pool.acquire().await?;
+        connection.close_on_drop();
+        // Such locks are the server's, not the database's.
+        let lock =
+            sqlx::query_scalar("select cast(get_lock(sha1(concat(database(), ' forget')), ?) as signed)");
+        let got: Option<i64> = lock.bind(seconds).fetch_one(&mut *connection).await?;
+        Ok((got == Some(1)).then_some(ForgettingLock(connection)))
+    }
+
     /// Writes that a user is to be forgotten and answers his pseudonym: that of a run which broke off, otherwise this one.
     pub async fn begin_forgetting(
         &self,

@@ -50,7 +50,7 @@ pub use catalog::{CatalogConcert, CatalogFile, CatalogShow, IMPORTED_IDS_MAX, In
 pub use concert::{ConcertUpdate, NewConcert};
 pub use error::Error;
 pub use export::{EXPORT_MAX, ExportedReservation, Movement, MovementCursor};
-pub use forgetting::{ForgottenLog, ForgottenLogs, Rewritten};
+pub use forgetting::{ForgettingLock, ForgottenLog, ForgottenLogs, Rewritten};
 pub use import::{Change, ImportRefused, ImportReport, ImportedConcert, ImportedShow};
 pub use log::{LogBatch, LogOffset, LogState};
 pub use page::{InvalidCursor, LIMIT_MAX, Page};

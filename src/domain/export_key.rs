@@ -62,7 +62,9 @@ mod tests {
         let entry = Entry::decode(kind, &text).unwrap();
         let mut events = told(log, Mark(1), 9, &entry, &|_, seat| Some(format!("A-{seat}"))).unwrap();
         let key = ExportKey::new(&[7; 32]);
-        events.iter_mut().for_each(|event| key.hide(event));
+        for event in &mut events {
+            key.hide(event);
+        }
         events.iter().map(|event| serde_json::to_string(event).unwrap()).collect()
     }
 

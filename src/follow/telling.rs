@@ -33,7 +33,9 @@ pub fn cloud_events(
     let entry = Entry::decode(kind, text)?;
     let mut events = told(log, log_id, number, &entry, &|show, seat| live.label(show, seat))?;
     if let Some(key) = live.export_key() {
-        events.iter_mut().for_each(|event| key.hide(event));
+        for event in &mut events {
+            key.hide(event);
+        }
     }
     Ok(events)
 }

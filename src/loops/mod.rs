@@ -12,6 +12,7 @@ mod expiry;
 mod gauges;
 mod memory;
 mod mysql;
+mod resumption;
 mod tidying;
 mod trimming;
 
@@ -35,6 +36,7 @@ pub use self::expiry::expiry;
 pub use self::gauges::{Gauges, gauges};
 pub use self::memory::memory;
 pub use self::mysql::mysql;
+pub use self::resumption::resumption;
 pub use self::tidying::tidying;
 pub use self::trimming::{Trimming, trimming};
 
