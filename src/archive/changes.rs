@@ -13,6 +13,7 @@ use super::cancellation::Cancellations;
 use super::card::Cards;
 use super::card_refund::CardRefunds;
 use super::concert::apply_policy;
+use super::forgetting::apply_forgotten;
 use super::log::{self, EventRow, LogBatch};
 use super::payment::Bookings;
 use super::queue::Places;
@@ -20,7 +21,7 @@ use super::reservation::{self, Reservations};
 use super::rows;
 use super::seats::BlockedSeats;
 use super::wallet::{self, Ledger};
-use crate::domain::event::{CardRefund, Entry, Event, LogKind};
+use crate::domain::event::{CardRefund, Entry, Event, Forgotten, LogKind};
 use crate::domain::fields::Malformed;
 use crate::domain::ids::{ConcertId, LogName, Mark, Offset};
 
@@ -40,6 +41,8 @@ pub(super) struct Changes<'a> {
     ledger: Ledger<'a>,
     /// The last policy of each concert: version and JSON.
     policies: BTreeMap<ConcertId, (u64, &'a str)>,
+    /// Users who have another name, with the concert and the entry.
+    forgotten: Vec<(ConcertId, u64, Forgotten<'a>)>,
 }
 
 impl<'a> Changes<'a> {
@@ -96,6 +99,7 @@ impl<'a> Changes<'a> {
             Event::Blocked(blocking) => self.blocked.take(place.concert, blocking, true),
             Event::Unblocked(blocking) => self.blocked.take(place.concert, blocking, false),
             Event::Cancelled { show, reason } => self.cancelled.take(*show, place.at, reason),
+            Event::Forgotten(forgotten) => self.forgotten.push((place.concert, place.number, *forgotten)),
             Event::Refunded(back) | Event::CardRefund(CardRefund::Decided { back, .. }) => {
                 self.bookings.give_back(place, back)?;
             }
@@ -126,6 +130,10 @@ impl<'a> Changes<'a> {
         self.ledger.write(connection).await?;
         for (concert, (version, json)) in self.policies {
             apply_policy(connection, concert, version, json).await?;
+        }
+        // Behind all rows: it takes those up to its entry.
+        for (concert, number, forgotten) in self.forgotten {
+            apply_forgotten(connection, concert, number, &forgotten).await?;
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ mod engine;
 mod error;
 mod export;
 mod follower;
+mod forgetting;
 mod import;
 mod import_show;
 mod log;
@@ -50,6 +51,7 @@ pub use catalog::{CatalogConcert, CatalogFile, CatalogShow, IMPORTED_IDS_MAX, In
 pub use concert::{ConcertUpdate, NewConcert};
 pub use error::Error;
 pub use export::{EXPORT_MAX, ExportedReservation, Movement, MovementCursor};
+pub use forgetting::{ForgettingLock, ForgottenLog, ForgottenLogs, Rewritten};
 pub use import::{Change, ImportRefused, ImportReport, ImportedConcert, ImportedShow};
 pub use log::{LogBatch, LogOffset, LogState};
 pub use page::{InvalidCursor, LIMIT_MAX, Page};

@@ -192,7 +192,10 @@ fn about_concert(
         | Event::Spent { .. }
         | Event::Passed(_)
         | Event::PassedBack(_)
-        | Event::Returned(_) => {
+        | Event::Returned(_)
+        // Outside nobody may learn who became whom (0010).
+        | Event::Leaving { .. }
+        | Event::Forgotten(_) => {
             return Ok(None);
         }
     };
@@ -334,6 +337,8 @@ fn about_wallet(event: &Event<'_>) -> Option<About> {
         | Event::CardRefund(_)
         | Event::Refunded(_)
         | Event::Blocked(_)
+        | Event::Leaving { .. }
+        | Event::Forgotten(_)
         | Event::Unblocked(_) => None,
     }
 }

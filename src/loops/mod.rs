@@ -14,6 +14,7 @@ mod looks;
 mod memory;
 mod mysql;
 mod open_cards;
+mod resumption;
 mod tidying;
 mod trimming;
 
@@ -37,6 +38,7 @@ pub use self::expiry::expiry;
 pub use self::gauges::{Gauges, gauges};
 pub use self::memory::memory;
 pub use self::mysql::mysql;
+pub use self::resumption::resumption;
 pub use self::tidying::tidying;
 pub use self::trimming::{Trimming, trimming};
 

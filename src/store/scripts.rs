@@ -49,6 +49,8 @@ script!(SETTLE, "settle", " flags=allow-oom", ["text" "arguments" "clock" "journ
 script!(BLOCK, "block", "", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation"]);
 script!(CANCEL, "cancel", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);
 script!(CLEAR, "clear", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "reservation"]);
+script!(FORGET, "forget", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "place" "reservation" "card" "pseudonym"]);
+script!(FORGET_WALLET, "forget_wallet", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet" "pseudonym"]);
 script!(REFUND, "refund", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation" "wallet" "card"]);
 script!(CHARGE, "charge", "", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet"]);
 script!(OPEN_LOG, "open_log", "", ["text" "clock"]);
@@ -63,7 +65,7 @@ script!(SNAPSHOT, "snapshot", " flags=no-writes", ["text" "arguments" "clock" "j
 script!(SNAPSHOT_WALLET, "snapshot_wallet", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "wallet"]);
 
 /// All of them, to be loaded when a connection is new.
-pub(super) static ALL: [&Script; 27] = [
+pub(super) static ALL: [&Script; 29] = [
     &JOIN,
     &CLAIM,
     &LEAVE,
@@ -80,6 +82,8 @@ pub(super) static ALL: [&Script; 27] = [
     &BLOCK,
     &CANCEL,
     &CLEAR,
+    &FORGET,
+    &FORGET_WALLET,
     &CHARGE,
     &OPEN_LOG,
     &OPEN_SHOW,

@@ -18,6 +18,7 @@ mod catalog;
 mod charge;
 mod claim;
 mod expire;
+mod forget;
 mod hold;
 mod hold_place;
 mod join;

@@ -293,6 +293,15 @@ impl Table {
         self.run("a page of balances", &page, ("balances", 1), &[]);
     }
 
+    /// One of the crowd who holds four seats is forgotten.
+    fn forgotten(&mut self) {
+        let words = ["holder4801", "anon", "forget", "0", "0", "0"];
+        let things = [("reservation", 1), ("seat", 4), ("show", 1)];
+        self.run("one who holds", &Call::one("forget", &words).shows(&[12]), ("forgotten", 1), &things);
+        let wallet = Call::one("forget_wallet", &words[..5]).without_concert().wallets(&[1]);
+        self.run("a balance", &wallet, ("forgotten", 1), &[]);
+    }
+
     /// A show of the crowd is cancelled. Every other hold of four is over.
     fn cancelled(&mut self) {
         self.run("a show", &Call::one("cancel", &["12", "rain"]).shows(&[12]), ("cancelled", 1), &[]);
@@ -341,6 +350,7 @@ async fn no_call_touches_more_than_its_header_says() {
     table.holds_at_the_limit();
     table.ends();
     table.money();
+    table.forgotten();
     table.upkeep();
     table.full_room();
     table.cancelled();
