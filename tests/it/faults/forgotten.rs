@@ -55,7 +55,7 @@ async fn a_buyer_is_forgotten_by_the_command_and_never_named_outside() {
     let boss =
         encode(&Header::default(), &claims, &EncodingKey::from_secret(secret.trim().as_bytes())).unwrap();
     let bearer = format!("Bearer {boss}");
-    let path = "/v1/admin/events?limit=200&after=MA";
+    let path = "/v1/admin/events?limit=200&after=AQA";
     let told = server.client.send("GET", path, &[("authorization", &bearer)], None).await.unwrap();
     let text = told.body.to_string();
     assert!(

@@ -102,9 +102,9 @@ async fn one_seat_goes_back_to_the_card_and_then_the_other() {
     assert_eq!(report["shows"][0]["revenue"], revenue, "{report}");
     let sheet = boss.get(&format!("/v1/admin/concerts/{}/ledger.csv", sale.0)).await;
     let sheet = String::from_utf8(sheet.bytes.to_vec()).unwrap();
-    let amounts = ["CARD,100000,", "CARD_REFUND,-50000,"].map(|part| sheet.matches(part).count());
+    let amounts = ["PAYMENT,100000,", "REFUND,-50000,"].map(|part| sheet.matches(part).count());
     assert_eq!(amounts, [1, 2], "{sheet}");
-    let (all, _) = events::read(&mut boss, "MA".to_owned(), 200).await;
+    let (all, _) = events::read(&mut boss, "AQA".to_owned(), 200).await;
     let of = |kind: &str| -> Vec<_> {
         let of_kind = all.iter().filter(|event| event["type"] == kind);
         of_kind.map(|event| (&event["data"]["amount"], &event["data"]["method"])).collect()
@@ -199,7 +199,7 @@ async fn what_the_gateway_refuses_or_is_not_sure_of_stays_and_shows() {
     wait_until(SOON, "and counted at each look", async || contradictions("refund") > before + 2.0).await;
     app.audit().await;
     assert_eq!(app.count("select count(*) from card_refunds where state = 'refused'").await, 1);
-    let (all, _) = events::read(&mut app.boss().await, "MA".to_owned(), 200).await;
+    let (all, _) = events::read(&mut app.boss().await, "AQA".to_owned(), 200).await;
     let refused: Vec<_> = all.iter().filter(|event| event["type"] == "payment.return_refused").collect();
     assert_eq!((refused.len(), &refused[0]["data"]["amount"]), (1, &json!(50_000)));
     gateway.say(None);
