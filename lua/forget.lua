@@ -2,10 +2,11 @@
 --
 -- FLAGS    allow-oom: the law asks for it
 -- KEYS     the concert block and three keys for each of its shows: writes all but policy
--- ARGV     head of lib/concert.lua with the shows; then user, pseudonym, mode, ms, count and reservations, count and requests as they
---          were read. look: of him, changes nothing. forget: ends what is live of him and renames all. sweep, once the archive has
---          that entry: those of the pseudonym's reservations that still name him, requests made until then (ms), and that the last
---          entry, which Redis keeps, does not name him; all else under his id is a new user's
+-- ARGV     head of lib/concert.lua with the shows; then user, pseudonym, mode, ms; count and reservations, count and requests, count
+--          and open card payments and refunds to cards, as they were read. look: of him, changes nothing. forget: ends what is live
+--          of him and renames all. sweep, once the archive has that entry: those of the pseudonym's reservations and cards that still
+--          name him, requests made until then (ms), and that the last entry, which Redis keeps, does not name him; all else under
+--          his id is a new user's
 -- OUTCOMES one, in order of precedence
 --   { 'sales_stopped' }                        retry: later
 --   { 'incomplete' }                           retry: with reservations read again    forget: he has others that are booked
@@ -14,7 +15,8 @@
 --   { 'forgotten', reservations, requests, seq, holds, places, cards }   retry: of what is new; sweep: 0    as it found them
 --   { 'internal', message }                    retry: no
 -- INCLUDES text arguments clock journal map log concert idem place reservation card pseudonym
--- COST     O(his reservations and their seats, his requests, shows); touches 200 + 20 a reservation + 6 a seat + 20 a request + 10 a show
+-- COST     O(his reservations and their seats, his requests and cards, shows)
+--          touches 200 + 20 a reservation + 6 a seat + 20 a request + 6 a card + 10 a show
 
 if log.lost then
   return lost_reply(log)
@@ -30,7 +32,7 @@ local function argument_list()
   return list
 end
 
-local ids, names = argument_list(), argument_list()
+local ids, names, card_names = argument_list(), argument_list(), argument_list()
 
 -- His reservations among those named, and all that are PENDING.
 local function reservations_of()
@@ -73,21 +75,31 @@ local function are_whole(mine)
   return true
 end
 
--- The card payment of a reservation that is not at its end, or nil.
-local function open_card(r)
-  local payment = string.match(r.ext, 'card=(%w+)') or string.match(r.ext, 'declined=(%w+)')
-  return payment and read_card(payment)
+-- His card payments and refunds to cards that are not at their end: those named, and of his reservations those that nobody knew of.
+local function cards_of(mine)
+  for _, r in ipairs(mine) do
+    card_names[#card_names + 1] = string.match(r.ext, 'card=(%w+)') or string.match(r.ext, 'declined=(%w+)')
+  end
+  fetch(cards, card_names)
+  local found, seen = {}, {}
+  for _, name in ipairs(card_names) do
+    local card = not seen[name] and read_card(name)
+    if card and card.user == user then
+      found[#found + 1] = card
+    end
+    seen[name] = true
+  end
+  return found
 end
 
-local function count_live(mine)
-  local holds, cards_open = 0, 0
+local function count_live(mine, open)
+  local holds = 0
   for _, r in ipairs(mine) do
     holds = holds + (r.status == 'pending' and not is_overdue(r) and 1 or 0)
-    cards_open = cards_open + (open_card(r) and 1 or 0)
   end
   local held = read_place(user)
   local active_now = held and not overdue(held)
-  return holds, (active_now or get(queue, user)) and 1 or 0, cards_open
+  return holds, (active_now or get(queue, user)) and 1 or 0, #open
 end
 
 local function end_live(mine)
@@ -108,13 +120,12 @@ local function end_live(mine)
   end
 end
 
-local function rename_reservations(mine)
+local function rename_reservations(mine, open)
+  for _, card in ipairs(open) do
+    card.user = pseudonym
+    put_card(card)
+  end
   for _, r in ipairs(mine) do
-    local card = open_card(r)
-    if card then
-      put(cards, card.payment, card.state .. ' ' .. card.reservation .. ' ' .. card.show .. ' ' .. card.amount .. ' ' .. card.since
-        .. ' ' .. pseudonym)
-    end
     r.user = pseudonym
     write_reservation(r)
   end
@@ -135,8 +146,9 @@ local function decide_forget()
     return { 'sales_stopped' }
   end
   local mine = reservations_of()
+  local open = cards_of(mine)
   local found, own = requests_about(idem, names, user, pseudonym, mode == 'sweep' and tonumber(before) or now)
-  local told = { mode == 'look' and 'found' or 'forgotten', #mine, #found, count('seq'), count_live(mine) }
+  local told = { mode == 'look' and 'found' or 'forgotten', #mine, #found, count('seq'), count_live(mine, open) }
   if mode == 'look' then
     return told
   end
@@ -147,9 +159,9 @@ local function decide_forget()
     end_live(mine)
     rename_owned()
   end
-  rename_reservations(mine)
+  rename_reservations(mine, open)
   rename_requests(idem, found, own, user, pseudonym)
-  tell_forgotten(log, user, pseudonym, mode == 'forget' and #mine + #found > 0)
+  tell_forgotten(log, user, pseudonym, mode == 'forget' and #mine + #found + #open > 0)
   return told
 end
 

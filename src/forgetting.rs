@@ -60,7 +60,7 @@ pub struct Live {
     pub holds: u64,
     /// Places in line or active.
     pub places: u64,
-    /// Card payments under way.
+    /// Card payments and refunds to cards under way.
     pub cards: u64,
     /// Balance, minor units.
     pub balance: i64,
@@ -175,7 +175,7 @@ impl Forgetter {
         }
         let logs = if known.contains_key(&wallet) {
             known
-        } else if begun || found.values().any(|found| found.records + found.requests + found.places > 0) {
+        } else if begun || found.values().any(has_his_name) {
             self.rename(&mut person, known).await?
         } else {
             self.sweep(&person, &found).await?
@@ -238,6 +238,9 @@ impl Forgetter {
         person: &mut Person,
         log: LogName,
     ) -> Result<ForgottenLog, ForgettingError> {
+        // Once his balance is marked no refund to a card is decided: the archive can name all that were before.
+        let before = self.call(person, log, ForgetMode::Look).await?;
+        self.level(log, before.number).await?;
         let found = self.call(person, log, ForgetMode::Forget).await?;
         person.count(log, &found);
         self.level(log, found.number).await?;
@@ -302,6 +305,7 @@ impl Forgetter {
                 mode,
                 reservations: &[],
                 requests: &requests,
+                cards: &[],
             };
             let concert = match log {
                 LogName::Wallet(partition) => {
@@ -312,7 +316,8 @@ impl Forgetter {
             let swept = matches!(mode, ForgetMode::Sweep(_));
             let name = if swept { &person.pseudonym } else { &person.user };
             let reservations = self.archive.reservations_named(concert, name).await?;
-            request.reservations = &reservations;
+            let cards = self.archive.open_cards_named(concert, name).await?;
+            (request.reservations, request.cards) = (&reservations, &cards);
             let shows = person.shows.get(&log).map_or(&[][..], Vec::as_slice);
             if let Some(found) = self.store.forget(concert, shows, request, deadline()).await? {
                 return Ok(found);
@@ -355,6 +360,11 @@ impl Person {
             ended.balance += live.balance;
         }
     }
+}
+
+/// Whether a log has anything by his id.
+fn has_his_name(found: &Found) -> bool {
+    found.records + found.requests + found.places + found.cards > 0
 }
 
 /// What there is of him that goes on; `None`: nothing.

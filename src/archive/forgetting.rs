@@ -5,16 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::mysql::MySqlConnection;
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, MySql, Row as _};
 
 use super::error::stored;
 use super::log::read_text;
+use super::renaming::Renaming;
 use super::{Archive, Error};
-use crate::domain::event::{Forgotten, LogKind};
 use crate::domain::fields::prefixed;
-use crate::domain::forgetting::rewritten;
 use crate::domain::ids::{ConcertId, Id20, LogName, ShowId, UserId};
 use crate::domain::time::Millis;
 
@@ -44,7 +42,7 @@ pub struct ForgettingLock(
 pub struct Rewritten {
     /// Of `events`.
     pub entries: u64,
-    /// Of `reservations` and `card_payments`, beside those that changed with the event.
+    /// Of `reservations`, `card_payments` and `card_refunds`, beside those that changed with the event.
     pub reservations: u64,
     /// Of `queue_tokens`.
     pub places: u64,
@@ -166,6 +164,26 @@ impl Archive {
         rows.iter().map(read).collect()
     }
 
+    /// The card payments and refunds to cards that are not at their end, of such reservations.
+    pub async fn open_cards_named(&self, concert: ConcertId, name: &UserId) -> Result<Vec<Id20>, Error> {
+        let select = "select c.payment from reservations r join card_payments c \
+                      on c.concert = r.concert and c.reservation = r.reservation \
+                      where r.user = ? and r.concert = ? and c.state in ('authorising', 'capture', 'void') \
+                      union all select c.refund from reservations r join card_refunds c \
+                      on c.concert = r.concert and c.reservation = r.reservation \
+                      where r.user = ? and r.concert = ? and c.state in ('refund', 'refused')";
+        let query = sqlx::query(select)
+            .bind(name.as_str().as_bytes())
+            .bind(concert.0)
+            .bind(name.as_str().as_bytes())
+            .bind(concert.0);
+        let read = |row: &sqlx::mysql::MySqlRow| {
+            let id: String = row.try_get(0)?;
+            id.parse().map_err(|_| stored("cards", id))
+        };
+        query.fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
     /// The shows of a concert, by id.
     pub async fn shows_of(&self, concert: ConcertId) -> Result<Vec<ShowId>, Error> {
         let query = sqlx::query_scalar("select show_id from shows where concert = ? order by show_id");
@@ -283,115 +301,5 @@ impl Archive {
             found.extend(query.fetch_all(&self.pool).await?);
         }
         Ok(found)
-    }
-}
-
-/// Follows an event: his reservations up to it are those of the pseudonym.
-pub(super) async fn apply_forgotten(
-    connection: &mut MySqlConnection,
-    concert: ConcertId,
-    number: u64,
-    forgotten: &Forgotten<'_>,
-) -> Result<(), Error> {
-    let (user, pseudonym) = (forgotten.user, forgotten.pseudonym);
-    if user != pseudonym {
-        rename_reservations(connection, concert, number, [user, pseudonym]).await?;
-    }
-    Ok(())
-}
-
-/// Reservations made up to this entry, and their card payments. Answers how many rows.
-async fn rename_reservations(
-    connection: &mut MySqlConnection,
-    concert: ConcertId,
-    number: u64,
-    [user, pseudonym]: [&str; 2],
-) -> Result<u64, Error> {
-    // `entries` is the number of the entry that made it (0005).
-    let reservations = "update reservations set user = ? \
-                        where user = ? and concert = ? and cast(entries as unsigned) <= ?";
-    let cards = "update reservations r join card_payments c on c.concert = r.concert and c.reservation = r.reservation \
-                 set c.user = r.user where r.user = ? and c.user = ? and r.concert = ?";
-    let changed = sqlx::query(reservations)
-        .bind(pseudonym.as_bytes())
-        .bind(user.as_bytes())
-        .bind(concert.0)
-        .bind(number)
-        .execute(&mut *connection)
-        .await?;
-    let paid = sqlx::query(cards)
-        .bind(pseudonym.as_bytes())
-        .bind(user.as_bytes())
-        .bind(concert.0)
-        .execute(connection)
-        .await?;
-    Ok(changed.rows_affected() + paid.rows_affected())
-}
-
-/// The transaction that forgets a user.
-struct Renaming<'a> {
-    connection: &'a mut MySqlConnection,
-    user: &'a UserId,
-    pseudonym: &'a UserId,
-}
-
-impl Renaming<'_> {
-    async fn entries(&mut self, log: LogName, numbers: &[u64]) -> Result<u64, Error> {
-        let kind = match log {
-            LogName::Concert(_) => LogKind::Concert,
-            LogName::Wallet(_) => LogKind::Wallet,
-        };
-        let mut changed = 0;
-        for number in numbers {
-            let select = sqlx::query("select body from events where log = ? and number = ?")
-                .bind(log.to_string())
-                .bind(number);
-            let body = read_text(&select.fetch_one(&mut *self.connection).await?, "body")?;
-            let told = rewritten(kind, &body, self.user.as_str(), self.pseudonym.as_str());
-            let told = told.map_err(|source| Error::Entry { log, number: *number, source })?;
-            let Some(told) = told else { continue };
-            let update = sqlx::query("update events set body = ? where log = ? and number = ?")
-                .bind(told.as_bytes())
-                .bind(log.to_string())
-                .bind(number);
-            changed += update.execute(&mut *self.connection).await?.rows_affected();
-        }
-        Ok(changed)
-    }
-
-    async fn places(&mut self, concert: ConcertId, seqs: &[u64]) -> Result<u64, Error> {
-        let mut changed = 0;
-        for seq in seqs {
-            let update =
-                sqlx::query("update queue_tokens set user = ? where concert = ? and seq = ? and user = ?")
-                    .bind(self.pseudonym.as_str().as_bytes())
-                    .bind(concert.0)
-                    .bind(seq)
-                    .bind(self.user.as_str().as_bytes());
-            changed += update.execute(&mut *self.connection).await?.rows_affected();
-        }
-        Ok(changed)
-    }
-
-    async fn reservations(&mut self, concert: ConcertId, number: u64) -> Result<u64, Error> {
-        let names = [self.user.as_str(), self.pseudonym.as_str()];
-        rename_reservations(self.connection, concert, number, names).await
-    }
-
-    async fn ledger(&mut self, log: LogName, number: u64) -> Result<u64, Error> {
-        let update = "update ledger_transactions set user = ? where user = ? and log = ? and number <= ?";
-        let query = sqlx::query(update)
-            .bind(self.pseudonym.as_str().as_bytes())
-            .bind(self.user.as_str().as_bytes())
-            .bind(log.to_string())
-            .bind(number);
-        Ok(query.execute(&mut *self.connection).await?.rows_affected())
-    }
-
-    async fn actions(&mut self) -> Result<u64, Error> {
-        let query = sqlx::query("update organiser_actions set who = ? where who = ?")
-            .bind(self.pseudonym.as_str().as_bytes())
-            .bind(self.user.as_str().as_bytes());
-        Ok(query.execute(&mut *self.connection).await?.rows_affected())
     }
 }

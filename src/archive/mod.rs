@@ -23,6 +23,7 @@ mod log;
 mod page;
 mod payment;
 mod queue;
+mod renaming;
 mod report;
 mod reservation;
 mod reservation_history;

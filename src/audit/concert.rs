@@ -90,6 +90,7 @@ impl Model for Concert {
                 Event::Forgotten(Forgotten { user, pseudonym }) if user != pseudonym => {
                     self.sale.rename(user, pseudonym);
                     self.cards.rename(user, pseudonym);
+                    self.card_refunds.rename(user, pseudonym);
                     self.requests.forget(user);
                 }
                 _ => {}

@@ -108,6 +108,22 @@ mod tests {
     }
 
     #[test]
+    fn a_refund_to_a_card_is_renamed_step_by_step() {
+        let seats = "3:500 3:500 refunded";
+        let steps = |user: &str, request: &str| {
+            let (user, request) = (prefixed(user), prefixed(request));
+            format!(
+                "refunding {ID} 12 {user} {ID} 500 0 {seats} {request} f {ID} 500\nrefused {ID} 12 {user} {ID} {ID} 500\n\
+                 returned {ID} 12 {user} {ID} {ID} 500\n"
+            )
+        };
+        let renamed = steps(NAME, "11:forgotten-xrefund:k");
+        assert_eq!(told(LogKind::Concert, "a", &steps("a", "1:arefund:k")), Some(renamed));
+        let money = |user| format!("refunding {ID} {} 7 12 {ID} 500 0\n", prefixed(user));
+        assert_eq!(told(LogKind::Wallet, "a", &money("a")), Some(money(NAME)));
+    }
+
+    #[test]
     fn a_cashier_who_charged_him_keeps_his_request() {
         let request = "4:bosscharge:1:ak1";
         let lines = format!("charged {ID} 1:a 5 5 {} f\n", prefixed(request));

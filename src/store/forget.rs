@@ -36,6 +36,9 @@ pub struct ForgetRequest<'a> {
     pub reservations: &'a [Id20],
     /// His requests there ([`Store::requests_of`]).
     pub requests: &'a [String],
+    /// His card payments and refunds to cards there that are not at their end, as the archive has them; of a sweep those of the
+    /// pseudonym; none for a wallet.
+    pub cards: &'a [Id20],
 }
 
 /// What there was of him, in the order of looking: a call that changed it says what it was before.
@@ -49,7 +52,7 @@ pub struct Found {
     pub holds: u64,
     /// Places in line or active, 0 or 1.
     pub places: u64,
-    /// Card payments that are not at their end.
+    /// Card payments and refunds to cards that are not at their end.
     pub cards: u64,
     /// Minor units.
     pub balance: i64,
@@ -88,6 +91,10 @@ impl Store {
                 command.arg(id.as_str());
             }
             command.arg(request.requests.len()).arg(request.requests);
+            command.arg(request.cards.len());
+            for id in request.cards {
+                command.arg(id.as_str());
+            }
         };
         let decided =
             self.caller().ask(&scripts::FORGET, Scope::shows(concert, shows), deadline, arguments).await?;

@@ -4,16 +4,28 @@ use super::call::Call;
 use super::promise::{a_throw_leaves_no_trace, stops_when_the_log_was_lost};
 use super::sale::{
     Authorise, Charge, Hold, Pay, Refund, Sale, authorise, charge, confirm, hold, id, pay, refund,
-    reservations,
+    reservations, settle,
 };
 
 /// `a` is forgotten as `anon`; `reservations` and `requests` are what was read of him.
 fn forget(mode: &str, before: &str, reservations: &[&str], requests: &[&str]) -> Call {
+    forget_cards(mode, before, (reservations, requests), &[])
+}
+
+/// The same, of one who has paid with these cards, or has been given back to them.
+fn forget_cards(
+    mode: &str,
+    before: &str,
+    (reservations, requests): (&[&str], &[&str]),
+    cards: &[&str],
+) -> Call {
     let mut words: Vec<String> = ["a", "anon", mode, before].map(str::to_owned).into();
     words.push(reservations.len().to_string());
     words.extend(reservations.iter().map(|short| id(short)));
     words.push(requests.len().to_string());
     words.extend(requests.iter().map(|request| (*request).to_owned()));
+    words.push(cards.len().to_string());
+    words.extend(cards.iter().map(|short| id(short)));
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     Call::one("forget", &words).shows(&[12, 13])
 }
@@ -134,6 +146,110 @@ async fn a_card_payment_goes_on_under_the_name() {
         (step.outcome(), step.events.as_slice()),
         ("void", &["voiding r1 12 4:anon p1 cancelled".to_owned()][..])
     );
+}
+
+/// `a` has paid seats 3, 4 and 5 by r1 with the card of p1, which is captured, and is owed 3 by f1 and 4 by f2; f2 is refused.
+async fn owed() -> Sale {
+    let mut sale = Sale::with(&["a", "b"]).await;
+    sale.held("a", "1", "r1", "3:500,4:300,5:10");
+    sale.run(&authorise(&[Authorise::new("a", "r1", "p1")]));
+    sale.run(&confirm(&[("p1", "w00", "authorised")]));
+    sale.run(&settle(&[("p1", "captured")]));
+    sale.run(&refund(&[Refund::new("a", "r1", "f1", "3"), Refund::new("a", "r1", "f2", "4")]));
+    sale.run(&settle(&[("f2", "refused")]));
+    sale
+}
+
+#[tokio::test]
+async fn what_is_owed_to_his_card_goes_back_under_the_name() {
+    let mut sale = owed().await;
+    let call = |mode| forget_cards(mode, "0", (&["r1"], &[]), &["f1", "f2", "f1", "f3"]);
+    sale.at(1000);
+    sale.run(&call("look")).refuses(&["found 1 0 2 0 0 2"]);
+    sale.run(&call("forget")).is(
+        &["forgotten 1 0 2 0 0 2"],
+        &["forgotten 1:a 4:anon"],
+        &[
+            "cards/f1: refund r1 12 500 T p1 810 anon",
+            "cards/f2: refused r1 12 300 T p1 810 anon",
+            "owned:12/a: gone",
+            "owned:12/anon: 1",
+            "res/r1: confirmed 12 810 T T+600000 1 p1 3:500,4:300,5:10 balance=0,card=p1,refunded=3;4 anon",
+        ],
+    );
+    sale.run(&call("forget")).is(&["forgotten 0 0 2 0 0 0"], &["forgotten 4:anon 4:anon"], &[]);
+    sale.run(&settle(&[("f1", "returned"), ("f2", "returned")])).is(
+        &["settled", "settled"],
+        &["returned r1 12 4:anon p1 f1 500", "returned r1 12 4:anon p1 f2 300"],
+        &["cards/f1: gone", "cards/f2: gone"],
+    );
+}
+
+/// Its reservation may have been over for days; nothing else is his.
+#[tokio::test]
+async fn a_debt_alone_gets_the_name_and_only_his() {
+    let mut sale = owed().await;
+    sale.held("b", "2", "r2", "6:10");
+    sale.run(&authorise(&[Authorise::new("b", "r2", "p2")]));
+    for key in ["res", "ended"] {
+        sale.world.command(&["DEL", &format!("{{c7}}:{key}")]);
+    }
+    sale.world.command(&["HDEL", "{c7}:owned:12", "a"]);
+    let before = sale.get(&format!("cards/{}", id("p2")));
+    let step = sale.run_aside(&forget_cards("forget", "0", (&["r1"], &[]), &["f2", "p2"]));
+    assert_eq!(
+        (step.outcome(), step.events.as_slice()),
+        ("forgotten 0 0 2 0 0 1", &["forgotten 1:a 4:anon".to_owned()][..])
+    );
+    let step = sale.run_aside(&forget_cards("sweep", "1900000000000", (&[], &[]), &["f1", "f2", "p2"]));
+    assert_eq!(step.outcome(), "forgotten 0 0 2 0 0 1");
+    for name in ["f1", "f2"] {
+        assert!(sale.get(&format!("cards/{}", id(name))).ends_with(" 810 anon"));
+    }
+    assert_eq!(sale.get(&format!("cards/{}", id("p2"))), before);
+}
+
+/// He has paid from his balance instead: the reservation names that payment, and the card's is still to be voided.
+#[tokio::test]
+async fn a_void_that_his_reservation_does_not_tell_of_gets_the_name() {
+    let mut sale = Sale::with(&["a"]).await;
+    sale.fund("a", "500");
+    sale.held("a", "1", "r1", "3:500");
+    sale.run(&authorise(&[Authorise::new("a", "r1", "p1")]));
+    sale.run(&pay(&[Pay::new("a", "r1", "p2")]));
+    sale.run(&confirm(&[("p1", "w00", "authorised")]));
+    let step = sale.run(&forget_cards("forget", "0", (&["r1"], &[]), &["p1"]));
+    assert_eq!(step.outcome(), "forgotten 1 0 1 0 0 1");
+    let step = sale.run(&settle(&[("p1", "voided")]));
+    assert_eq!(step.events, ["voided r1 12 4:anon p1"]);
+}
+
+/// Between the mark on his balance and its new name no debt arises that nobody has named.
+#[tokio::test]
+async fn a_refund_to_the_card_of_one_who_leaves_waits() {
+    let mut sale = owed().await;
+    let back = |user| refund(&[Refund::new(user, "r1", "f3", "5")]);
+    sale.run(&forget_wallet("freeze", "0", &[]));
+    sale.run(&back("a")).refuses(&["request_in_progress"]);
+    sale.run(&forget_cards("forget", "0", (&["r1"], &[]), &["f1", "f2"]));
+    sale.run_aside(&forget_wallet("forget", "0", &[]));
+    let step = sale.run_aside(&back("anon"));
+    assert!(step.outcome().starts_with("refunded f3 "), "{step:?}");
+    assert_eq!(sale.get(&format!("cards/{}", id("f3"))), "refund r1 12 10 1900000000000 p1 810 anon");
+}
+
+/// As long as the balance has not got the name there is nothing that the ledger could tell of.
+#[tokio::test]
+async fn a_refund_to_the_card_of_a_pseudonym_waits_for_its_balance() {
+    let mut sale = owed().await;
+    sale.world.command(&[
+        "HSET",
+        "{c7}:res",
+        &id("r1"),
+        "confirmed 12 810 0 0 1 p 5:10 balance=0,card=p forgotten-x",
+    ]);
+    let step = sale.run_aside(&refund(&[Refund::new("forgotten-x", "r1", "f3", "5")]));
+    assert_eq!(step.outcome(), "request_in_progress");
 }
 
 #[tokio::test]

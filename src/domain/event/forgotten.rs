@@ -1,6 +1,6 @@
 //! What `forgotten` says, and where in an entry a user is named.
 
-use super::{Entry, Event};
+use super::{CardRefund, Entry, Event};
 use crate::domain::fields::{Fields, Malformed};
 
 /// A user who has another name from here on, as `forgotten` tells it; both names are the same once the archive has forgotten him, too.
@@ -51,11 +51,14 @@ impl<'a> Event<'a> {
             Self::Extended(extended) => user(extended.user),
             Self::Authorising(begun) => both(begun.card.user, begun.request),
             Self::Voiding { card, .. } | Self::Captured(card) | Self::Voided(card) => user(card.user),
-            Self::Refunded(back) => both(back.user, back.request),
+            Self::Refunded(back) | Self::CardRefund(CardRefund::Decided { back, .. }) => {
+                both(back.user, back.request)
+            }
+            Self::CardRefund(CardRefund::Returned(open) | CardRefund::Refused(open)) => user(open.card.user),
             Self::Blocked(seats) | Self::Unblocked(seats) => [Some(Naming::Request(seats.request)), None],
             Self::Charged { user, request, .. } => both(user, request),
             Self::Passed(passed) => user(passed.user),
-            Self::Returned(back) => user(back.user),
+            Self::Returned(back) | Self::PassedBack(back) => user(back.user),
             Self::Forgotten(Forgotten { user, pseudonym }) => {
                 [Some(Naming::User(user)), Some(Naming::User(pseudonym))]
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use onsale::domain::ids::PaymentId;
 use onsale::forgetting::{Forgetter, Live, Outcome};
-use onsale::store::{AuthoriseRequest, Done, Verdict};
+use onsale::store::{AuthoriseRequest, Done, Task, Verdict};
 use sqlx::mysql::MySqlPool;
 use tokio::time::timeout;
 
@@ -99,6 +99,17 @@ pub(crate) async fn traces(redis: &str, pool: &MySqlPool, bytes: &str) -> Vec<St
     found
 }
 
+/// Paid by card and given back; `done` is what the gateway said, if it was told.
+async fn give_back_to_card(store: &Store, name: &str, seat: u32, done: Option<Done>) -> PaymentId {
+    let reservation = hold(store, name, seat).await.unwrap();
+    pay_by_card(store, name, reservation, (Verdict::Authorised, Some(Done::Captured))).await;
+    let owed = PaymentId { reservation, id: refund(store, name, reservation, &[]).await };
+    if let Some(done) = done {
+        assert!(store.settle(owed, done, soon()).await.unwrap());
+    }
+    owed
+}
+
 /// Begun, decided and, if `done`, told to the gateway.
 async fn pay_by_card(store: &Store, name: &str, reservation: ReservationId, end: (Verdict, Option<Done>)) {
     let request = AuthoriseRequest {
@@ -118,9 +129,9 @@ async fn pay_by_card(store: &Store, name: &str, reservation: ReservationId, end:
 }
 
 /// All that a user can do: charged by himself and by a cashier, paid with and without a key, refunded, by card, declined, given
-/// back, seats blocked as an organiser. He keeps the third and the fourth seat
-/// from `first` on, a balance, a hold and his place in line.
-async fn a_life(sale: &Sale, name: &str, first: u32) {
+/// back, given back to a card, seats blocked as an organiser. He keeps the third and the fourth seat from `first` on, a balance, a
+/// hold and his place in line; his card is owed what is answered, and what the gateway refuses.
+async fn a_life(sale: &Sale, name: &str, first: u32) -> PaymentId {
     let store = &sale.store;
     for key in ["c1", name] {
         charge(store, name, key).await;
@@ -157,25 +168,29 @@ async fn a_life(sale: &Sale, name: &str, first: u32) {
         fingerprint: Mark(5),
     };
     store.block(CONCERT, blocked, soon()).await.unwrap();
+    give_back_to_card(store, name, first + 6, Some(Done::Returned)).await;
+    give_back_to_card(store, name, first + 7, Some(Done::Refused)).await;
+    let owed = give_back_to_card(store, name, first + 8, None).await;
     hold(store, name, first + 5).await.unwrap();
     let action = format!(
         "insert into organiser_actions (at, who, org, action, target, request, outcome) \
          values (1, '{name}', 'demo', 'POST /', '', '', 'done')"
     );
     sale.sql(&action).await;
+    owed
 }
 
 #[tokio::test]
 async fn nothing_of_his_id_is_left_and_his_seats_and_the_books_stay() {
     let sale = Sale::with_shows(50).await;
     a_life(&sale, "ben", 0).await;
-    a_life(&sale, ANNA, 100).await;
+    let owed = a_life(&sale, ANNA, 100).await;
     sale.level().await;
     let (books, before) = (sale.books().await, sale.state());
 
     let Outcome::Refused { live } = sale.forget(ANNA, false).await else { panic!("he has a hold") };
     let partition = LogName::Wallet(user(ANNA).partition(4)).to_string();
-    assert_eq!(live["c7"], Live { holds: 1, places: 1, cards: 0, balance: 0 });
+    assert_eq!(live["c7"], Live { holds: 1, places: 1, cards: 2, balance: 0 });
     assert_eq!(live[&partition], Live { balance: 4 * PRICE, ..Live::default() });
     assert_eq!((sale.state(), sale.number("select count(*) from forgotten_users").await), (before, 0));
 
@@ -183,10 +198,15 @@ async fn nothing_of_his_id_is_left_and_his_seats_and_the_books_stay() {
         panic!("he was forced")
     };
     assert_eq!(ended, live);
-    // Held: 100, 102 to 105. Requests: holds, a payment, two by card, a block; three charges.
-    assert_eq!((changed.reservations, changed.balances, changed.requests), (5, 1, 5 + 1 + 2 + 1 + 3));
+    // Held: 100, 102 to 108. Requests: holds, a payment, five by card, a block; three charges.
+    assert_eq!((changed.reservations, changed.balances, changed.requests), (8, 1, 8 + 1 + 5 + 1 + 3));
     assert!(changed.events > 10 && changed.rows > 10, "{changed:?}");
     assert_eq!(sale.books().await, [books[0], books[1], books[2], books[3], books[4], sale.books().await[5]]);
+    sale.is_forgotten(ANNA).await;
+    // What his card is owed goes back under the new name.
+    let renamed = format!("select count(*) from card_refunds where user = '{pseudonym}'");
+    assert_eq!(sale.number(&renamed).await, 3);
+    assert!(sale.store.settle(owed, Done::Returned, soon()).await.unwrap());
     sale.is_forgotten(ANNA).await;
     let state = sale.state();
     assert_eq!(state.get(&format!("owned:12/{pseudonym}")), Some("2"));
@@ -290,6 +310,37 @@ async fn his_own_calls_and_the_sale_go_on_meanwhile() {
     sale.is_forgotten(ANNA).await;
 }
 
+/// Paid by card and given back, with the gateway as quick as it can be.
+async fn live_by_card(store: &Store, name: &str, reservation: ReservationId) {
+    let id = store.new_id();
+    let request =
+        AuthoriseRequest { reservation, user: user(name), payment: id, key: None, fingerprint: Mark(6) };
+    let payment = PaymentId { reservation, id };
+    if store.authorise(request, soon()).await.is_err() {
+        let _ = store.release(reservation, &user(name), soon()).await;
+        return;
+    }
+    let Ok(task) = store.confirm(payment, &user(name), Verdict::Authorised, soon()).await else { return };
+    let done = match task {
+        Task::Capture => Done::Captured,
+        Task::Void => Done::Voided,
+        Task::Wait | Task::Nothing => return,
+    };
+    let _ = store.settle(payment, done, soon()).await;
+    let request = RefundRequest {
+        reservation,
+        user: user(name),
+        refund: store.new_id(),
+        seats: Vec::new(),
+        by: None,
+        fingerprint: Mark(4),
+    };
+    let refund = PaymentId { reservation, id: request.refund };
+    if store.refund(request, soon()).await.is_ok() {
+        let _ = store.settle(refund, Done::Returned, soon()).await;
+    }
+}
+
 /// Whatever is refused meanwhile: he is being forgotten, or has used a thousand keys.
 async fn live_on(store: Store, name: &'static str, first: u32, stop: watch::Receiver<bool>) {
     for number in 0.. {
@@ -307,6 +358,10 @@ async fn live_on(store: Store, name: &'static str, first: u32, stop: watch::Rece
         };
         let _ = store.charge(charge, soon()).await;
         let Some(reservation) = hold(&store, name, first + number % 400).await else { continue };
+        if number % 3 == 0 {
+            live_by_card(&store, name, reservation).await;
+            continue;
+        }
         let key = (number < 300).then(|| format!("p{number}"));
         let payment = store.new_id();
         let request = PayRequest { reservation, user: user(name), payment, key, fingerprint: Mark(2) };

@@ -295,7 +295,7 @@ impl Table {
 
     /// One of the crowd who holds four seats is forgotten.
     fn forgotten(&mut self) {
-        let words = ["holder4801", "anon", "forget", "0", "0", "0"];
+        let words = ["holder4801", "anon", "forget", "0", "0", "0", "0"];
         let things = [("reservation", 1), ("seat", 4), ("show", 1)];
         self.run("one who holds", &Call::one("forget", &words).shows(&[12]), ("forgotten", 1), &things);
         let wallet = Call::one("forget_wallet", &words[..5]).without_concert().wallets(&[1]);
