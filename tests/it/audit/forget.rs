@@ -255,6 +255,7 @@ async fn a_run_that_breaks_off_anywhere_is_finished_by_the_next() {
         charge(&sale.store, &name, "c").await;
         let reservation = hold(&sale.store, &name, round).await.unwrap();
         pay(&sale.store, &name, reservation).await;
+        let owed = give_back_to_card(&sale.store, &name, 100 + round, None).await;
         sale.level().await;
         let limit = Duration::from_millis(u64::from(round) * 12);
         let first = timeout(limit, sale.forgetter().forget(&user(&name), true)).await;
@@ -276,6 +277,8 @@ async fn a_run_that_breaks_off_anywhere_is_finished_by_the_next() {
                 sale.forget(&name, true).await;
             }
         }
+        sale.is_forgotten(&name).await;
+        assert!(sale.store.settle(owed, Done::Returned, soon()).await.unwrap());
         sale.is_forgotten(&name).await;
         let confirmed =
             "select count(*) from reservations where status = 'confirmed' and user like 'forgotten-%'";
