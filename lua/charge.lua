@@ -18,29 +18,11 @@
 --   { 'charged', charge, amount, balance }
 --   { 'internal', message }                     retry: no
 --   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition not lost
--- INCLUDES text arguments clock journal map log idem wallet
+-- INCLUDES text arguments clock journal map log idem wallet found
 -- COST     O(1) a request; touches 20 + 12 a request + 40 a partition
 
 local mark = argument()
 open_wallets(1)
-
-local FOUND = {
-  sales_stopped = { 'sales_stopped' },
-  queue_token_invalid = { 'queue_token_invalid' },
-  queue_token_expired = { 'queue_token_expired' },
-}
-
--- What the server found against a new charge, or nil.
-local function found_outcome(request)
-  if request.refusal == '' then
-    return nil
-  end
-  local name, position = string.match(request.refusal, '^(%S+) ?(%d*)$')
-  if name == 'queue_token_not_active' then
-    return { 'queue_token_not_active', (assert(tonumber(position), 'no position')) }
-  end
-  return assert(FOUND[name], 'unknown refusal')
-end
 
 local function decide_charge(request)
   local wallet = wallets[request.partition]

@@ -6,6 +6,7 @@
 //! the record of the payment stays in Redis until its end, and whoever finds it goes on.
 
 mod disowned;
+mod top_up;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,11 +17,13 @@ use tokio::time::Instant;
 
 use crate::archive::{self, Archive};
 use crate::domain::card::{CardPayment, CardState, RefundsOf};
-use crate::domain::ids::{ConcertId, PaymentId, UserId};
+use crate::domain::ids::{ChargeId, ConcertId, PaymentId, UserId};
 use crate::gateway::{self, Gateway, GivenBack, Intent, Standing, WebhookSecret};
 use crate::live::Live;
 use crate::metrics;
 use crate::store::{Done, Failure, Store, Task, Verdict};
+
+pub use self::top_up::Progress;
 
 /// How often one payment is asked about because somebody looks at it.
 const LOOK: Duration = Duration::from_secs(1);
@@ -59,6 +62,19 @@ pub enum ClearingError {
     /// The owner in the record is no user id: a bug.
     #[error("card payment {0} has no owner")]
     NoOwner(PaymentId),
+    /// The user in the record of a top-up is no user id: a bug.
+    #[error("top-up {0} has no user")]
+    NoPayer(ChargeId),
+    /// As with a payment: people have to look.
+    #[error("the gateway was told to {told} top-up {charge}, which is {standing:?}")]
+    TopUpContradicts {
+        /// The top-up.
+        charge: ChargeId,
+        /// `tell about`, `begin`, `capture` or `void`.
+        told: &'static str,
+        /// What it says.
+        standing: Standing,
+    },
     /// The gateway has done, or will do, something else than was decided: people have to look.
     #[error("the gateway was told to {told} payment {payment}, which is {standing:?}")]
     Contradicts {
@@ -101,9 +117,9 @@ struct Inner {
     live: Live,
     gateway: Gateway,
     webhooks: Option<WebhookSecret>,
-    looked: Mutex<HashMap<PaymentId, Instant>>,
+    looked: Mutex<HashMap<String, Instant>>,
     /// What the gateway said when a payment was looked at, as long as it is not asked again.
-    said: Mutex<HashMap<PaymentId, (Instant, Standing)>>,
+    said: Mutex<HashMap<String, (Instant, Standing)>>,
     slots: Semaphore,
 }
 
@@ -148,9 +164,9 @@ impl Clearing {
     ) -> Result<Standing, ClearingError> {
         let intent = self.intent(payment, amount)?;
         let _slot = self.slot()?;
-        self.looked_just_now(payment);
+        self.looked_just_now(payment.to_string());
         let standing = self.0.gateway.begin(&intent).await?;
-        self.keep(payment, &standing);
+        self.keep(payment.to_string(), &standing);
         self.advance(payment, &intent, user, &standing).await?;
         Ok(standing)
     }
@@ -242,13 +258,14 @@ impl Clearing {
         payment: PaymentId,
         card: &CardPayment,
     ) -> Result<Option<Standing>, ClearingError> {
-        if self.looked_just_now(payment) {
-            return Ok(self.just_said(payment));
+        let name = payment.to_string();
+        if self.looked_just_now(name.clone()) {
+            return Ok(self.just_said(&name));
         }
         let _slot = self.slot()?;
         let standing = self.clear(payment, card).await?;
         if let Some(standing) = &standing {
-            self.keep(payment, standing);
+            self.keep(name, standing);
         }
         Ok(standing)
     }
@@ -281,7 +298,7 @@ impl Clearing {
         self.0.slots.try_acquire().map_err(|_| ClearingError::Busy)
     }
 
-    fn keep(&self, payment: PaymentId, standing: &Standing) {
+    fn keep(&self, payment: String, standing: &Standing) {
         let now = Instant::now();
         let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.len() >= LOOKS_MAX {
@@ -290,12 +307,12 @@ impl Clearing {
         said.insert(payment, (now, standing.clone()));
     }
 
-    fn just_said(&self, payment: PaymentId) -> Option<Standing> {
+    fn just_said(&self, payment: &str) -> Option<Standing> {
         let said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.get(&payment).map(|(_, standing)| standing.clone())
+        said.get(payment).map(|(_, standing)| standing.clone())
     }
 
-    fn looked_just_now(&self, payment: PaymentId) -> bool {
+    fn looked_just_now(&self, payment: String) -> bool {
         let now = Instant::now();
         let mut looked = self.0.looked.lock().unwrap_or_else(PoisonError::into_inner);
         if looked.len() >= LOOKS_MAX {

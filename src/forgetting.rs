@@ -55,6 +55,7 @@ pub enum ForgettingError {
 
 /// What a log had of him.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Live {
     /// PENDING reservations.
     pub holds: u64,
@@ -62,6 +63,8 @@ pub struct Live {
     pub places: u64,
     /// Card payments and refunds to cards under way.
     pub cards: u64,
+    /// Charges through the gateway under way.
+    pub top_ups: u64,
     /// Balance, minor units.
     pub balance: i64,
 }
@@ -252,6 +255,9 @@ impl Forgetter {
 
     /// What comes behind it under his id is a new user's.
     async fn rename_wallet(&self, person: &mut Person) -> Result<ForgottenLog, ForgettingError> {
+        // Nor does he begin a charge through the gateway since then.
+        let before = self.call(person, person.wallet, ForgetMode::Look).await?;
+        self.level(person.wallet, before.number).await?;
         let found = self.call(person, person.wallet, ForgetMode::Forget).await?;
         person.count(person.wallet, &found);
         let swept = self.call(person, person.wallet, ForgetMode::Sweep(found.at)).await?;
@@ -309,6 +315,8 @@ impl Forgetter {
             };
             let concert = match log {
                 LogName::Wallet(partition) => {
+                    let top_ups = self.archive.open_top_ups_named(log, &person.user).await?;
+                    request.cards = &top_ups;
                     return Ok(self.store.forget_wallet(partition, request, deadline()).await?);
                 }
                 LogName::Concert(concert) => concert,
@@ -357,6 +365,7 @@ impl Person {
             ended.holds += live.holds;
             ended.places += live.places;
             ended.cards += live.cards;
+            ended.top_ups += live.top_ups;
             ended.balance += live.balance;
         }
     }
@@ -364,13 +373,13 @@ impl Person {
 
 /// Whether a log has anything by his id.
 fn has_his_name(found: &Found) -> bool {
-    found.records + found.requests + found.places + found.cards > 0
+    found.records + found.requests + found.places + found.cards + found.top_ups > 0
 }
 
 /// What there is of him that goes on; `None`: nothing.
 fn live(found: &Found) -> Option<Live> {
-    let Found { holds, places, cards, balance, .. } = *found;
-    let live = Live { holds, places, cards, balance };
+    let Found { holds, places, cards, top_ups, balance, .. } = *found;
+    let live = Live { holds, places, cards, top_ups, balance };
     (live != Live::default()).then_some(live)
 }
 

@@ -32,7 +32,9 @@ local function renamed_request(request, user, pseudonym)
   if not mine then
     return nil, false
   end
-  return prefixed(by == user and pseudonym or by) .. verb .. whose .. replaced(key, user, pseudonym), by == user
+  -- The id of a charge was made here, and stays.
+  local kept = verb == 'ended:' and key or replaced(key, user, pseudonym)
+  return prefixed(by == user and pseudonym or by) .. verb .. whose .. kept, by == user
 end
 
 -- Those of these requests that are remembered, about the user and not made after `before`: old name, new name; and how many are his

@@ -27,11 +27,6 @@ local function write_reservation(r)
     .. r.catalog .. ' ' .. r.payment .. ' ' .. r.seats .. ' ' .. r.ext .. ' ' .. r.user)
 end
 
--- Whether its owner has been forgotten (decision 0010): so begin the names that such users get.
-local function is_pseudonym(user)
-  return string.sub(user, 1, 10) == 'forgotten-'
-end
-
 -- The indexes in `index:price,…`.
 local function seat_indexes(seats)
   local indexes = {}

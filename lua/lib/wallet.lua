@@ -42,6 +42,11 @@ local function is_leaving(wallet, user)
   return record and string.sub(record, -#LEAVING) == LEAVING
 end
 
+-- Whether its owner has been forgotten (decision 0010): so begin the names that such users get.
+local function is_pseudonym(user)
+  return string.sub(user, 1, 10) == 'forgotten-'
+end
+
 local function write_balance(wallet, user, balance)
   put(wallet.balances, user, int(balance) .. ' ' .. int(wallet.log.now) .. (is_leaving(wallet, user) and LEAVING or ''))
 end

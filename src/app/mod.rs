@@ -192,7 +192,9 @@ pub async fn run(
     warm(&live).await;
     if let Some(clearing) = clearing.clone().filter(|_| roles.work) {
         let period = Duration::from_millis(config.gateway.check_interval_ms);
-        tasks.spawn(loops::clearing(clearing, installation.store()?, live.clone(), period, stopping.clone()));
+        let store = installation.store()?;
+        tasks.spawn(loops::top_ups(clearing.clone(), store.clone(), period, stopping.clone()));
+        tasks.spawn(loops::clearing(clearing, store, live.clone(), period, stopping.clone()));
     }
     let (archived, told) = if roles.work {
         let archived = work::start(&config, &installation, &live, &mut tasks, &stopping).await?;

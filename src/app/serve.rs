@@ -79,6 +79,7 @@ fn settings(config: &Config, installation: &Installation) -> Settings {
             charge_min: wallet.charge_min,
             charge_max: wallet.charge_max,
             charge_needs_active: wallet.charge_needs_active,
+            top_up_within: seconds(wallet.top_up_seconds),
         },
     }
 }

@@ -20,6 +20,7 @@ use super::renaming::apply_forgotten;
 use super::reservation::{self, Reservations};
 use super::rows;
 use super::seats::BlockedSeats;
+use super::top_up::TopUps;
 use super::wallet::{self, Ledger};
 use crate::domain::event::{CardRefund, Entry, Event, Forgotten, LogKind};
 use crate::domain::fields::Malformed;
@@ -39,6 +40,7 @@ pub(super) struct Changes<'a> {
     blocked: BlockedSeats,
     cancelled: Cancellations<'a>,
     ledger: Ledger<'a>,
+    top_ups: TopUps<'a>,
     /// The last policy of each concert: version and JSON.
     policies: BTreeMap<ConcertId, (u64, &'a str)>,
     /// Users who have another name, with the concert and the entry.
@@ -83,7 +85,9 @@ impl<'a> Changes<'a> {
                     // 65,535 events of one script call would be a second of Redis; no batch is near it.
                     let source = Malformed { field: "number of events", at: 0 };
                     let ordinal = u16::try_from(ordinal).map_err(|_| Error::Entry { log, number, source })?;
-                    self.ledger.take(wallet::Place { log, number, ordinal, at: entry.at }, event);
+                    let place = wallet::Place { log, number, ordinal, at: entry.at };
+                    self.ledger.take(place, event);
+                    self.top_ups.take(place, event);
                 }
             }
         }
@@ -128,6 +132,7 @@ impl<'a> Changes<'a> {
         self.blocked.write(connection).await?;
         self.cancelled.write(connection).await?;
         self.ledger.write(connection).await?;
+        self.top_ups.write(connection).await?;
         for (concert, (version, json)) in self.policies {
             apply_policy(connection, concert, version, json).await?;
         }

@@ -48,6 +48,8 @@ pub struct Rewritten {
     pub places: u64,
     /// Of `ledger_transactions`.
     pub ledger: u64,
+    /// Of `top_ups`.
+    pub top_ups: u64,
     /// Of `organiser_actions`.
     pub actions: u64,
 }
@@ -55,7 +57,7 @@ pub struct Rewritten {
 impl Rewritten {
     /// All rows.
     pub fn total(&self) -> u64 {
-        self.entries + self.reservations + self.places + self.ledger + self.actions
+        self.entries + self.reservations + self.places + self.ledger + self.top_ups + self.actions
     }
 }
 
@@ -184,6 +186,18 @@ impl Archive {
         query.fetch_all(&self.pool).await?.iter().map(read).collect()
     }
 
+    /// The charges through the gateway that a user of this name has in a wallet partition and that are not at their end.
+    pub async fn open_top_ups_named(&self, log: LogName, name: &UserId) -> Result<Vec<Id20>, Error> {
+        let select =
+            "select charge from top_ups where log = ? and user = ? and state not in ('credited', 'voided')";
+        let query = sqlx::query(select).bind(log.to_string()).bind(name.as_str().as_bytes());
+        let read = |row: &sqlx::mysql::MySqlRow| {
+            let id: String = row.try_get(0)?;
+            id.parse().map_err(|_| stored("top_ups", id))
+        };
+        query.fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
     /// The shows of a concert, by id.
     pub async fn shows_of(&self, concert: ConcertId) -> Result<Vec<ShowId>, Error> {
         let query = sqlx::query_scalar("select show_id from shows where concert = ? order by show_id");
@@ -225,7 +239,9 @@ impl Archive {
         let mut renaming = Renaming { connection: &mut transaction, user, pseudonym };
         let mut done = Rewritten::default();
         for (log, numbers) in entries {
-            done.entries += renaming.entries(log, &numbers).await?;
+            let (entries, top_ups) = renaming.entries(log, &numbers).await?;
+            done.entries += entries;
+            done.top_ups += top_ups;
         }
         for (concert, seqs) in places {
             done.places += renaming.places(concert, &seqs).await?;

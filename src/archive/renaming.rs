@@ -4,7 +4,7 @@ use sqlx::mysql::MySqlConnection;
 
 use super::Error;
 use super::log::read_text;
-use crate::domain::event::{Forgotten, LogKind};
+use crate::domain::event::{Entry, Event, Forgotten, LogKind, TopUp, TopUpStep};
 use crate::domain::forgetting::rewritten;
 use crate::domain::ids::{ConcertId, LogName, UserId};
 
@@ -57,12 +57,13 @@ pub(super) struct Renaming<'a> {
 }
 
 impl Renaming<'_> {
-    pub(super) async fn entries(&mut self, log: LogName, numbers: &[u64]) -> Result<u64, Error> {
+    /// These entries, and the charges through the gateway that begin in them. Answers how many rows of each.
+    pub(super) async fn entries(&mut self, log: LogName, numbers: &[u64]) -> Result<(u64, u64), Error> {
         let kind = match log {
             LogName::Concert(_) => LogKind::Concert,
             LogName::Wallet(_) => LogKind::Wallet,
         };
-        let mut changed = 0;
+        let (mut changed, mut top_ups) = (0, 0);
         for number in numbers {
             let select = sqlx::query("select body from events where log = ? and number = ?")
                 .bind(log.to_string())
@@ -76,8 +77,28 @@ impl Renaming<'_> {
                 .bind(log.to_string())
                 .bind(number);
             changed += update.execute(&mut *self.connection).await?.rows_affected();
+            let entry =
+                Entry::decode(kind, &told).map_err(|source| Error::Entry { log, number: *number, source })?;
+            for event in &entry.events {
+                if let Event::TopUp(top_up) = event {
+                    top_ups += self.top_up(log, top_up).await?;
+                }
+            }
         }
-        Ok(changed)
+        Ok((changed, top_ups))
+    }
+
+    /// A charge through the gateway has the name that the entry which begins it tells: one of the old name may be a new user's.
+    async fn top_up(&mut self, log: LogName, top_up: &TopUp<'_>) -> Result<u64, Error> {
+        if top_up.user != self.pseudonym.as_str() || !matches!(top_up.step, TopUpStep::Charging { .. }) {
+            return Ok(0);
+        }
+        let update = sqlx::query("update top_ups set user = ? where log = ? and charge = ? and user = ?")
+            .bind(top_up.user.as_bytes())
+            .bind(log.to_string())
+            .bind(top_up.charge.as_str())
+            .bind(self.user.as_str().as_bytes());
+        Ok(update.execute(&mut *self.connection).await?.rows_affected())
     }
 
     pub(super) async fn places(&mut self, concert: ConcertId, seqs: &[u64]) -> Result<u64, Error> {

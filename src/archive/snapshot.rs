@@ -162,11 +162,19 @@ impl Snapshot {
         self.read("number, ordinal", columns, rest, bind).await
     }
 
+    /// Charges through the gateway of a wallet behind this one: key charge; user, amount, currency, state, reason, balance, time of
+    /// the last step.
+    pub async fn top_ups(&mut self, log: LogName, after: &str) -> Result<Vec<TableRow>, Error> {
+        let columns = "user, amount, currency, state, reason, balance, changed_at";
+        let rest = "from top_ups where log = ? and charge > ? order by charge";
+        self.page("charge", columns, rest, |query| query.bind(log.to_string()).bind(after.to_owned())).await
+    }
+
     /// Rows in all for each log or concert that has any: key table and log; number of rows. Those that the audit has not come
     /// across belong to nobody.
     pub async fn totals(&mut self) -> Result<Vec<TableRow>, Error> {
         let concerts = ["reservations", "payments", "card_payments", "card_refunds", "queue_tokens"];
-        let logs = ["events", "ledger_transactions"];
+        let logs = ["events", "ledger_transactions", "top_ups"];
         let shows = ["booked_seats", "blocked_seats"];
         let counts = concerts
             .map(|table| {

@@ -4,7 +4,7 @@
 //! only. A concert's log tells the same payment once more for its reservation; nothing of that is written here.
 
 use super::rows::{self, Query, Row};
-use crate::domain::event::{Event, Passed, Returned};
+use crate::domain::event::{Event, Passed, Returned, TopUp, TopUpStep};
 use crate::domain::ids::{Id20, LogName, ReservationId};
 use crate::domain::time::Millis;
 use sqlx::mysql::MySqlConnection;
@@ -86,6 +86,10 @@ impl<'a> Ledger<'a> {
                     amount: 0,
                     balance,
                 }
+            }
+            Event::TopUp(TopUp { charge, user, step: TopUpStep::Credited { amount, balance } }) => {
+                let (kind, reference) = ("credited", charge);
+                Transaction { place, kind, reference, paid: None, gateway, user, amount, balance }
             }
             Event::PassedBack(Returned { refund, user, reservation, amount, balance }) => {
                 let (paid, gateway) = (Some(reservation), Some(-amount));

@@ -91,7 +91,7 @@ fn read_item(row: &MySqlRow) -> Result<LedgerItem, Error> {
     };
     // The user's leg is the one that the amount went to, or was taken from.
     let (kind, leg) = match kind.as_str() {
-        "charged" => (LedgerKind::Charge, 1),
+        "charged" | "credited" => (LedgerKind::Charge, 1),
         "paid" => (LedgerKind::Payment, 0),
         "refunded" => (LedgerKind::Refund, 1),
         _ => return Err(stored("ledger_transactions", kind)),

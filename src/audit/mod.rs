@@ -16,6 +16,7 @@ mod request;
 mod reservation;
 mod scan;
 mod tables;
+mod top_up;
 mod wallet;
 
 use std::collections::{HashMap, HashSet};
@@ -145,6 +146,7 @@ async fn read_wallet(
     wallet::read_archived(snapshot, &mut replay, evidence).await?;
     replay.meet(sources, evidence).await?;
     scan::compare_wallet(sources, &mut replay, evidence).await?;
+    top_up::compare_open(sources, &mut replay, evidence).await?;
     Ok(replay)
 }
 

@@ -122,7 +122,7 @@ pub(super) async fn compare_totals(
         let (table, owner) = total.key.split_once('|').unwrap_or_default();
         let check = match table {
             "reservations" | "booked_seats" | "blocked_seats" => Check::Seats,
-            "payments" | "card_payments" | "card_refunds" => Check::Payments,
+            "payments" | "card_payments" | "card_refunds" | "top_ups" => Check::Payments,
             "queue_tokens" => Check::Line,
             "events" => Check::Continuity,
             _ => Check::Ledger,

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::findings::{Check, Findings, Listing};
 use super::log::{Model, Replay};
 use super::request::Requests;
+use super::top_up::{self, TopUps};
 use super::{AuditError, Evidence};
 use crate::archive::snapshot::{Snapshot, TableRow};
-use crate::domain::event::{Entry, Event, Forgotten, Passed, Returned};
+use crate::domain::event::{Entry, Event, Forgotten, Passed, Returned, TopUp, TopUpStep};
 use crate::domain::ids::LogName;
 use crate::domain::time::Millis;
 
@@ -20,6 +21,7 @@ pub(super) struct Wallet {
     /// Whether ledger rows are made of what is applied: while the entries are those that MySQL has.
     archived: bool,
     transactions: BTreeMap<String, String>,
+    pub(super) top_ups: TopUps,
     /// What the rows in MySQL add up to, by user.
     sums: HashMap<String, i64>,
     /// Users with the names that they got, by the entry that says so. Their rows before it get it later than their balance.
@@ -54,6 +56,7 @@ impl Wallet {
             requests: Requests::default(),
             archived: true,
             transactions: BTreeMap::new(),
+            top_ups: TopUps::default(),
             sums: HashMap::new(),
             renamed: Vec::new(),
             leaving: HashSet::new(),
@@ -108,6 +111,7 @@ impl Wallet {
                 let card = format!("{}|card|{payment}|{concert}|{show}|{id}|{amount}", at.0);
                 self.expect_row(key, format!("{card}|{user}|0|{balance}"));
             }
+            Event::TopUp(top_up) => self.take_top_up(key, &top_up, at, evidence),
             Event::PassedBack(back) => {
                 evidence.pairs.take_returned(self.partition, &back, &mut evidence.findings);
                 let Returned { refund, user, reservation, amount, balance } = back;
@@ -117,6 +121,22 @@ impl Wallet {
                 self.expect_row(key, format!("{card}|{user}|0|{balance}"));
             }
             _ => {}
+        }
+    }
+
+    fn take_top_up(&mut self, key: &str, top_up: &TopUp<'_>, at: Millis, evidence: &mut Evidence) {
+        let log = LogName::Wallet(self.partition);
+        let TopUp { charge, user, step } = *top_up;
+        self.top_ups.take(&format!("{log}: event {key}"), at, top_up, &mut evidence.findings);
+        match step {
+            TopUpStep::Charging { request, .. } => {
+                self.requests.take(log, request, at, &mut evidence.findings);
+            }
+            TopUpStep::Credited { amount, balance } => {
+                self.move_money(key, (user, amount, balance), at, &mut evidence.findings);
+                self.expect_row(key, format!("{}|credited|{charge}|~|~|~|~|{user}|{amount}|{balance}", at.0));
+            }
+            TopUpStep::Capturing | TopUpStep::Voiding(_) | TopUpStep::Voided { .. } => {}
         }
     }
 
@@ -140,6 +160,7 @@ impl Wallet {
         if self.balances.contains_key(pseudonym) {
             return;
         }
+        self.top_ups.rename(user, pseudonym);
         if let Some(balance) = self.balances.remove(user) {
             self.leaving.remove(user);
             self.balances.insert(pseudonym.to_owned(), balance);
@@ -231,6 +252,7 @@ pub(super) async fn read_archived(
     }
     if replay.is_whole() {
         replay.model.archived_end(&mut evidence.findings);
+        top_up::compare_rows(snapshot, replay, evidence).await?;
     }
     Ok(())
 }

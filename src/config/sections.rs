@@ -142,6 +142,8 @@ pub struct Wallet {
     pub charge_max: i64,
     /// Whether a charge needs an active queue token.
     pub charge_needs_active: bool,
+    /// Seconds that the gateway may take to authorise a charge.
+    pub top_up_seconds: u64,
 }
 
 /// Who may charge a balance.
@@ -153,7 +155,7 @@ pub enum TopUp {
     Own,
     /// The role `cashier`, for any user.
     Cashier,
-    /// A payment gateway, after the money has come.
+    /// Everybody his own, once a payment gateway has taken the money; a cashier any.
     Gateway,
 }
 

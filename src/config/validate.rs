@@ -46,6 +46,7 @@ impl Config {
         let believable = !identity.keys.is_empty();
         let made_up = development || !identity.development;
         let no_money = development || self.gateway.kind != GatewayKind::Sandbox;
+        let taken = self.wallet.top_up != TopUp::Gateway || self.gateway.kind != GatewayKind::None;
         let free_money = development || self.wallet.top_up != TopUp::Own;
         broken([
             (believable, "identity.keys", "is empty: nobody could be believed"),
@@ -59,12 +60,13 @@ impl Config {
                 "needs --dev: anybody's network is open to it",
             ),
             (free_money, "wallet.top_up", "\"self\" needs --dev: it is money for everybody"),
+            (taken, "wallet.top_up", "\"gateway\" needs one: gateway.kind is \"none\""),
             (no_money, "gateway.kind", "\"sandbox\" needs --dev: it takes no money"),
         ])
         .collect()
     }
 
-    fn positive(&self) -> [(&'static str, u64); 19] {
+    fn positive(&self) -> [(&'static str, u64); 20] {
         let server = &self.server;
         // Sizes only ever grow on the way from usize to u64.
         let size = |value: usize| value as u64;
@@ -86,6 +88,7 @@ impl Config {
             ("worker.trim_interval_ms", self.worker.trim_interval_ms),
             ("gateway.timeout_ms", self.gateway.timeout_ms),
             ("gateway.check_interval_ms", self.gateway.check_interval_ms),
+            ("wallet.top_up_seconds", self.wallet.top_up_seconds),
             ("worker.refund_interval_ms", self.worker.refund_interval_ms),
             ("worker.refund_batch", size(self.worker.refund_batch)),
         ]

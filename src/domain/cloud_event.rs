@@ -5,6 +5,7 @@
 
 mod card;
 mod card_refund;
+mod top_up;
 mod wallet;
 
 use serde::Serialize;
@@ -192,6 +193,7 @@ fn about_concert(
         | Event::Charged { .. }
         | Event::Spent { .. }
         | Event::Passed(_)
+        | Event::TopUp(_)
         | Event::PassedBack(_)
         | Event::Returned(_)
         // Outside nobody may learn who became whom (0010).

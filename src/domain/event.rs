@@ -7,6 +7,7 @@ mod blocking;
 mod card;
 mod forgotten;
 mod refund;
+mod top_up;
 
 use super::fields::{Fields, Malformed};
 use super::ids::{ConcertId, Id20, Mark, ReservationId, ShowId};
@@ -17,6 +18,7 @@ pub use self::blocking::Blocking;
 pub use self::card::{Authorising, Card, Extended, Passed, VoidReason};
 pub use self::forgotten::{Forgotten, Naming};
 pub use self::refund::{CardRefund, OpenRefund, Refunded, Returned};
+pub use self::top_up::{TopUp, TopUpStep};
 
 /// The version of the entry format written and read here.
 pub const VERSION: &str = "1";
@@ -168,6 +170,8 @@ pub enum Event<'a> {
     Passed(Passed<'a>),
     /// Wallet: money came back from a concert.
     Returned(Returned<'a>),
+    /// Wallet: a step of a charge through the gateway.
+    TopUp(TopUp<'a>),
     /// Wallet: money of a concert goes back to a card.
     PassedBack(Returned<'a>),
     /// Both: a user has another name from here on.
@@ -207,18 +211,15 @@ impl<'a> Event<'a> {
     fn decode(kind: LogKind, fields: &mut Fields<'a>) -> Result<Self, Malformed> {
         let start = *fields;
         let word = fields.word("event word")?;
-        match (kind, word) {
+        let event = match (kind, word) {
             (_, "opened") => {
-                Ok(Self::Opened { log_id: fields.parse("log id")?, epoch: fields.parse("epoch")? })
+                Some(Self::Opened { log_id: fields.parse("log id")?, epoch: fields.parse("epoch")? })
             }
-            (_, "forgotten") => Ok(Self::Forgotten(forgotten::decode(fields)?)),
-            (LogKind::Concert, _) => {
-                Self::decode_concert(word, fields)?.ok_or_else(|| start.malformed("event word"))
-            }
-            (LogKind::Wallet, _) => {
-                Self::decode_wallet(word, fields)?.ok_or_else(|| start.malformed("event word"))
-            }
-        }
+            (_, "forgotten") => Some(Self::Forgotten(forgotten::decode(fields)?)),
+            (LogKind::Concert, _) => Self::decode_concert(word, fields)?,
+            (LogKind::Wallet, _) => Self::decode_wallet(word, fields)?,
+        };
+        event.ok_or_else(|| start.malformed("event word"))
     }
 
     fn decode_concert(word: &str, fields: &mut Fields<'a>) -> Result<Option<Self>, Malformed> {
@@ -310,7 +311,7 @@ impl<'a> Event<'a> {
             "leaving" => Self::Leaving { user: fields.text("user")? },
             "refunded" => Self::Returned(refund::decode_returned(fields)?),
             "refunding" => Self::PassedBack(refund::decode_returned(fields)?),
-            _ => return Ok(None),
+            _ => return Ok(top_up::decode(word, fields)?.map(Self::TopUp)),
         }))
     }
 }

@@ -66,7 +66,9 @@ pub fn renamed_request(request: &str, user: &str, pseudonym: &str) -> Option<Str
         return None;
     }
     let whose = charged.map_or_else(String::new, |(charged, _)| name(charged));
-    Some(format!("{}{verb}:{whose}{}", name(by), key.replace(user, pseudonym)))
+    // The id of a charge was made here, and stays.
+    let key = if verb == "ended" { key.to_owned() } else { key.replace(user, pseudonym) };
+    Some(format!("{}{verb}:{whose}{key}", name(by)))
 }
 
 /// The text at the head of `<bytes>:<text><rest>`, and the rest.
@@ -137,6 +139,21 @@ mod tests {
             told(LogKind::Wallet, "boss", &lines),
             Some(format!("charged {ID} 1:a 5 5 {renamed} f\n"))
         );
+    }
+
+    #[test]
+    fn a_charge_through_the_gateway_is_renamed_step_by_step() {
+        let steps = |user: &str, request: &str| {
+            let (user, request) = (prefixed(user), prefixed(request));
+            format!(
+                "charging {ID} {user} 5 KRW 7 {request} f\ncapturing {ID} {user}\nvoiding {ID} {user} expired\n\
+                 credited {ID} {user} 5 7\nvoided {ID} {user} 5 expired\n"
+            )
+        };
+        let renamed = steps(NAME, "11:forgotten-xtopup:k");
+        assert_eq!(told(LogKind::Wallet, "7", &steps("7", "1:7topup:k")), Some(renamed));
+        let ended = format!("1:7ended:{ID}");
+        assert_eq!(renamed_request(&ended, "7", NAME), Some(format!("11:forgotten-xended:{ID}")));
     }
 
     #[test]

@@ -190,6 +190,33 @@ impl FromStr for PaymentId {
     }
 }
 
+/// A charge through the payment gateway: `t<partition>-<id>` for clients and there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ChargeId {
+    /// The wallet partition whose log and keys hold it.
+    pub partition: u8,
+    /// Its name there.
+    pub id: Id20,
+}
+
+impl fmt::Display for ChargeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "t{:02}-{}", self.partition, self.id)
+    }
+}
+
+impl FromStr for ChargeId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let (partition, id) =
+            text.strip_prefix('t').and_then(|rest| rest.split_once('-')).ok_or(InvalidId)?;
+        let digits = partition.len() == 2 && partition.bytes().all(|byte| byte.is_ascii_digit());
+        let partition = partition.parse().ok().filter(|_| digits).ok_or(InvalidId)?;
+        Ok(Self { partition, id: id.parse()? })
+    }
+}
+
 fn parse_reservation(text: &str) -> Result<ReservationId, InvalidId> {
     let (concert, rest) = text.split_once('-').ok_or(InvalidId)?;
     let (show, id) = rest.split_once('-').ok_or(InvalidId)?;
@@ -279,6 +306,9 @@ mod tests {
         let payment = PaymentId { reservation, id: Id20::from_bits(5) };
         assert_eq!(reservation.to_string().parse(), Ok(reservation));
         assert_eq!(payment.to_string().parse(), Ok(payment));
+        let charge = ChargeId { partition: 3, id };
+        assert_eq!(charge.to_string().parse(), Ok(charge));
+        assert_eq!(charge.to_string().parse::<PaymentId>(), Err(InvalidId));
         for log in [LogName::Concert(ConcertId(12)), LogName::Wallet(3)] {
             assert_eq!(log.to_string().parse(), Ok(log));
         }

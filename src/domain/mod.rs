@@ -19,4 +19,5 @@ pub mod reservation;
 pub mod seating;
 pub mod ticket;
 pub mod time;
+pub mod top_up;
 pub mod wallet;

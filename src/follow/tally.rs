@@ -94,6 +94,7 @@ impl Tally {
             | Event::Authorising(_)
             | Event::Voiding { .. }
             | Event::Passed(_)
+            | Event::TopUp(_)
             | Event::PassedBack(_)
             | Event::Blocked(_)
             | Event::Cancelled { .. }

@@ -34,6 +34,8 @@ pub(crate) struct Request {
     pub(crate) route: &'static str,
     /// What stands for `{id}`, as sent.
     pub(crate) id: String,
+    /// What stands for the second placeholder, as sent; empty where there is none.
+    pub(crate) second_id: String,
     /// Without the question mark, as sent.
     pub(crate) query: String,
     pub(crate) headers: HeaderMap,

@@ -85,6 +85,7 @@ pub(crate) enum Endpoint {
     GatewayWebhook,
     Balance,
     Charge,
+    TopUp,
     Ledger,
     CreateConcert,
     UpdateConcert,
@@ -179,6 +180,7 @@ pub(super) const ROUTES: &[Row] = &[
     ("/v1/payments/{id}", &[(Get, E::Payment)]),
     ("/v1/gateway/webhooks/{id}", &[(Post, E::GatewayWebhook)]),
     ("/v1/users/{id}/balance", &[(Get, E::Balance), (Post, E::Charge)]),
+    ("/v1/users/{id}/charges/{charge}", &[(Get, E::TopUp)]),
     ("/v1/users/{id}/ledger", &[(Get, E::Ledger)]),
     ("/v1/admin/concerts", &[(Post, E::CreateConcert)]),
     ("/v1/admin/concerts/{id}", &[(Patch, E::UpdateConcert)]),
@@ -219,6 +221,8 @@ pub(crate) struct Found<'p> {
     pub(crate) route: &'static str,
     /// What stands for `{id}`; empty where there is none.
     pub(crate) id: &'p str,
+    /// What stands for the second placeholder; empty where there is none.
+    pub(crate) second_id: &'p str,
 }
 
 /// The route of a request: else 404, or 405 with the methods that the path has.
@@ -232,7 +236,8 @@ pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Result<Found<'p>, Prob
         return Err(Problem::method_not_allowed(allowed.join(", ")));
     };
     let id = found.params.get("id").unwrap_or_default();
-    Ok(Found { verb, endpoint, route, id })
+    let second_id = found.params.get("charge").unwrap_or_default();
+    Ok(Found { verb, endpoint, route, id, second_id })
 }
 
 /// Hands a request to the one who answers it.
@@ -296,6 +301,7 @@ pub(super) fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> 
         E::GatewayWebhook => Box::pin(payment::webhook::told(ctx, r)),
         E::Balance => Box::pin(wallet::balance(ctx, r)),
         E::Charge => Box::pin(wallet::charge(ctx, r)),
+        E::TopUp => Box::pin(wallet::top_up::get(ctx, r)),
         E::Ledger => Box::pin(wallet::ledger(ctx, r)),
         E::CreateConcert => Box::pin(organiser::catalog::create_concert(ctx, r)),
         E::UpdateConcert => Box::pin(organiser::catalog::update_concert(ctx, r)),

@@ -45,7 +45,7 @@ pub enum TopUp {
     Themselves,
     /// The role `cashier`, any.
     Cashier,
-    /// Nobody: money comes by the payment gateway.
+    /// Everybody his own, by what the payment gateway takes; a cashier any, directly.
     Gateway,
 }
 
@@ -62,4 +62,6 @@ pub struct Wallet {
     pub charge_max: i64,
     /// Whether charging needs an ACTIVE queue token of any concert.
     pub charge_needs_active: bool,
+    /// How long the gateway may take to authorise a charge.
+    pub top_up_within: Duration,
 }

@@ -1,10 +1,13 @@
 //! Balances: reading, charging, and the ledger of what moved.
 
+pub(crate) mod top_up;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use self::top_up::TopUpBody;
 use super::auth::{self, Identity, Role};
 use super::body;
 use super::context::Context;
@@ -25,7 +28,7 @@ use crate::domain::ids::{LogName, UserId};
 use crate::domain::outcome::Refusal;
 use crate::domain::time::Millis;
 use crate::domain::wallet::Balance;
-use crate::store::{ChargeRequest, Failure};
+use crate::store::{ChargeRequest, Failure, TopUpRequest};
 
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +53,9 @@ struct BalanceBody<'a> {
 struct ChargedBody {
     charged_amount: i64,
     current_balance: i64,
+    /// Of a charge through the gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charge_id: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -100,8 +106,8 @@ async fn current(ctx: &Context, request: &Request, user: &UserId) -> Result<Bala
     }))
 }
 
-refusals!(ChargeRefusals: JSON, IDENTITY, PATH, KEY, DURABILITY, BODY, PLACE, STORE; Forbidden,
-    IdempotencyKeyRequired, AmountOutOfRange, QueueTokenNotActive);
+refusals!(ChargeRefusals: JSON, IDENTITY, PATH, KEY, DURABILITY, BODY, PLACE, STORE, NOT_BUILT; Forbidden,
+    IdempotencyKeyRequired, AmountOutOfRange, QueueTokenNotActive, PaymentDeclined, RequestInProgress);
 
 /// `POST /v1/users/{userId}/balance`
 #[utoipa::path(
@@ -109,13 +115,17 @@ refusals!(ChargeRefusals: JSON, IDENTITY, PATH, KEY, DURABILITY, BODY, PLACE, ST
     summary = "Charges a balance",
     params(UserPath, NeededKey, Durable),
     request_body = ChargeForm,
-    responses((status = 200, description = "It is charged.", body = ChargedBody), ChargeRefusals),
+    responses(
+        (status = 200, description = "It is charged.", body = ChargedBody),
+        (status = 202, description = "The gateway is at it.", body = TopUpBody),
+        ChargeRefusals,
+    ),
     security(("identity" = []), ("identity" = [], "queueToken" = [])),
 )]
 pub(crate) async fn charge(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
     let user = named(request, &identity)?;
-    check_right(ctx, &identity, &user)?;
+    let way = check_right(ctx, &identity, &user)?;
     let key = idempotency::required_key(request)?;
     durability::check(request, ctx.settings.durability)?;
     let form: ChargeForm = body::read(ctx, request).await?;
@@ -131,6 +141,22 @@ pub(crate) async fn charge(ctx: &Context, request: &mut Request) -> Result<Respo
 
     // `me` and one's own name are one path: what is charged counts, not how it was written.
     let fingerprint = idempotency::fingerprint(request, &(user.as_str(), &form))?;
+    if way == Way::Gateway {
+        let none = || Problem::new(Code::NotImplemented).detail("No payment gateway is configured.");
+        let clearing = ctx.clearing.as_ref().ok_or_else(none)?;
+        let wallet = &ctx.settings.wallet;
+        let asked = TopUpRequest {
+            user,
+            charge: ctx.store.new_id(),
+            amount: form.amount,
+            currency: wallet.currency.clone(),
+            within: wallet.top_up_within,
+            key,
+            fingerprint,
+            refusal,
+        };
+        return top_up::begin(ctx, request, clearing, asked).await;
+    }
     let asked = ChargeRequest {
         by: identity.user.clone(),
         user,
@@ -147,6 +173,7 @@ pub(crate) async fn charge(ctx: &Context, request: &mut Request) -> Result<Respo
     let mut response = response::ok(&ChargedBody {
         charged_amount: answer.value.amount,
         current_balance: answer.value.balance,
+        charge_id: None,
     })?;
     idempotency::mark_replayed(&mut response, answer.replayed);
     freshness::mark_answer(&mut response, &answer);
@@ -202,14 +229,24 @@ fn named(request: &Request, identity: &Identity) -> Result<UserId, Problem> {
     UserId::new(&text).ok_or_else(|| Problem::new(Code::NotFound))
 }
 
-fn check_right(ctx: &Context, identity: &Identity, user: &UserId) -> Result<(), Problem> {
-    let may = match ctx.settings.wallet.top_up {
-        TopUp::Themselves => identity.user == *user || identity.is(Role::Cashier),
-        TopUp::Cashier => identity.is(Role::Cashier),
-        TopUp::Gateway => false,
+/// How money comes in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// The caller has taken it.
+    Direct,
+    /// The gateway takes it.
+    Gateway,
+}
+
+fn check_right(ctx: &Context, identity: &Identity, user: &UserId) -> Result<Way, Problem> {
+    let own = identity.user == *user;
+    let way = match ctx.settings.wallet.top_up {
+        _ if identity.is(Role::Cashier) => Some(Way::Direct),
+        TopUp::Themselves => own.then_some(Way::Direct),
+        TopUp::Cashier => None,
+        TopUp::Gateway => own.then_some(Way::Gateway),
     };
-    may.then_some(())
-        .ok_or_else(|| Problem::new(Code::Forbidden).detail("This caller may not charge that balance."))
+    way.ok_or_else(|| Problem::new(Code::Forbidden).detail("This caller may not charge that balance."))
 }
 
 fn out_of_range(ctx: &Context) -> Problem {

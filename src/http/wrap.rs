@@ -94,6 +94,7 @@ fn routed(
         endpoint: found.endpoint,
         route: found.route,
         id: found.id.to_owned(),
+        second_id: found.second_id.to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers,
         body: Some(body),

@@ -180,6 +180,7 @@ impl Sale {
             | Event::Spent { .. }
             | Event::Returned(_)
             | Event::Passed(_)
+            | Event::TopUp(_)
             | Event::PassedBack(_)
             | Event::CardRefund(_)
             // Of a card payment only that it has paid shows in a map.

@@ -1,59 +1,95 @@
-//! Which card payments a worker looks at, and in what order.
+//! Which open payments a worker looks at, and in what order.
 //!
 //! First those of which the gateway has only to be told what was decided, then those that it was not asked about for longest: a tick
 //! that ends before all had their turn passes over none for good, however long each takes.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::domain::card::{CardPayment, CardState};
 use crate::domain::ids::{ConcertId, PaymentId};
 use crate::domain::time::Millis;
+use crate::domain::top_up::{TopUp, TopUpState};
 
 /// So many periods a payment is looked at in each, then in every eighth: most are over by then, or wait for a buyer.
 const EAGER: i64 = 16;
 const SELDOM: i64 = 8;
 
-/// When each open payment was last looked at.
-#[derive(Debug, Default)]
-pub(super) struct Looks(Mutex<HashMap<ConcertId, HashMap<PaymentId, Millis>>>);
+/// What waits for the gateway.
+pub(super) trait Open {
+    /// Since when it is in its state.
+    fn since(&self) -> Millis;
+    /// Whether the gateway is to be asked, not told.
+    fn is_asked(&self) -> bool;
+}
 
-impl Looks {
-    fn lock(&self) -> MutexGuard<'_, HashMap<ConcertId, HashMap<PaymentId, Millis>>> {
+impl Open for CardPayment {
+    fn since(&self) -> Millis {
+        self.since
+    }
+
+    fn is_asked(&self) -> bool {
+        self.state == CardState::Authorising
+    }
+}
+
+impl Open for TopUp {
+    fn since(&self) -> Millis {
+        self.since
+    }
+
+    fn is_asked(&self) -> bool {
+        self.state == TopUpState::Authorising
+    }
+}
+
+/// When each open payment of a concert, or top-up of a wallet partition, was last looked at.
+#[derive(Debug)]
+pub(super) struct Looks<G = ConcertId, P = PaymentId>(Mutex<HashMap<G, HashMap<P, Millis>>>);
+
+impl<G, P> Default for Looks<G, P> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<G: Copy + Eq + Hash, P: Copy + Eq + Hash> Looks<G, P> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<G, HashMap<P, Millis>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Those of a concert's open payments that are due at `now`, in the order of their turn. One in whose state nothing has moved for
     /// `period` is; those that are not open any more are forgotten.
-    pub(super) fn due(
+    pub(super) fn due<T: Open>(
         &self,
-        concert: ConcertId,
-        open: HashMap<PaymentId, CardPayment>,
+        of: G,
+        open: HashMap<P, T>,
         now: Millis,
         period: Duration,
-    ) -> Vec<(PaymentId, CardPayment)> {
+    ) -> Vec<(P, T)> {
         let period = i64::try_from(period.as_millis()).unwrap_or(i64::MAX).max(1);
         let mut all = self.lock();
-        let looked = all.entry(concert).or_default();
+        let looked = all.entry(of).or_default();
         looked.retain(|payment, _| open.contains_key(payment));
-        let turn = |payment: &PaymentId, card: &CardPayment| {
-            looked.get(payment).copied().filter(|at| *at >= card.since).unwrap_or(card.since)
+        let turn = |payment: &P, open: &T| {
+            looked.get(payment).copied().filter(|at| *at >= open.since()).unwrap_or(open.since())
         };
-        let is_due = |(payment, card): &(PaymentId, CardPayment)| {
-            let (age, last) = (now.0 - card.since.0, turn(payment, card));
+        let is_due = |(payment, open): &(P, T)| {
+            let (age, last) = (now.0 - open.since().0, turn(payment, open));
             let rest = if age < EAGER * period { period } else { SELDOM * period };
             // Ticks come a little early or late; the first look does not, since who began it is at it.
-            age >= period && now.0 - last.0 >= if last == card.since { period } else { rest - period / 2 }
+            age >= period && now.0 - last.0 >= if last == open.since() { period } else { rest - period / 2 }
         };
         let mut due: Vec<_> = open.into_iter().filter(is_due).collect();
-        due.sort_by_key(|(payment, card)| (card.state == CardState::Authorising, turn(payment, card).0));
+        due.sort_by_key(|(payment, open)| (open.is_asked(), turn(payment, open).0));
         due
     }
 
     /// Notes that an open payment is looked at.
-    pub(super) fn note(&self, concert: ConcertId, payment: PaymentId, now: Millis) {
-        self.lock().entry(concert).or_default().insert(payment, now);
+    pub(super) fn note(&self, of: G, payment: P, now: Millis) {
+        self.lock().entry(of).or_default().insert(payment, now);
     }
 }
 

@@ -16,6 +16,7 @@ mod mysql;
 mod open_cards;
 mod resumption;
 mod tidying;
+mod top_ups;
 mod trimming;
 
 use std::future::Future;
@@ -40,6 +41,7 @@ pub use self::memory::memory;
 pub use self::mysql::mysql;
 pub use self::resumption::resumption;
 pub use self::tidying::tidying;
+pub use self::top_ups::top_ups;
 pub use self::trimming::{Trimming, trimming};
 
 /// A step must be over by then; the next tick tries again.

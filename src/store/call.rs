@@ -26,17 +26,19 @@ pub(super) struct Scope<'a> {
     pub(super) shows: &'a [ShowId],
     /// Wallet partitions, if the script takes any.
     pub(super) wallets: Option<&'a [u8]>,
+    /// Whether the keys of open top-ups stand behind those of the partitions.
+    pub(super) top_ups: bool,
 }
 
 impl<'a> Scope<'a> {
     /// A concert without any of its shows.
     pub(super) fn concert(concert: ConcertId) -> Scope<'static> {
-        Scope { concert: Some(concert), shows: &[], wallets: None }
+        Scope { concert: Some(concert), shows: &[], wallets: None, top_ups: false }
     }
 
     /// A concert with some of its shows.
     pub(super) fn shows(concert: ConcertId, shows: &'a [ShowId]) -> Self {
-        Self { concert: Some(concert), shows, wallets: None }
+        Self { concert: Some(concert), shows, wallets: None, top_ups: false }
     }
 
     fn logs(&self) -> impl Iterator<Item = LogName> + '_ {
@@ -51,7 +53,9 @@ impl<'a> Scope<'a> {
             all.extend(keys::concert(concert));
             all.extend(self.shows.iter().flat_map(|show| keys::show(concert, *show)));
         }
-        all.extend(self.wallets.into_iter().flatten().flat_map(|partition| keys::wallet(*partition)));
+        let wallets = || self.wallets.into_iter().flatten().copied();
+        all.extend(wallets().flat_map(keys::wallet));
+        all.extend(wallets().filter(|_| self.top_ups).map(keys::top_ups));
         all
     }
 }

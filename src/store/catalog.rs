@@ -187,7 +187,7 @@ impl Store {
     /// Forgets old requests of all wallet partitions, a bounded step. Answers how many were forgotten.
     pub async fn tidy_wallets(&self, deadline: Instant) -> Result<u64, Failure> {
         let partitions: Vec<u8> = (0..self.partitions()).collect();
-        let scope = Scope { concert: None, shows: &[], wallets: Some(&partitions) };
+        let scope = Scope { concert: None, shows: &[], wallets: Some(&partitions), top_ups: false };
         let decided = self.caller().ask(&scripts::TIDY_WALLET, scope, deadline, |_| {}).await?;
         let forgotten = decided.outcomes.iter().map(|outcome| outcome.number::<u64>(1));
         forgotten.sum::<Result<u64, _>>().map_err(fault)

@@ -31,6 +31,8 @@ pub(super) trait Verb: Send + Sync + 'static {
     type Reply: Send + 'static;
     /// Whether the script takes wallet partitions.
     const WALLETS: bool = false;
+    /// Whether it takes their open top-ups, too.
+    const TOP_UPS: bool = false;
     /// Whether it may change something: only then can an outcome be unknown.
     const CHANGES: bool = true;
     /// Whether it is refused when memory is short.
@@ -207,7 +209,7 @@ impl<V: Verb> Lane<V> {
             partitions.extend(V::partition(&pending.request).filter(|other| !partitions.contains(other)));
         }
         let wallets = V::WALLETS.then_some(partitions.as_slice());
-        let scope = Scope { concert: self.concert, shows: &shows, wallets };
+        let scope = Scope { concert: self.concert, shows: &shows, wallets, top_ups: V::TOP_UPS };
         let deadline = batch.iter().map(|pending| pending.deadline).max().unwrap_or_else(Instant::now);
         let arguments = |command: &mut Cmd| {
             command.arg(batch.len());

@@ -135,7 +135,12 @@ fn call<V: Verb>(concert: Option<&KnownLog>, wallets: &[KnownLog], requests: &[V
         partitions.extend(V::partition(request).filter(|known| !partitions.contains(known)));
     }
     let wallets_named = V::WALLETS.then_some(partitions.as_slice());
-    let scope = Scope { concert: concert.map(concert_of), shows: &shows, wallets: wallets_named };
+    let scope = Scope {
+        concert: concert.map(concert_of),
+        shows: &shows,
+        wallets: wallets_named,
+        top_ups: V::TOP_UPS,
+    };
     let mut command = head(V::script(), scope, concert);
     if V::WALLETS {
         command.arg(partitions.len());
@@ -153,7 +158,7 @@ fn call<V: Verb>(concert: Option<&KnownLog>, wallets: &[KnownLog], requests: &[V
 }
 
 fn begin(script: &Script, concert: &KnownLog, shows: &[ShowId]) -> Cmd {
-    let scope = Scope { concert: Some(concert_of(concert)), shows, wallets: None };
+    let scope = Scope { concert: Some(concert_of(concert)), shows, wallets: None, top_ups: false };
     head(script, scope, Some(concert))
 }
 

@@ -37,7 +37,7 @@ pub struct ForgetRequest<'a> {
     /// His requests there ([`Store::requests_of`]).
     pub requests: &'a [String],
     /// His card payments and refunds to cards there that are not at their end, as the archive has them; of a sweep those of the
-    /// pseudonym; none for a wallet.
+    /// pseudonym. Of a wallet his charges through the gateway that are not.
     pub cards: &'a [Id20],
 }
 
@@ -54,6 +54,8 @@ pub struct Found {
     pub places: u64,
     /// Card payments and refunds to cards that are not at their end.
     pub cards: u64,
+    /// Charges through the gateway that are not at their end.
+    pub top_ups: u64,
     /// Minor units.
     pub balance: i64,
     /// The last sequence number that the concert had given; 0 for a wallet.
@@ -86,15 +88,9 @@ impl Store {
     ) -> Result<Option<Found>, Failure> {
         let arguments = |command: &mut Cmd| {
             push_head(command, &request);
-            command.arg(request.reservations.len());
-            for id in request.reservations {
-                command.arg(id.as_str());
-            }
+            push_ids(command, request.reservations);
             command.arg(request.requests.len()).arg(request.requests);
-            command.arg(request.cards.len());
-            for id in request.cards {
-                command.arg(id.as_str());
-            }
+            push_ids(command, request.cards);
         };
         let decided =
             self.caller().ask(&scripts::FORGET, Scope::shows(concert, shows), deadline, arguments).await?;
@@ -103,7 +99,7 @@ impl Store {
             let (seq, balance) = (outcome.number(3)?, 0);
             let [holds, places, cards] = [outcome.number(4)?, outcome.number(5)?, outcome.number(6)?];
             let (records, requests) = (outcome.number(1)?, outcome.number(2)?);
-            Ok(Found { records, requests, holds, places, cards, balance, seq, number, at })
+            Ok(Found { records, requests, holds, places, cards, balance, seq, number, at, top_ups: 0 })
         })
     }
 
@@ -117,15 +113,17 @@ impl Store {
         let arguments = |command: &mut Cmd| {
             push_head(command, &request);
             command.arg(request.requests.len()).arg(request.requests);
+            push_ids(command, request.cards);
         };
-        let scope = Scope { concert: None, shows: &[], wallets: Some(&[partition]) };
+        let scope = Scope { concert: None, shows: &[], wallets: Some(&[partition]), top_ups: true };
         let decided = self.caller().ask(&scripts::FORGET_WALLET, scope, deadline, arguments).await?;
         self.check_partition(partition, &decided)?;
         let (number, at) =
             (decided.wallets.first().map_or(0, |position| position.offset.number), decided.now);
         let found = read(&decided, |outcome| {
             let (records, requests, balance) = (outcome.number(1)?, outcome.number(2)?, outcome.number(3)?);
-            Ok(Found { records, requests, balance, number, at, ..Found::default() })
+            let top_ups = outcome.number(4)?;
+            Ok(Found { records, requests, top_ups, balance, number, at, ..Found::default() })
         })?;
         found.ok_or_else(|| fault(MalformedReply("a wallet is never incomplete".into())))
     }
@@ -152,7 +150,8 @@ impl Store {
                     let arguments = |command: &mut Cmd| {
                         command.arg(cursor).arg(&pattern);
                     };
-                    let scope = Scope { concert: None, shows: &[], wallets: Some(&[partition]) };
+                    let scope =
+                        Scope { concert: None, shows: &[], wallets: Some(&[partition]), top_ups: false };
                     let decided =
                         self.caller().ask(&scripts::SNAPSHOT_WALLET, scope, deadline, arguments).await?;
                     self.check_partition(partition, &decided)?;
@@ -178,6 +177,13 @@ impl Store {
             return Err(self.caller().stop(LogName::Wallet(partition)).into());
         }
         Ok(())
+    }
+}
+
+fn push_ids(command: &mut Cmd, ids: &[Id20]) {
+    command.arg(ids.len());
+    for id in ids {
+        command.arg(id.as_str());
     }
 }
 

@@ -38,6 +38,16 @@ pub(super) fn wallet(partition: u8) -> impl Iterator<Item = String> {
     WALLET.iter().map(move |name| format!("{{w{partition:02}}}:{name}"))
 }
 
+/// What the scripts of charges through the gateway get behind the blocks of their partitions.
+pub(super) fn top_ups(partition: u8) -> String {
+    format!("{{w{partition:02}}}:top_ups")
+}
+
+/// The first answers of a wallet partition.
+pub(super) fn wallet_requests(partition: u8) -> String {
+    format!("{{w{partition:02}}}:idem")
+}
+
 /// The balances of a wallet partition.
 pub(super) fn balances(partition: u8) -> String {
     format!("{{w{partition:02}}}:balances")

@@ -26,6 +26,7 @@ mod scripts;
 mod seats;
 mod seen;
 pub mod snapshot;
+mod top_up;
 mod wallet;
 
 use std::collections::HashMap;
@@ -52,6 +53,7 @@ pub use self::queue::{Admitted, Joined, PlaceState};
 pub use self::reservation::{Held, HoldRequest};
 pub use self::seats::{BlockRequest, SeatChange};
 pub use self::seen::{SeenLog, SeenLogs};
+pub use self::top_up::{BegunTopUp, Said, TopUpRequest, TopUpTask};
 pub use self::wallet::{ChargeRequest, Charged};
 
 /// An outcome, with the place in the log that it reflects.
@@ -140,6 +142,8 @@ struct Inner {
     limits: Limits,
     partitions: u8,
     charge: Arc<Lane<wallet::Charge>>,
+    top_up: Arc<Lane<top_up::Begin>>,
+    credit: Arc<Lane<top_up::Credit>>,
     concerts: Mutex<HashMap<ConcertId, Arc<ConcertLanes>>>,
 }
 
@@ -160,7 +164,10 @@ impl Store {
         let connection = Connection::new(settings).map_err(|error| Failure::Unavailable(Arc::new(error)))?;
         let caller = Arc::new(Caller::new(connection, seen, memory));
         let charge = Lane::new(Arc::clone(&caller), None, limits);
-        Ok(Self(Arc::new(Inner { caller, limits, partitions, charge, concerts: Mutex::default() })))
+        let top_up = Lane::new(Arc::clone(&caller), None, limits);
+        let credit = Lane::new(Arc::clone(&caller), None, limits);
+        let concerts = Mutex::default();
+        Ok(Self(Arc::new(Inner { caller, limits, partitions, charge, top_up, credit, concerts })))
     }
 
     /// What this process has seen of all logs.

@@ -135,7 +135,7 @@ impl Store {
         deadline: Instant,
     ) -> Result<ScanPage, Failure> {
         let log = LogName::Wallet(partition);
-        let scope = Scope { concert: None, shows: &[], wallets: Some(&[partition]) };
+        let scope = Scope { concert: None, shows: &[], wallets: Some(&[partition]), top_ups: false };
         let arguments = |command: &mut Cmd| {
             command.arg(cursor);
         };
@@ -154,7 +154,11 @@ impl Store {
     }
 }
 
-fn read_page(outcome: &Outcome, at: Offset, decided: &Decided) -> Result<ScanPage, MalformedReply> {
+pub(super) fn read_page(
+    outcome: &Outcome,
+    at: Offset,
+    decided: &Decided,
+) -> Result<ScanPage, MalformedReply> {
     let next: u64 = outcome.number(1)?;
     let text = |at| bytes(outcome, at).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let item = |at| Ok((text(at)?, text(at + 1)?));

@@ -50,9 +50,11 @@ script!(BLOCK, "block", "", ["text" "arguments" "clock" "journal" "map" "log" "c
 script!(CANCEL, "cancel", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);
 script!(CLEAR, "clear", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "reservation"]);
 script!(FORGET, "forget", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "place" "reservation" "card" "pseudonym"]);
-script!(FORGET_WALLET, "forget_wallet", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet" "pseudonym"]);
+script!(FORGET_WALLET, "forget_wallet", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet" "top_up" "pseudonym"]);
 script!(REFUND, "refund", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation" "wallet" "card"]);
-script!(CHARGE, "charge", "", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet"]);
+script!(CHARGE, "charge", "", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet" "found"]);
+script!(TOP_UP, "top_up", "", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet" "found" "top_up"]);
+script!(CREDIT, "credit", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet" "top_up"]);
 script!(OPEN_LOG, "open_log", "", ["text" "clock"]);
 script!(OPEN_SHOW, "open_show", "", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);
 script!(CATALOG, "catalog", "", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);
@@ -63,9 +65,10 @@ script!(TIDY_WALLET, "tidy_wallet", " flags=allow-oom", ["text" "arguments" "clo
 script!(RESERVATION, "reservation", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);
 script!(SNAPSHOT, "snapshot", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);
 script!(SNAPSHOT_WALLET, "snapshot_wallet", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "wallet"]);
+script!(SNAPSHOT_TOP_UPS, "snapshot_top_ups", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet" "top_up"]);
 
 /// All of them, to be loaded when a connection is new.
-pub(super) static ALL: [&Script; 29] = [
+pub(super) static ALL: [&Script; 32] = [
     &JOIN,
     &CLAIM,
     &LEAVE,
@@ -85,6 +88,8 @@ pub(super) static ALL: [&Script; 29] = [
     &FORGET,
     &FORGET_WALLET,
     &CHARGE,
+    &TOP_UP,
+    &CREDIT,
     &OPEN_LOG,
     &OPEN_SHOW,
     &CATALOG,
@@ -95,6 +100,7 @@ pub(super) static ALL: [&Script; 29] = [
     &RESERVATION,
     &SNAPSHOT,
     &SNAPSHOT_WALLET,
+    &SNAPSHOT_TOP_UPS,
 ];
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ impl Verb for Charge {
 }
 
 /// The refusal's name, with the position that it tells.
-fn refusal_argument(refusal: Option<&Refusal>) -> String {
+pub(super) fn refusal_argument(refusal: Option<&Refusal>) -> String {
     match refusal {
         None => String::new(),
         Some(Refusal::QueueTokenNotActive { position }) => format!("queue_token_not_active {position}"),

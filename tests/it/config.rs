@@ -185,3 +185,13 @@ fn a_key_file_that_holds_no_key_is_refused_without_showing_it() {
         assert!(!says.contains("abcd"), "{says}");
     }
 }
+
+#[test]
+fn charging_through_a_gateway_needs_one() {
+    let top_up = "[identity]\nkeys = [{ alg = 'HS256', secret_file = 'k' }]\n[queue_token]\nkey_file = 'q'\n\
+                  [ticket]\nsigning_key_file = 't'\n[wallet]\ntop_up = 'gateway'\n";
+    assert_eq!(keys_of(&load(top_up, &[]).unwrap().serving_problems(true)), ["wallet.top_up"]);
+    let config = load(&format!("{top_up}top_up_seconds = 0\n[gateway]\nkind = 'sandbox'\n"), &[]).unwrap();
+    assert_eq!(config.serving_problems(true), []);
+    assert_eq!(keys_of(&config.problems()), ["wallet.top_up_seconds"]);
+}

@@ -51,6 +51,7 @@ pub(crate) struct Call {
     concert: bool,
     shows: Vec<u32>,
     wallets: Option<Vec<String>>,
+    top_ups: bool,
     tail: Tail,
     seen: Option<(String, Seen)>,
 }
@@ -63,13 +64,13 @@ impl Call {
     /// A verb of the concert that takes a list of requests.
     pub(crate) fn batch(verb: &'static str, requests: &[&[&str]]) -> Self {
         let tail = Tail::Requests(requests.iter().map(|fields| owned(fields)).collect());
-        Self { verb, concert: true, shows: Vec::new(), wallets: None, tail, seen: None }
+        Self { verb, concert: true, shows: Vec::new(), wallets: None, top_ups: false, tail, seen: None }
     }
 
     /// A verb of the concert that takes these arguments.
     pub(crate) fn one(verb: &'static str, arguments: &[&str]) -> Self {
         let tail = Tail::Arguments(owned(arguments));
-        Self { verb, concert: true, shows: Vec::new(), wallets: None, tail, seen: None }
+        Self { verb, concert: true, shows: Vec::new(), wallets: None, top_ups: false, tail, seen: None }
     }
 
     /// With the keys of these shows.
@@ -86,6 +87,11 @@ impl Call {
     /// About wallets only: `charge`, `tidy_wallet`.
     pub(crate) fn without_concert(self) -> Self {
         Self { concert: false, ..self }
+    }
+
+    /// With the open top-ups of its partitions.
+    pub(crate) fn top_ups(self) -> Self {
+        Self { top_ups: true, ..self }
     }
 
     /// The server has seen this of the log `c7`, `w00`, ….
@@ -132,6 +138,8 @@ impl Call {
         for wallet in self.wallets.iter().flatten() {
             keys.extend(WALLET_KEYS.iter().map(|name| format!("{{{wallet}}}:{name}")));
         }
+        let top_ups = self.wallets.iter().flatten().filter(|_| self.top_ups);
+        keys.extend(top_ups.map(|wallet| format!("{{{wallet}}}:top_ups")));
         keys
     }
 

@@ -31,10 +31,18 @@ fn forget_cards(
 }
 
 fn forget_wallet(mode: &str, before: &str, requests: &[&str]) -> Call {
-    let count = requests.len().to_string();
-    let head = ["a", "anon", mode, before, &count];
-    let words: Vec<_> = head.into_iter().chain(requests.iter().copied()).collect();
-    Call::one("forget_wallet", &words).without_concert().wallets(&[0])
+    forget_top_ups(mode, before, requests, &[])
+}
+
+/// The same, of one who has begun these charges through the gateway.
+pub(super) fn forget_top_ups(mode: &str, before: &str, requests: &[&str], charges: &[&str]) -> Call {
+    let mut words: Vec<String> = ["a", "anon", mode, before].map(str::to_owned).into();
+    words.push(requests.len().to_string());
+    words.extend(requests.iter().map(|request| (*request).to_owned()));
+    words.push(charges.len().to_string());
+    words.extend(charges.iter().map(|short| id(short)));
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    Call::one("forget_wallet", &words).without_concert().wallets(&[0]).top_ups()
 }
 
 const PAY: &str = "1:apay:k";
@@ -258,21 +266,21 @@ async fn money_moves_to_the_name_once_and_pays_nothing_before() {
     let by_cashier = Charge { by: "desk", ..Charge::new("a", "c1", "10", "till") };
     sale.run(&charge(&[by_cashier]));
     let requests = ["1:acharge:1:afund 5000", &by_cashier.request(), "1:bcharge:1:bx"];
-    sale.run(&forget_wallet("look", "0", &requests)).refuses(&["found 1 2 4210"]);
+    sale.run(&forget_wallet("look", "0", &requests)).refuses(&["found 1 2 4210 0"]);
     sale.at(1000);
     sale.run(&forget_wallet("freeze", "0", &[])).is(
-        &["found 1 0 4210"],
+        &["found 1 0 4210 0"],
         &["w00 leaving 1:a"],
         &["w00:balances/a: 4210 T leaving"],
     );
-    sale.run(&forget_wallet("freeze", "0", &[])).refuses(&["found 1 0 4210"]);
+    sale.run(&forget_wallet("freeze", "0", &[])).refuses(&["found 1 0 4210 0"]);
     sale.run(&pay(&[Pay::new("a", "r2", "p2")])).refuses(&["request_in_progress"]);
     sale.run(&charge(&[Charge::new("a", "c2", "5", "more")]));
     assert_eq!(sale.get("w00:balances/a"), "4215 1900000001000 leaving");
     sale.run(&forget("forget", "0", &["r1"], &[PAY]));
     sale.run(&refund(&[Refund::new("anon", "r1", "f1", "")])).refuses(&["request_in_progress"]);
     sale.run_aside(&forget_wallet("forget", "0", &requests)).is(
-        &["forgotten 1 2 4215"],
+        &["forgotten 1 2 4215 0"],
         &["w00 forgotten 1:a 4:anon"],
         &[
             "w00:balances/a: gone",
@@ -291,12 +299,12 @@ async fn money_moves_to_the_name_once_and_pays_nothing_before() {
     );
     let sweep = forget_wallet("sweep", "1900000001000", &["1:acharge:1:amore"]);
     let step = sale.run_aside(&sweep);
-    assert_eq!((step.outcome(), step.events.len()), ("forgotten 0 1 0", 1), "{step:?}");
+    assert_eq!((step.outcome(), step.events.len()), ("forgotten 0 1 0 0", 1), "{step:?}");
     // A new user of that id has a balance of his own, and a second run leaves it to him.
     sale.run_aside(&charge(&[Charge::new("a", "c3", "7", "again")]));
-    sale.run_aside(&forget_wallet("freeze", "0", &[])).refuses(&["found 0 0 0"]);
+    sale.run_aside(&forget_wallet("freeze", "0", &[])).refuses(&["found 0 0 0 0"]);
     sale.run_aside(&forget_wallet("forget", "0", &[])).is(
-        &["forgotten 0 0 0"],
+        &["forgotten 0 0 0 0"],
         &["w00 forgotten 4:anon 4:anon"],
         &[],
     );
@@ -312,13 +320,13 @@ async fn one_without_a_balance_is_frozen_too() {
     sale.held("a", "1", "r1", "3:500");
     sale.run(&authorise(&[Authorise::new("a", "r1", "p1")]));
     sale.run(&forget_wallet("freeze", "0", &[])).is(
-        &["found 0 0 0"],
+        &["found 0 0 0 0"],
         &["w00 leaving 1:a"],
         &["w00:balances/a: 0 T leaving"],
     );
     sale.run(&confirm(&[("p1", "w00", "authorised")])).refuses(&["pending"]);
     sale.run(&forget_wallet("forget", "0", &[])).is(
-        &["forgotten 1 0 0"],
+        &["forgotten 1 0 0 0"],
         &["w00 forgotten 1:a 4:anon"],
         &["w00:balances/a: gone", "w00:balances/anon: 0 T"],
     );

@@ -4,6 +4,7 @@
 //! its event, or an event without its change, shows as a difference.
 
 mod forget;
+mod top_up;
 
 use std::collections::BTreeMap;
 
@@ -163,6 +164,7 @@ impl Rebuilt<'_> {
             }
             Event::Captured(card) | Event::Voided(card) => self.remove(&format!("cards/{}", card.payment)),
             // A card moves no balance.
+            Event::TopUp(top_up) => self.apply_top_up(top_up),
             Event::Passed(_) | Event::PassedBack(_) => {}
             Event::CardRefund(CardRefund::Decided { back, payment, paid }) => {
                 self.refunded(back);

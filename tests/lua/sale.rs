@@ -199,7 +199,7 @@ impl<'a> Charge<'a> {
     }
 }
 
-fn batch(verb: &'static str, requests: impl Iterator<Item = Vec<String>>) -> Call {
+pub(super) fn batch(verb: &'static str, requests: impl Iterator<Item = Vec<String>>) -> Call {
     let requests: Vec<_> = requests.collect();
     let fields: Vec<Vec<&str>> =
         requests.iter().map(|fields| fields.iter().map(String::as_str).collect()).collect();
@@ -213,7 +213,7 @@ fn without_repeats(shows: impl Iterator<Item = u32>) -> Vec<u32> {
     shows
 }
 
-fn partitions<'a>(wallets: impl Iterator<Item = &'a str>) -> Vec<u8> {
+pub(super) fn partitions<'a>(wallets: impl Iterator<Item = &'a str>) -> Vec<u8> {
     let numbers = without_repeats(wallets.map(|name| name[1..].parse().unwrap()));
     numbers.into_iter().map(|number| u8::try_from(number).unwrap()).collect()
 }

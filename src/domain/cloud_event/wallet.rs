@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::About;
+use super::{About, top_up};
 use crate::domain::event::{Event, Returned};
 use crate::domain::ids::PaymentId;
 
@@ -31,6 +31,7 @@ pub(super) fn about(event: &Event<'_>) -> Option<About> {
             let concert = Some(reservation.concert);
             Some(About { kind: "points.returned", subject: (*user).to_owned(), data, concert })
         }
+        Event::TopUp(top_up) => top_up::about(top_up),
         Event::Opened { .. }
         | Event::Show { .. }
         | Event::Cancelled { .. }

@@ -1,6 +1,6 @@
 //! What `forgotten` says, and where in an entry a user is named.
 
-use super::{CardRefund, Entry, Event};
+use super::{CardRefund, Entry, Event, TopUp, TopUpStep};
 use crate::domain::fields::{Fields, Malformed};
 
 /// A user who has another name from here on, as `forgotten` tells it; both names are the same once the archive has forgotten him, too.
@@ -56,7 +56,11 @@ impl<'a> Event<'a> {
             }
             Self::CardRefund(CardRefund::Returned(open) | CardRefund::Refused(open)) => user(open.card.user),
             Self::Blocked(seats) | Self::Unblocked(seats) => [Some(Naming::Request(seats.request)), None],
-            Self::Charged { user, request, .. } => both(user, request),
+            Self::Charged { user, request, .. }
+            | Self::TopUp(TopUp { user, step: TopUpStep::Charging { request, .. }, .. }) => {
+                both(user, request)
+            }
+            Self::TopUp(top_up) => user(top_up.user),
             Self::Passed(passed) => user(passed.user),
             Self::Returned(back) | Self::PassedBack(back) => user(back.user),
             Self::Forgotten(Forgotten { user, pseudonym }) => {

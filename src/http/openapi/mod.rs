@@ -42,6 +42,7 @@ use super::{catalog, organiser, payment, queue, reservation, router, seats, wall
         reservation::hold::hold, reservation::list, reservation::get, reservation::release,
         reservation::ticket_keys,
         payment::pay, payment::get, payment::webhook::told, wallet::balance, wallet::charge, wallet::ledger,
+        wallet::top_up::get,
         organiser::catalog::create_concert, organiser::catalog::update_concert,
         organiser::catalog::create_show, organiser::queue::pause, organiser::queue::resume,
         organiser::queue::sale, organiser::seats::block, organiser::seats::unblock,

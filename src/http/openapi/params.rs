@@ -63,6 +63,11 @@ shared! {
     UserPath {
         parameter(Path, "userId", text().min_length(Some(1)), "A user; `me` is the caller.")
     }
+    /// `{userId}`, `{chargeId}`
+    ChargePath {
+        parameter(Path, "userId", text().min_length(Some(1)), "A user; `me` is the caller."),
+        parameter(Path, "chargeId", text().min_length(Some(1)), "A charge through the gateway.")
+    }
     /// `limit`, `cursor`
     Paging {
         parameter(Query, "limit", integer(1, 200).default(Some(50.into())), "The most items of the page."),

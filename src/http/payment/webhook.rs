@@ -14,6 +14,7 @@ use crate::http::openapi::refusals::refusals;
 use crate::http::problem::Code;
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
+use crate::http::wallet;
 
 /// The sandbox's, as it is described; other fields are its own. Stripe's are its events.
 #[derive(ToSchema)]
@@ -48,6 +49,9 @@ pub(crate) async fn told(ctx: &Context, request: &mut Request) -> Result<Respons
     // Nothing is named so.
     let message = Message { payment: told.unwrap_or_default() };
     let done = || Ok(response::empty(StatusCode::NO_CONTENT));
+    if let Ok(charge) = message.payment.parse() {
+        return wallet::top_up::told(ctx, request, clearing, charge).await;
+    }
     // Of a payment that is not ours there is nothing to do.
     let Ok(payment) = message.payment.parse::<PaymentId>() else {
         return done();

@@ -6,6 +6,7 @@ mod catalog;
 mod faults;
 mod follow;
 mod history;
+mod top_up;
 
 use std::path::Path;
 
@@ -39,7 +40,7 @@ pub(crate) async fn connect(url: &str) -> Archive {
     Archive::connect(&config.mysql).await.expect("MariaDB does as told")
 }
 
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "log_offsets",
     "events",
     "queue_tokens",
@@ -48,6 +49,7 @@ const TABLES: [&str; 12] = [
     "blocked_seats",
     "payments",
     "card_payments",
+    "top_ups",
     "card_refunds",
     "ledger_transactions",
     "ledger_entries",

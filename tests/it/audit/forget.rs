@@ -1,10 +1,14 @@
 //! Somebody is forgotten: no byte of his id is left, all that he bought and paid is, whatever breaks off or goes on meanwhile.
 
+mod calls;
+mod top_up;
+
 use std::time::Duration;
 
 use onsale::domain::ids::PaymentId;
+use onsale::domain::top_up::TopUpEnd;
 use onsale::forgetting::{Forgetter, Live, Outcome};
-use onsale::store::{AuthoriseRequest, Done, Task, Verdict};
+use onsale::store::{AuthoriseRequest, Done, Verdict};
 use sqlx::mysql::MySqlPool;
 use tokio::time::timeout;
 
@@ -130,7 +134,7 @@ async fn pay_by_card(store: &Store, name: &str, reservation: ReservationId, end:
 
 /// All that a user can do: charged by himself and by a cashier, paid with and without a key, refunded, by card, declined, given
 /// back, given back to a card, seats blocked as an organiser. He keeps the third and the fourth seat from `first` on, a balance, a
-/// hold and his place in line; his card is owed what is answered, and what the gateway refuses.
+/// hold, his place in line and charges through the gateway; his card is owed what is answered, and what the gateway refuses.
 async fn a_life(sale: &Sale, name: &str, first: u32) -> PaymentId {
     let store = &sale.store;
     for key in ["c1", name] {
@@ -185,21 +189,24 @@ async fn nothing_of_his_id_is_left_and_his_seats_and_the_books_stay() {
     let sale = Sale::with_shows(50).await;
     a_life(&sale, "ben", 0).await;
     let owed = a_life(&sale, ANNA, 100).await;
+    top_up::all_kinds(&sale.store, "ben").await;
+    let open = top_up::all_kinds(&sale.store, ANNA).await;
     sale.level().await;
     let (books, before) = (sale.books().await, sale.state());
 
     let Outcome::Refused { live } = sale.forget(ANNA, false).await else { panic!("he has a hold") };
     let partition = LogName::Wallet(user(ANNA).partition(4)).to_string();
-    assert_eq!(live["c7"], Live { holds: 1, places: 1, cards: 2, balance: 0 });
-    assert_eq!(live[&partition], Live { balance: 4 * PRICE, ..Live::default() });
+    assert_eq!(live["c7"], Live { holds: 1, places: 1, cards: 2, ..Live::default() });
+    assert_eq!(live[&partition], Live { balance: 5 * PRICE, top_ups: 2, ..Live::default() });
     assert_eq!((sale.state(), sale.number("select count(*) from forgotten_users").await), (before, 0));
 
     let Outcome::Forgotten { pseudonym, changed, ended } = sale.forget(ANNA, true).await else {
         panic!("he was forced")
     };
     assert_eq!(ended, live);
-    // Held: 100, 102 to 108. Requests: holds, a payment, five by card, a block; three charges.
-    assert_eq!((changed.reservations, changed.balances, changed.requests), (8, 1, 8 + 1 + 5 + 1 + 3));
+    // Held: 100, 102 to 108. Requests: holds, a payment, five by card, a block; three charges; four through the gateway, two
+    // of which have ended.
+    assert_eq!((changed.reservations, changed.balances, changed.requests), (8, 1, 8 + 1 + 5 + 1 + 3 + 6));
     assert!(changed.events > 10 && changed.rows > 10, "{changed:?}");
     assert_eq!(sale.books().await, [books[0], books[1], books[2], books[3], books[4], sale.books().await[5]]);
     sale.is_forgotten(ANNA).await;
@@ -207,10 +214,14 @@ async fn nothing_of_his_id_is_left_and_his_seats_and_the_books_stay() {
     let renamed = format!("select count(*) from card_refunds where user = '{pseudonym}'");
     assert_eq!(sale.number(&renamed).await, 3);
     assert!(sale.store.settle(owed, Done::Returned, soon()).await.unwrap());
+    // So does what the gateway takes.
+    assert_eq!(sale.number(&renamed.replace("card_refunds", "top_ups")).await, 4);
+    let end = top_up::is_captured(&sale.store, open, ANNA).await;
+    assert_eq!(end, TopUpEnd::Credited { amount: PRICE, balance: 6 * PRICE });
     sale.is_forgotten(ANNA).await;
     let state = sale.state();
     assert_eq!(state.get(&format!("owned:12/{pseudonym}")), Some("2"));
-    assert!(state.get(&format!("{partition}:balances/{pseudonym}")).unwrap().starts_with("200000 "));
+    assert!(state.get(&format!("{partition}:balances/{pseudonym}")).unwrap().starts_with("300000 "));
     assert_eq!(state.get("seats:12").unwrap().as_bytes()[100..106], *b"002200");
 
     let tables = sale.fresh.tables().await;
@@ -256,6 +267,7 @@ async fn a_run_that_breaks_off_anywhere_is_finished_by_the_next() {
         let reservation = hold(&sale.store, &name, round).await.unwrap();
         pay(&sale.store, &name, reservation).await;
         let owed = give_back_to_card(&sale.store, &name, 100 + round, None).await;
+        let open = top_up::all_kinds(&sale.store, &name).await;
         sale.level().await;
         let limit = Duration::from_millis(u64::from(round) * 12);
         let first = timeout(limit, sale.forgetter().forget(&user(&name), true)).await;
@@ -279,6 +291,7 @@ async fn a_run_that_breaks_off_anywhere_is_finished_by_the_next() {
         }
         sale.is_forgotten(&name).await;
         assert!(sale.store.settle(owed, Done::Returned, soon()).await.unwrap());
+        top_up::is_captured(&sale.store, open, &name).await;
         sale.is_forgotten(&name).await;
         let confirmed =
             "select count(*) from reservations where status = 'confirmed' and user like 'forgotten-%'";
@@ -295,7 +308,12 @@ async fn his_own_calls_and_the_sale_go_on_meanwhile() {
     let (stop, stopping) = watch::channel(false);
     let names = [ANNA, "ben", "carla"];
     let live = |(lane, name): (usize, &&'static str)| {
-        tokio::spawn(live_on(sale.store.clone(), name, 400 * u32::try_from(lane).unwrap(), stopping.clone()))
+        tokio::spawn(calls::live_on(
+            sale.store.clone(),
+            name,
+            400 * u32::try_from(lane).unwrap(),
+            stopping.clone(),
+        ))
     };
     let lanes: Vec<_> = names.iter().enumerate().map(live).collect();
     for _ in 0..4 {
@@ -311,76 +329,4 @@ async fn his_own_calls_and_the_sale_go_on_meanwhile() {
     sale.level().await;
     sale.forget(ANNA, true).await;
     sale.is_forgotten(ANNA).await;
-}
-
-/// Paid by card and given back, with the gateway as quick as it can be.
-async fn live_by_card(store: &Store, name: &str, reservation: ReservationId) {
-    let id = store.new_id();
-    let request =
-        AuthoriseRequest { reservation, user: user(name), payment: id, key: None, fingerprint: Mark(6) };
-    let payment = PaymentId { reservation, id };
-    if store.authorise(request, soon()).await.is_err() {
-        let _ = store.release(reservation, &user(name), soon()).await;
-        return;
-    }
-    let Ok(task) = store.confirm(payment, &user(name), Verdict::Authorised, soon()).await else { return };
-    let done = match task {
-        Task::Capture => Done::Captured,
-        Task::Void => Done::Voided,
-        Task::Wait | Task::Nothing => return,
-    };
-    let _ = store.settle(payment, done, soon()).await;
-    let request = RefundRequest {
-        reservation,
-        user: user(name),
-        refund: store.new_id(),
-        seats: Vec::new(),
-        by: None,
-        fingerprint: Mark(4),
-    };
-    let refund = PaymentId { reservation, id: request.refund };
-    if store.refund(request, soon()).await.is_ok() {
-        let _ = store.settle(refund, Done::Returned, soon()).await;
-    }
-}
-
-/// Whatever is refused meanwhile: he is being forgotten, or has used a thousand keys.
-async fn live_on(store: Store, name: &'static str, first: u32, stop: watch::Receiver<bool>) {
-    for number in 0.. {
-        if *stop.borrow() {
-            return;
-        }
-        let charge = ChargeRequest {
-            by: user(name),
-            user: user(name),
-            charge: store.new_id(),
-            amount: PRICE,
-            key: format!("c{number}"),
-            refusal: None,
-            fingerprint: Mark(3),
-        };
-        let _ = store.charge(charge, soon()).await;
-        let Some(reservation) = hold(&store, name, first + number % 400).await else { continue };
-        if number % 3 == 0 {
-            live_by_card(&store, name, reservation).await;
-            continue;
-        }
-        let key = (number < 300).then(|| format!("p{number}"));
-        let payment = store.new_id();
-        let request = PayRequest { reservation, user: user(name), payment, key, fingerprint: Mark(2) };
-        let paid = store.pay(request, soon()).await.is_ok();
-        if paid && number % 8 != 0 {
-            let request = RefundRequest {
-                reservation,
-                user: user(name),
-                refund: store.new_id(),
-                seats: Vec::new(),
-                by: None,
-                fingerprint: Mark(4),
-            };
-            let _ = store.refund(request, soon()).await;
-        } else if !paid {
-            let _ = store.release(reservation, &user(name), soon()).await;
-        }
-    }
 }

@@ -298,8 +298,32 @@ impl Table {
         let words = ["holder4801", "anon", "forget", "0", "0", "0", "0"];
         let things = [("reservation", 1), ("seat", 4), ("show", 1)];
         self.run("one who holds", &Call::one("forget", &words).shows(&[12]), ("forgotten", 1), &things);
-        let wallet = Call::one("forget_wallet", &words[..5]).without_concert().wallets(&[1]);
+        let wallet = Call::one("forget_wallet", &words[..6]).without_concert().wallets(&[1]).top_ups();
         self.run("a balance", &wallet, ("forgotten", 1), &[]);
+    }
+
+    /// Charges through the gateway, each by another user.
+    fn top_ups(&mut self) {
+        let all = (BATCH_WEIGHT, u64::from(BATCH_WEIGHT));
+        let things = [("request", all.1), ("partition", 4)];
+        let calls = |verb, fields: &dyn Fn(u32, String, String) -> Vec<String>| {
+            let named = |i| fields(i, format!("w{:02}", i % 4), format!("holder{}", i + 1));
+            batch(verb, all.0, named).without_concert().wallets(&[0, 1, 2, 3]).top_ups()
+        };
+        let begin = calls("top_up", &|i, wallet, user| {
+            let request = format!("{}:{user}topup:new{i}", user.len());
+            let [amount, currency, within, fingerprint] = ["10", "KRW", "900000", "f"].map(str::to_owned);
+            let charge = id(5_000_000 + i);
+            vec![wallet, user, charge, amount, currency, within, request, fingerprint, String::new()]
+        });
+        self.run("one each", &begin, ("begun", all.0), &things);
+        let page = Call::one("snapshot_top_ups", &["0"]).without_concert().wallets(&[1]).top_ups();
+        self.run("a page of them", &page, ("top_ups", 1), &[]);
+        for (said, outcome) in [("authorised", "capture"), ("captured", "credited"), ("captured", "ended")] {
+            let credit =
+                calls("credit", &|i, wallet, user| vec![wallet, user, id(5_000_000 + i), said.to_owned()]);
+            self.run(outcome, &credit, (outcome, all.0), &things);
+        }
     }
 
     /// A show of the crowd is cancelled. Every other hold of four is over.
@@ -351,6 +375,7 @@ async fn no_call_touches_more_than_its_header_says() {
     table.ends();
     table.money();
     table.forgotten();
+    table.top_ups();
     table.upkeep();
     table.full_room();
     table.cancelled();

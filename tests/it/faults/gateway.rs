@@ -77,6 +77,64 @@ async fn killed_during(kind: &'static str, call: Call) {
     assert!(worker.terminate().success(), "{}", worker.log());
 }
 
+/// As [`killed_during`], of charges through the gateway.
+async fn killed_while_charging_during(kind: &'static str) {
+    let (redis, mysql, gateway) = (Redis::start().await, MariaDb::database().await, Gateway::start().await);
+    let more = format!(
+        "gateway = {{ kind = 'sandbox', url = '{}', check_interval_ms = 100, timeout_ms = 30000 }}\n",
+        gateway.url()
+    );
+    let site = Site::open_with(&redis.url(), &mysql, &more).await.set("WALLET__TOP_UP", "gateway");
+    let server = site.serve().await;
+    gateway.hold(kind);
+    let body = json!({"amount": 50_000});
+    let mut users = Vec::new();
+    for number in 0..20 {
+        let user = Buyer::new(&format!("u{number}"), &site.folder().join("identity.key"));
+        let (client, charging, sent) = (server.client.clone(), user.clone(), body.clone());
+        tokio::spawn(async move { charging.post(&client, "/v1/users/me/balance", "c", &sent).await.ok() });
+        users.push(user);
+    }
+    wait_until(SOON, "every charge is in the gateway's hands", async || gateway.count(kind) >= 20).await;
+    server.kill();
+    gateway.hold("");
+
+    let mut worker = site.work();
+    let credited = async || {
+        let mut open = 0;
+        for partition in 0..4 {
+            let client = redis::Client::open(redis.url()).unwrap();
+            let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+            let key = format!("{{w{partition:02}}}:top_ups");
+            open += redis::cmd("HLEN").arg(key).query_async::<u64>(&mut connection).await.unwrap();
+        }
+        open == 0
+    };
+    wait_until(Duration::from_mins(1), "every charge is at its end", credited).await;
+    let server = site.serve().await;
+    for user in &users {
+        let again = user.post(&server.client, "/v1/users/me/balance", "c", &body).await.unwrap();
+        assert_eq!((again.status, &again.body["currentBalance"]), (200, &json!(50_000)), "{again:?}");
+    }
+    let all = gateway.sandbox().all();
+    assert!(all.len() == 20 && all.iter().all(|(_, standing)| *standing == Standing::Captured), "{all:?}");
+    let folder = site.folder().to_owned();
+    let audit = move || Process::run(&folder, &["audit", "--config", "site.toml"]);
+    let audit = tokio::task::spawn_blocking(audit).await.unwrap();
+    assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stdout));
+    assert!(worker.terminate().success(), "{}", worker.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_killed_before_a_charge_is_decided_costs_nobody_his_money() {
+    killed_while_charging_during("begin").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_killed_between_capture_and_credit_costs_nobody_his_money() {
+    killed_while_charging_during("capture").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_killed_before_the_gateway_heard_of_a_payment_costs_nobody_his_seat() {
     killed_during("begin", Call::Unheard).await;

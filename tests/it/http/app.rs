@@ -17,7 +17,7 @@ use onsale::http::{
     TopUp, Wallet,
 };
 use onsale::live::Live;
-use onsale::loops::{CatalogLoop, RefundRate, admission, cancellation, clearing, load};
+use onsale::loops::{CatalogLoop, RefundRate, admission, cancellation, clearing, load, top_ups};
 use onsale::opening::Opening;
 use onsale::store::log::Tail;
 use onsale::store::{Limits, SeenLogs, Store};
@@ -102,6 +102,7 @@ fn settings() -> Settings {
             charge_min: 10_000,
             charge_max: 1_000_000,
             charge_needs_active: false,
+            top_up_within: Duration::from_mins(15),
         },
     }
 }
@@ -113,6 +114,13 @@ fn cards(url: &str, store: &Store, live: &Live) -> Clearing {
         None => Gateway::sandbox(url, timeout).unwrap(),
     };
     Clearing::new(store.clone(), live.clone(), gateway, Some(WebhookSecret::new(WEBHOOK_KEY)))
+}
+
+/// What the worker does about payments that are under way.
+fn clear(cards: &Clearing, store: &Store, live: &Live, stop: &watch::Receiver<bool>) {
+    let period = Duration::from_millis(100);
+    tokio::spawn(top_ups(cards.clone(), store.clone(), period, stop.clone()));
+    tokio::spawn(clearing(cards.clone(), store.clone(), live.clone(), period, stop.clone()));
 }
 
 fn redis_settings(url: String) -> onsale::store::Settings {
@@ -165,9 +173,8 @@ impl App {
         tokio::spawn(cancellation(store.clone(), live.clone(), rate, stop.clone()));
         tokio::spawn(admission(store.clone(), live.clone(), setup.admission, stop.clone()));
         let cards = setup.gateway.as_deref().map(|url| cards(url, &store, &live));
-        if let Some(cards) = cards.clone() {
-            let period = Duration::from_millis(100);
-            tokio::spawn(clearing(cards, store.clone(), live.clone(), period, stop));
+        if let Some(cards) = &cards {
+            clear(cards, &store, &live, &stop);
         }
 
         let Setup { settings, limits, queue_keys, .. } = setup;

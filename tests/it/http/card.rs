@@ -59,7 +59,7 @@ pub(super) fn by_card(reservation: &str) -> Value {
 }
 
 /// What the gateway sends when a payment has moved.
-async fn webhook(app: &App, key: &[u8], payment: &str) -> Answered {
+pub(super) async fn webhook(app: &App, key: &[u8], payment: &str) -> Answered {
     let body = json!({"type": "payment.updated", "payment": payment}).to_string();
     let now = jsonwebtoken::get_current_timestamp();
     let signature = WebhookSecret::new(key).sign(body.as_bytes(), now);

@@ -22,4 +22,5 @@ mod sale;
 mod seating;
 mod security;
 mod stripe;
+mod top_up;
 mod wallet;

@@ -120,6 +120,29 @@ pub(super) struct Charge {
     pub(super) refusal: &'static str,
 }
 
+/// Money that is to come through the gateway.
+#[derive(Clone, Debug)]
+pub(super) struct TopUp {
+    pub(super) user: String,
+    pub(super) id: String,
+    pub(super) amount: i64,
+    /// Given up after so many ms.
+    pub(super) within: i64,
+    pub(super) request: String,
+    pub(super) fingerprint: String,
+    /// As of a charge.
+    pub(super) refusal: &'static str,
+}
+
+/// What the gateway says of it.
+#[derive(Clone, Debug)]
+pub(super) struct Credit {
+    pub(super) wallet: u8,
+    pub(super) user: String,
+    pub(super) charge: String,
+    pub(super) said: &'static str,
+}
+
 /// One call.
 #[derive(Clone, Debug)]
 pub(super) enum Batch {
@@ -141,6 +164,8 @@ pub(super) enum Batch {
     /// Show and index of the first seat.
     Clear(u32, u32),
     Charge(Vec<Charge>),
+    TopUp(Vec<TopUp>),
+    Credit(Vec<Credit>),
     /// The version that it was made from, and the policy.
     Policy(u64, Policy),
     /// Show, seats in all, catalog version.
@@ -239,6 +264,24 @@ impl Charge {
     }
 }
 
+impl TopUp {
+    fn fields(&self) -> Vec<String> {
+        let wallet = format!("w{:02}", partition(&self.user));
+        let (user, id, amount) = (self.user.clone(), self.id.clone(), self.amount.to_string());
+        let (within, request, fingerprint) =
+            (self.within.to_string(), self.request.clone(), self.fingerprint.clone());
+        let (currency, refusal) = ("KRW".to_owned(), self.refusal.to_owned());
+        vec![wallet, user, id, amount, currency, within, request, fingerprint, refusal]
+    }
+}
+
+impl Credit {
+    fn fields(&self) -> Vec<String> {
+        let wallet = format!("w{:02}", self.wallet);
+        vec![wallet, self.user.clone(), self.charge.clone(), self.said.to_owned()]
+    }
+}
+
 impl Batch {
     /// The call of the script.
     pub(super) fn call(&self) -> Call {
@@ -269,6 +312,12 @@ impl Batch {
             }
             Self::Charge(charges) => {
                 batch("charge", charges, Charge::fields).without_concert().wallets(&wallets)
+            }
+            Self::TopUp(all) => {
+                batch("top_up", all, TopUp::fields).without_concert().wallets(&wallets).top_ups()
+            }
+            Self::Credit(all) => {
+                batch("credit", all, Credit::fields).without_concert().wallets(&wallets).top_ups()
             }
             Self::Policy(base, policy) => {
                 let mut arguments = vec![base.to_string(), "{}".to_owned()];

@@ -50,6 +50,9 @@ impl Model {
             for (user, (balance, updated)) in &wallet.balances {
                 lines.insert(format!("w{partition:02}:balances/{user}"), format!("{balance} {updated}"));
             }
+            for (charge, top_up) in &wallet.top_ups {
+                lines.insert(format!("w{partition:02}:top_ups/{charge}"), top_up.record());
+            }
             request_lines(&format!("w{partition:02}:"), &wallet.requests, &mut lines);
         }
         lines

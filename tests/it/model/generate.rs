@@ -1,7 +1,9 @@
 //! Random batches, seeded: users, seats, keys and bounds of time collide as often as not.
 
+mod money;
+
 use super::batch::{
-    Authorise, Batch, Block, Charge, Confirm, Hold, Pay, PlaceOf, Refund, Release, SHOWS, Settle,
+    Authorise, Batch, Block, Charge, Confirm, Hold, Pay, PlaceOf, Refund, Release, SHOWS, Settle, TopUp,
 };
 use super::random::Random;
 use super::rules::{Model, Policy, Reservation, Status};
@@ -22,6 +24,7 @@ pub(super) struct Generator {
     refunds: Vec<Refund>,
     blocks: Vec<Block>,
     charges: Vec<Charge>,
+    top_ups: Vec<TopUp>,
 }
 
 impl Generator {
@@ -35,6 +38,7 @@ impl Generator {
             refunds: Vec::new(),
             blocks: Vec::new(),
             charges: Vec::new(),
+            top_ups: Vec::new(),
         }
     }
 
@@ -78,7 +82,8 @@ impl Generator {
 
     pub(super) fn batch(&mut self, model: &Model) -> Batch {
         match self.random.below(100) {
-            0..10 => Batch::Join(self.some(|it, _| it.user(), model)),
+            0..7 => Batch::Join(self.some(|it, _| it.user(), model)),
+            7..10 => self.money(model),
             10..13 | 77..80 => Batch::Authorise(self.some(Self::authorise, model)),
             13..16 => Batch::Claim(self.some(Self::place, model)),
             16..20 => Batch::Confirm(self.some(Self::confirm, model)),
@@ -287,6 +292,11 @@ impl Generator {
     }
 
     fn settle(&mut self, model: &Model) -> Settle {
+        let refunds: Vec<_> = model.cards.iter().filter(|(_, card)| card.state.starts_with("ref")).collect();
+        if !refunds.is_empty() && self.random.percent(50) {
+            let (refund, _) = self.random.pick(&refunds);
+            return Settle { payment: refund.clone(), done: self.random.pick(&["returned", "refused"]) };
+        }
         let (_, payment) = self.card(model);
         Settle { payment, done: self.random.pick(&["captured", "voided", "returned", "refused"]) }
     }
@@ -336,35 +346,6 @@ impl Generator {
         self.blocks.push(block.clone());
         block
     }
-
-    fn charge(&mut self) -> Charge {
-        if !self.charges.is_empty() && self.random.percent(15) {
-            let again = self.random.pick(&self.charges);
-            let (fingerprint, refusal) = (self.fingerprint(), self.refusal());
-            return Charge { fingerprint, refusal, ..again };
-        }
-        let (user, by) = (self.user(), self.user());
-        let by = if self.random.percent(80) { user.clone() } else { by };
-        // A balance near 2^53 stays for the rest of the episode, exact to the last unit.
-        let near_end = self.random.percent(2);
-        let few = self.random.between(1, 60);
-        let charge = self.charge_of(&user, &by, if near_end { (1 << 53) - few } else { few });
-        self.charges.push(charge.clone());
-        Charge { refusal: self.refusal(), ..charge }
-    }
-
-    /// Mostly none.
-    fn refusal(&mut self) -> &'static str {
-        let found =
-            ["sales_stopped", "queue_token_invalid", "queue_token_not_active 12", "queue_token_expired"];
-        if self.random.percent(90) { "" } else { self.random.pick(&found) }
-    }
-
-    fn charge_of(&mut self, user: &str, by: &str, amount: i64) -> Charge {
-        let request = self.request(by, &format!("charge:{}:{user}", user.len()));
-        let (user, by, fingerprint) = (user.to_owned(), by.to_owned(), self.fingerprint());
-        Charge { user, id: self.id(), amount, request, fingerprint, by, refusal: "" }
-    }
 }
 
 /// The times at which something ends or begins.
@@ -372,5 +353,6 @@ fn bounds(model: &Model) -> Vec<i64> {
     let places = model.places.values().flat_map(|place| [place.stop, place.claim_by]);
     let holds = model.reservations.values().filter(|r| r.status == Status::Pending).map(|r| r.stop);
     let sale = [model.policy.opens_at, model.policy.closes_at].into_iter().flatten();
-    places.chain(holds).chain(sale).collect()
+    let top_ups = model.wallets.iter().flat_map(|wallet| wallet.top_ups.values()).map(|top_up| top_up.end);
+    places.chain(holds).chain(sale).chain(top_ups).collect()
 }

@@ -13,6 +13,7 @@ mod random;
 mod redis;
 mod rules;
 mod sale;
+mod top_up;
 pub(crate) mod watch;
 
 use std::collections::BTreeMap;
@@ -36,7 +37,7 @@ const STEPS: u64 = 10_000;
 const EPISODE_STEPS: u64 = 200;
 
 /// Outcomes that a run must have met to have tried anything: all that the scripts have but faults and a user's thousandth key.
-const MET: [(&str, &[&str]); 17] = [
+const MET: [(&str, &[&str]); 19] = [
     ("join", &["active", "waiting", "sale_not_open", "sales_stopped", "sold_out"]),
     ("claim", &["active", "waiting", "queue_token_expired"]),
     ("expire", &["expired", "kept"]),
@@ -69,6 +70,8 @@ const MET: [(&str, &[&str]); 17] = [
     ("cancel", &["cancelled"]),
     ("clear", &["cleared", "not_cancelled"]),
     ("charge", &["charged", "replayed", "idempotency_key_reused", "amount_out_of_range"]),
+    ("top_up", &["begun", "replayed", "idempotency_key_reused", "amount_out_of_range", "sales_stopped"]),
+    ("credit", &["credited", "voided", "ended", "not_found", "capture", "void", "pending"]),
     ("policy", &["changed", "stale_policy"]),
 ];
 

@@ -127,7 +127,7 @@ impl Server {
             }
         }
         for wallet in logs().skip(1) {
-            for name in ["meta", "balances", "idem", "idem_user"] {
+            for name in ["meta", "balances", "idem", "idem_user", "top_ups"] {
                 read.push(&["HGETALL"], &format!("{{{wallet}}}:{name}"), &format!("{wallet}:{name}"));
             }
             read.push(

@@ -110,12 +110,25 @@ pub(super) struct Card {
 /// Requests that have an answer: fingerprint, result, ms from which they may be forgotten, whose they are.
 pub(super) type Requests = BTreeMap<String, (String, String, i64, String)>;
 
+/// A charge through the gateway that is not at its end.
+#[derive(Clone, Debug)]
+pub(super) struct OpenTopUp {
+    pub(super) state: &'static str,
+    pub(super) amount: i64,
+    pub(super) end: i64,
+    /// Of its last step, ms.
+    pub(super) since: i64,
+    pub(super) user: String,
+}
+
 /// The balances of a partition, with the ms of their last change, and its requests.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wallet {
     pub(super) now: i64,
     pub(super) balances: BTreeMap<String, (i64, i64)>,
     pub(super) requests: Requests,
+    /// By charge.
+    pub(super) top_ups: BTreeMap<String, OpenTopUp>,
 }
 
 /// The concert.
@@ -187,6 +200,8 @@ impl Model {
             Batch::Refund(refunds) => refunds.iter().map(|refund| self.refund(refund)).collect(),
             Batch::Pay(pays) => pays.iter().map(|pay| self.pay(pay)).collect(),
             Batch::Charge(charges) => charges.iter().map(|charge| self.charge(charge)).collect(),
+            Batch::TopUp(all) => all.iter().map(|request| self.top_up(request)).collect(),
+            Batch::Credit(all) => all.iter().map(|request| self.credit(request)).collect(),
             Batch::Policy(base, policy) => vec![self.set_policy(*base, policy)],
             Batch::OpenShow(show, seats, catalog) => vec![self.open_show(*show, *seats, *catalog)],
             Batch::Catalog(catalog) => {

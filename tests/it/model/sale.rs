@@ -4,7 +4,7 @@ use super::batch::{Block, Charge, Hold, Pay, Refund, Release, partition};
 use super::rules::{DAY_MS, Model, Requests, Reservation, Status};
 
 /// Balances stay below, so that Lua counts them exactly.
-const AMOUNT_END: i64 = 1 << 53;
+pub(super) const AMOUNT_END: i64 = 1 << 53;
 
 /// `index:price,…`
 pub(super) fn seats_text(seats: &[(u32, i64)]) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use onsale::domain::event::{CardRefund, Entry, Event, LogKind};
+use onsale::domain::event::{CardRefund, Entry, Event, LogKind, TopUp, TopUpStep};
 use onsale::domain::ids::ShowId;
 
 use super::redis::{LogEnd, Look};
@@ -141,7 +141,8 @@ impl Watch {
             }
             Event::CardRefund(step) => self.card_refund(step),
             Event::Returned(back) => self.moves(back.user, back.amount, back.balance),
-            Event::Charged { user, amount, balance, .. } => {
+            Event::Charged { user, amount, balance, .. }
+            | Event::TopUp(TopUp { user, step: TopUpStep::Credited { amount, balance }, .. }) => {
                 self.cash += amount;
                 self.moves(user, *amount, *balance);
             }

@@ -83,7 +83,8 @@ async fn every_metric_is_there_after_a_small_sale() {
     let worker = free_address().to_string();
     let sections = format!(
         "worker = {{ audit_interval_seconds = 1, ops_listen = '{worker}' }}\n\
-         log = {{ memory_max_bytes = 1000000000 }}"
+         log = {{ memory_max_bytes = 1000000000 }}\n\
+         gateway = {{ kind = 'sandbox' }}"
     );
     let mut up = Up::start(&sections).await;
     small_sale(&up).await;

@@ -36,7 +36,7 @@ impl Rebuilt<'_> {
             }
             .unwrap_or_else(|| field.to_owned());
             let value = match value.rsplit_once(' ') {
-                Some((rest, last)) if ["res", "cards"].contains(&name) && last == *user => {
+                Some((rest, last)) if ["res", "cards", "top_ups"].contains(&name) && last == *user => {
                     format!("{rest} {pseudonym}")
                 }
                 Some((rest, "leaving")) => rest.to_owned(),

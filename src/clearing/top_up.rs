@@ -1,0 +1,164 @@
+//! Carries each charge through the gateway to its one end: captured and credited, or voided.
+//!
+//! As with card payments `credit.lua` alone decides, and the record stays in Redis until the end, so anybody may take any step
+//! again. Nothing lapses here but the patience with the gateway: the money is taken first, and credited when it is there.
+
+use tokio::time::Instant;
+
+use super::{Clearing, ClearingError, STEP};
+use crate::domain::ids::{ChargeId, UserId};
+use crate::domain::outcome::Refusal;
+use crate::domain::top_up::{TopUp, TopUpEnd, TopUpState};
+use crate::gateway::{self, Intent, Standing};
+use crate::store::{Failure, Said, TopUpTask};
+
+/// What the gateway is asked or told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Call {
+    Ask,
+    Begin,
+    Capture,
+    Void,
+}
+
+impl Call {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ask => "tell about",
+            Self::Begin => "begin",
+            Self::Capture => "capture",
+            Self::Void => "void",
+        }
+    }
+}
+
+/// How a top-up stands after as many steps as can be made now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// At its end.
+    Ended {
+        /// Which.
+        end: TopUpEnd,
+        /// What the gateway said when it declined, if it did so just now.
+        reason: Option<String>,
+    },
+    /// Not yet; what the gateway says of it.
+    Open(Standing),
+    /// Nothing is known of it any more: it was at its end long ago.
+    Forgotten,
+}
+
+impl Clearing {
+    /// Begins a new top-up at the gateway, and goes as far with it as it goes now.
+    pub async fn begin_top_up(&self, charge: ChargeId, top_up: &TopUp) -> Result<Progress, ClearingError> {
+        let _slot = self.slot()?;
+        let name = charge.to_string();
+        self.looked_just_now(name.clone());
+        let progress = self.carry(charge, top_up, Call::Begin).await?;
+        if let Progress::Open(standing) = &progress {
+            self.keep(name, standing);
+        }
+        Ok(progress)
+    }
+
+    /// Goes as far with a top-up as it goes now.
+    pub async fn clear_top_up(&self, charge: ChargeId, top_up: &TopUp) -> Result<Progress, ClearingError> {
+        // What has been decided is told, not asked.
+        let first = match top_up.state {
+            TopUpState::Authorising => Call::Ask,
+            TopUpState::Capture => Call::Capture,
+            TopUpState::Declined | TopUpState::Expired => Call::Void,
+        };
+        self.carry(charge, top_up, first).await
+    }
+
+    /// Each call at most once, in the order of [`Call`]: a gateway that goes in circles is asked again by the worker's loop.
+    async fn carry(&self, charge: ChargeId, top_up: &TopUp, first: Call) -> Result<Progress, ClearingError> {
+        let user = UserId::new(&top_up.user).ok_or(ClearingError::NoPayer(charge))?;
+        let intent =
+            Intent { name: charge.to_string(), amount: top_up.amount, currency: top_up.currency.clone() };
+        let (mut call, mut reason) = (first, None);
+        loop {
+            let standing = self.call_gateway(call, &intent).await?;
+            if let Standing::Declined { reason: said } = &standing {
+                reason = Some(said.clone());
+            }
+            let credited = self.0.store.credit(charge, &user, said(&standing), Instant::now() + STEP);
+            let task = match credited.await {
+                Err(Failure::Refused(Refusal::NotFound)) => return Ok(Progress::Forgotten),
+                task => task?,
+            };
+            let contradicts =
+                |standing| ClearingError::TopUpContradicts { charge, told: call.name(), standing };
+            let next = match task {
+                TopUpTask::Nothing(end) if agree(&standing, &end) => {
+                    return Ok(Progress::Ended { end, reason });
+                }
+                TopUpTask::Nothing(_) => return Err(contradicts(standing)),
+                // Whoever was to begin it has died, or its call is still on its way.
+                TopUpTask::Wait if standing == Standing::Unknown => Call::Begin,
+                TopUpTask::Wait => return Ok(Progress::Open(standing)),
+                TopUpTask::Capture => Call::Capture,
+                TopUpTask::Void => Call::Void,
+            };
+            if next <= call {
+                let waits = matches!(standing, Standing::Processing | Standing::Unknown);
+                return if waits { Ok(Progress::Open(standing)) } else { Err(contradicts(standing)) };
+            }
+            call = next;
+        }
+    }
+
+    async fn call_gateway(&self, call: Call, intent: &Intent) -> Result<Standing, gateway::Error> {
+        let gateway = &self.0.gateway;
+        match call {
+            Call::Ask => gateway.standing(intent).await,
+            Call::Begin => gateway.begin(intent).await,
+            Call::Capture => gateway.capture(intent).await,
+            Call::Void => gateway.void(intent).await,
+        }
+    }
+
+    /// The same because somebody looks at it: once a second for one top-up. What the gateway said last, if that
+    /// was just now; `None`: nothing.
+    pub async fn look_at_top_up(
+        &self,
+        charge: ChargeId,
+        top_up: &TopUp,
+    ) -> Result<Option<Progress>, ClearingError> {
+        let name = charge.to_string();
+        if self.looked_just_now(name.clone()) {
+            return Ok(self.just_said(&name).map(Progress::Open));
+        }
+        let progress = self.hear_of_top_up(charge, top_up).await?;
+        if let Progress::Open(standing) = &progress {
+            self.keep(name, standing);
+        }
+        Ok(Some(progress))
+    }
+
+    /// The same because the gateway has told of it.
+    pub async fn hear_of_top_up(&self, charge: ChargeId, top_up: &TopUp) -> Result<Progress, ClearingError> {
+        let _slot = self.slot()?;
+        self.clear_top_up(charge, top_up).await
+    }
+}
+
+fn said(standing: &Standing) -> Said {
+    match standing {
+        Standing::Unknown | Standing::RequiresAction { .. } | Standing::Processing => Said::Pending,
+        Standing::Authorised => Said::Authorised,
+        Standing::Declined { .. } => Said::Declined,
+        Standing::Captured => Said::Captured,
+        Standing::Voided => Said::Voided,
+    }
+}
+
+/// Whether a top-up can have ended so if the gateway says this: one that asked before it was told may have heard something older.
+fn agree(standing: &Standing, end: &TopUpEnd) -> bool {
+    match standing {
+        Standing::Captured => matches!(end, TopUpEnd::Credited { .. }),
+        Standing::Voided => matches!(end, TopUpEnd::Voided { .. }),
+        _ => true,
+    }
+}
