@@ -11,7 +11,7 @@
 --   { 'capture' }                               retry: same answer    its seats are booked
 --   { 'void' }                                  retry: same answer    declined, or the hold or its show has ended, or was paid otherwise
 --   { 'sales_stopped' }                         retry: later
---   { 'pending' }                               retry: later
+--   { 'pending' }                               retry: later    or its owner is being forgotten, which ends his holds
 --   { 'internal', message }                     retry: no
 --   After the outcomes of all requests: { 'wallet', partition, number, mark } for each partition not lost
 -- INCLUDES text arguments clock journal map log concert place reservation wallet booking card
@@ -71,6 +71,9 @@ local function decide_confirm(request)
   end
   if not r or r.status ~= 'pending' then
     return give_up(card, r and ENDED[r.status] or 'expired')
+  end
+  if request.verdict == 'authorised' and is_leaving(wallet, r.user) then
+    return { 'pending' }
   end
   if request.verdict == 'authorised' then
     return book(card, r, wallet)

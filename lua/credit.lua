@@ -81,7 +81,8 @@ local function decide_credit(request)
     return lost
   end
   local top_up = read_top_up(wallet, request.charge)
-  if not top_up or top_up.user ~= request.user then
+  -- Who was forgotten while the gateway answered is credited by his new name.
+  if not top_up or top_up.user ~= request.user and not is_pseudonym(top_up.user) then
     local known = read_end(wallet, request.user, request.charge)
     return known and { 'ended', known } or { 'not_found' }
   end

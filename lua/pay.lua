@@ -11,6 +11,7 @@
 --   { 'rate_limited' }                          retry: when older keys are forgotten
 --   { 'sales_stopped' }                         retry: later
 --   { 'invalid_reservation', reason }           retry: no    not_found already_paid cancelled refunded expired
+--   { 'request_in_progress' }                   retry: no    he is being forgotten
 --   { 'insufficient_balance', current, required }   retry: after a charge
 --   { 'paid', reservation, show, payment, seats, amount, balance }
 --   { 'internal', message }                     retry: no
@@ -66,6 +67,9 @@ local function decide_pay(request)
   local invalid = unpayable_outcome(r, request)
   if invalid then
     return invalid
+  end
+  if is_leaving(wallet, r.user) then
+    return { 'request_in_progress' }
   end
   local balance = read_balance(wallet, r.user) - r.amount
   if balance < 0 then

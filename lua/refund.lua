@@ -15,6 +15,8 @@
 --   { 'sales_stopped' }                         retry: later
 --   { 'invalid_reservation', reason }           retry: no    not_found (not paid, too)
 --                                               cancelled expired refunded (one of the seats, too)
+--   { 'request_in_progress' }                   retry: later    its owner is being forgotten: the balance has not got his new name yet,
+--                                               or, of a card, is about to
 --   { 'amount_out_of_range' }                   retry: when he has paid something    the balance would reach 2^53
 --   { 'refunded', refund, reservation, show, seats, amount, status }
 --   { 'internal', message }                     retry: no
@@ -130,7 +132,15 @@ local function decide_refund(request)
   if not back then
     return { 'invalid_reservation', 'refunded' }
   end
+  -- Whoever has paid from a balance has one, be it 0; who paid by card may have none, unless he is being forgotten.
   local by_card = is_by_card(r)
+  if not get(wallet.balances, r.user) and (not by_card or is_pseudonym(r.user)) then
+    return { 'request_in_progress' }
+  end
+  -- A debt to a card has a record of its own: while he is being forgotten there is none that nobody has named.
+  if by_card and is_leaving(wallet, r.user) then
+    return { 'request_in_progress' }
+  end
   local balance = read_balance(wallet, r.user) + (by_card and 0 or back.amount)
   if balance >= AMOUNT_MAX then
     return { 'amount_out_of_range' }

@@ -2,12 +2,13 @@
 --
 -- FLAGS    no-writes
 -- KEYS     the concert block and three keys for the show of a page about one: reads all but log and requests
--- ARGV     head of lib/concert.lua; then kind, cursor, and for `seats`, `holder` and `owned` the show
+-- ARGV     head of lib/concert.lua; then kind, cursor, and for `seats`, `holder` and `owned` the show, for `requests` a pattern
 -- OUTCOMES a page; a view follows the log from the number of its first page on, and is whole at the number of its last
 --   { 'head', { meta as field, value, … }, JSON of the policy }
 --   { 'queue', seq, … }               cursor: seq to go on behind; the end is an empty page
 --   { 'places', next cursor ('0': the end), user, record, … }
 --   { 'seats', bytes, seats in all }  cursor: first index; the end is an empty page
+--   { 'requests', next cursor ('0': the end), request, … }   those that the pattern (as of KEYS) fits
 --   { index, next cursor ('0': the end), elements in all, field, value, … }   index: line active unclaimed expiry ended place pending cards res,
 --                                     and of the show holder owned; `res` counts those that have not ended
 -- INCLUDES text arguments clock journal map log concert
@@ -43,6 +44,15 @@ function pages.seats(cursor)
   local first = tonumber(cursor)
   local key = shows[argument()].seats.key
   return { 'seats', redis.call('GETRANGE', key, first, first + PAGE_MAX - 1), redis.call('STRLEN', key) }
+end
+
+function pages.requests(cursor)
+  local found = redis.call('HSCAN', idem.result.key, cursor, 'MATCH', argument(), 'COUNT', PAGE_MAX)
+  local page = { 'requests', found[1] }
+  for i = 1, #found[2], 2 do
+    page[#page + 1] = found[2][i]
+  end
+  return page
 end
 
 -- An index as it lies in Redis, element by element, for the audit.

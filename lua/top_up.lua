@@ -15,6 +15,7 @@
 --   { 'queue_token_invalid' }                   retry: with a token
 --   { 'queue_token_not_active', position }      retry: when active
 --   { 'queue_token_expired' }                   retry: no
+--   { 'request_in_progress' }                   retry: no    he is being forgotten
 --   { 'amount_out_of_range' }                   retry: no    the balance would reach 2^53
 --   { 'begun', charge, 'open', record }
 --   { 'internal', message }                     retry: no
@@ -53,6 +54,9 @@ local function decide_top_up(request)
   local found = found_outcome(request)
   if found then
     return found
+  end
+  if is_leaving(wallet, request.user) then
+    return { 'request_in_progress' }
   end
   if read_balance(wallet, request.user) + request.amount >= AMOUNT_MAX then
     return { 'amount_out_of_range' }

@@ -9,6 +9,7 @@ pub mod config;
 pub mod domain;
 pub mod embedded;
 pub mod follow;
+pub mod forgetting;
 pub mod gateway;
 pub mod http;
 pub mod live;

@@ -18,13 +18,17 @@ local function read_card(name)
   }
 end
 
+local function put_card(card)
+  local of = card.refund and card.payment .. ' ' .. card.paid .. ' ' or ''
+  put(cards, card.refund or card.payment, card.state .. ' ' .. card.reservation .. ' ' .. card.show .. ' ' .. card.amount .. ' '
+    .. card.since .. ' ' .. of .. card.user)
+end
+
 -- `authorising`: the buyer and his bank are at it; `capture`, `void`, `refund`: decided, the gateway is to be told; `refused`: it
 -- does not give the money back.
 local function write_card(card, state)
   card.state, card.since = state, int(now)
-  local of = card.refund and card.payment .. ' ' .. card.paid .. ' ' or ''
-  put(cards, card.refund or card.payment, state .. ' ' .. card.reservation .. ' ' .. card.show .. ' ' .. card.amount .. ' '
-    .. card.since .. ' ' .. of .. card.user)
+  put_card(card)
 end
 
 -- `word reservation show user payment`, as every event of a card payment begins; a refund and its amount follow.

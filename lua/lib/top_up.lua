@@ -21,12 +21,16 @@ local function read_top_up(wallet, charge)
   }
 end
 
+local function put_top_up(wallet, top_up)
+  put(wallet.top_ups, top_up.charge, top_up.state .. ' ' .. int(top_up.amount) .. ' ' .. top_up.currency .. ' ' .. int(top_up.stop) .. ' '
+    .. top_up.since .. ' ' .. top_up.user)
+end
+
 -- `authorising`: the user and his bank are at it; `capture`: decided, the gateway is to take the money; `declined`, `expired`:
 -- decided, it is to let it go.
 local function write_top_up(wallet, top_up, state)
-  top_up.state = state
-  put(wallet.top_ups, top_up.charge, state .. ' ' .. int(top_up.amount) .. ' ' .. top_up.currency .. ' ' .. int(top_up.stop) .. ' '
-    .. int(wallet.log.now) .. ' ' .. top_up.user)
+  top_up.state, top_up.since = state, int(wallet.log.now)
+  put_top_up(wallet, top_up)
 end
 
 -- `word charge user`, as every event of a top-up begins.

@@ -7,6 +7,10 @@ local WALLET_KEYS = 6
 -- Lua's numbers are exact below 2^53.
 local AMOUNT_MAX = 9007199254740992
 
+-- Behind the record of a user who is being forgotten: money may come to it, but he pays nothing with it, so that what he has bought
+-- gets his new name together with the money that paid it (decision 0010).
+local LEAVING = ' leaving'
+
 local wallets = {}
 
 local function open_wallets(first_key)
@@ -33,8 +37,18 @@ local function read_balance(wallet, user)
   return record and tonumber(string.match(record, '^(%d+) ')) or 0
 end
 
+local function is_leaving(wallet, user)
+  local record = get(wallet.balances, user)
+  return record and string.sub(record, -#LEAVING) == LEAVING
+end
+
+-- Whether its owner has been forgotten (decision 0010): so begin the names that such users get.
+local function is_pseudonym(user)
+  return string.sub(user, 1, 10) == 'forgotten-'
+end
+
 local function write_balance(wallet, user, balance)
-  put(wallet.balances, user, int(balance) .. ' ' .. int(wallet.log.now))
+  put(wallet.balances, user, int(balance) .. ' ' .. int(wallet.log.now) .. (is_leaving(wallet, user) and LEAVING or ''))
 end
 
 -- Where each partition's log stands after this batch: name, number, mark. Not of a lost one: the server would take its

@@ -5,6 +5,7 @@
 
 mod audit;
 mod close_refund;
+mod forget;
 mod import;
 mod installation;
 mod operations;
@@ -22,6 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::archive::{self, Archive};
 use crate::clearing::Clearing;
 use crate::config::{self, Config, GatewayKind, Mysql};
+use crate::domain::export_key::ExportKey;
 use crate::domain::ids::ShowId;
 use crate::follow::LiveFollower;
 use crate::gateway::{self, Gateway, WebhookSecret};
@@ -35,6 +37,7 @@ use crate::store::{EngineError, Failure, SeenLogs};
 
 pub use self::audit::audit;
 pub use self::close_refund::close_refund;
+pub use self::forget::forget;
 pub use self::import::{PlanImport, import, import_plan};
 use self::installation::Installation;
 
@@ -71,6 +74,9 @@ pub enum Error {
     /// The audit could not be made.
     #[error("the audit could not be made")]
     Audit(#[from] crate::audit::AuditError),
+    /// A user could not be forgotten, or not everywhere.
+    #[error("he is not forgotten everywhere; the same again goes on where it stopped")]
+    Forgetting(#[from] crate::forgetting::ForgettingError),
     /// A file of the catalog.
     #[error("{file} is no catalog")]
     File {
@@ -163,7 +169,7 @@ pub async fn run(
     // Before anything makes a handle.
     let exposition = if config.telemetry.metrics { metrics::install()? } else { metrics::uncounted()? };
     let installation = Installation::connect(&config).await?;
-    let live = Live::new();
+    let live = views(&config)?;
     loops::load(&installation.archive, &installation.seen, &live).await?;
 
     // The loops outlive the server: what its last requests did still reaches the archive.
@@ -232,6 +238,15 @@ pub async fn run(
     stop.send_replace(true);
     while tasks.join_next().await.is_some() {}
     outcome
+}
+
+/// No views yet, with the names that users have outside.
+fn views(config: &Config) -> Result<Live, Error> {
+    let live = Live::new();
+    if let Some(secret) = config.privacy.read_export_key()? {
+        live.name_users_by(ExportKey::new(secret.expose()));
+    }
+    Ok(live)
 }
 
 /// What takes card payments, if anything does; one for server and loops, since a sandbox inside them is one, too.

@@ -1,4 +1,4 @@
-//! The loops of a worker: admission, expiry, refunds of cancelled shows, the archive follower, trimming.
+//! The loops of a worker: admission, expiry, refunds of cancelled shows, the archive follower, trimming, and what a `forget` left.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::{Error, Observed, import, operations};
 use crate::archive::Archive;
 use crate::config::{Config, Mysql};
 use crate::follow::{Applied, ArchiveFollower};
+use crate::forgetting::Forgetter;
 use crate::http::Health;
 use crate::live::Live;
 use crate::loops::{self, RefundRate, Trimming};
@@ -64,6 +65,8 @@ pub(super) async fn start(
     tasks.spawn(cancellation);
     tasks.spawn(follower.run(stopping.clone()));
     tasks.spawn(loops::trimming(trimming, stopping.clone()));
+    let forgetter = Forgetter::new(installation.archive.clone(), installation.store()?);
+    tasks.spawn(loops::resumption(forgetter, stopping.clone()));
     tasks.spawn(loops::tidying(installation.store()?, applied.clone(), stopping.clone()));
     let audit_interval = Duration::from_secs(worker.audit_interval_seconds);
     metrics::AUDIT_INTERVAL.handle().set(audit_interval);

@@ -16,12 +16,13 @@ use super::concert::apply_policy;
 use super::log::{self, EventRow, LogBatch};
 use super::payment::Bookings;
 use super::queue::Places;
+use super::renaming::apply_forgotten;
 use super::reservation::{self, Reservations};
 use super::rows;
 use super::seats::BlockedSeats;
 use super::top_up::TopUps;
 use super::wallet::{self, Ledger};
-use crate::domain::event::{CardRefund, Entry, Event, LogKind};
+use crate::domain::event::{CardRefund, Entry, Event, Forgotten, LogKind};
 use crate::domain::fields::Malformed;
 use crate::domain::ids::{ConcertId, LogName, Mark, Offset};
 
@@ -42,6 +43,8 @@ pub(super) struct Changes<'a> {
     top_ups: TopUps<'a>,
     /// The last policy of each concert: version and JSON.
     policies: BTreeMap<ConcertId, (u64, &'a str)>,
+    /// Users who have another name, with the concert and the entry.
+    forgotten: Vec<(ConcertId, u64, Forgotten<'a>)>,
 }
 
 impl<'a> Changes<'a> {
@@ -100,6 +103,7 @@ impl<'a> Changes<'a> {
             Event::Blocked(blocking) => self.blocked.take(place.concert, blocking, true),
             Event::Unblocked(blocking) => self.blocked.take(place.concert, blocking, false),
             Event::Cancelled { show, reason } => self.cancelled.take(*show, place.at, reason),
+            Event::Forgotten(forgotten) => self.forgotten.push((place.concert, place.number, *forgotten)),
             Event::Refunded(back) | Event::CardRefund(CardRefund::Decided { back, .. }) => {
                 self.bookings.give_back(place, back)?;
             }
@@ -131,6 +135,10 @@ impl<'a> Changes<'a> {
         self.top_ups.write(connection).await?;
         for (concert, (version, json)) in self.policies {
             apply_policy(connection, concert, version, json).await?;
+        }
+        // Behind all rows: it takes those up to its entry.
+        for (concert, number, forgotten) in self.forgotten {
+            apply_forgotten(connection, concert, number, &forgotten).await?;
         }
         Ok(())
     }

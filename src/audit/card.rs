@@ -48,6 +48,13 @@ impl Cards {
         }
     }
 
+    /// A user has another name.
+    pub(super) fn rename(&mut self, user: &str, name: &str) {
+        for made in self.made.values_mut().filter(|made| made.user == user) {
+            name.clone_into(&mut made.user);
+        }
+    }
+
     fn begin(&mut self, at: At, begun: &Authorising<'_>, findings: &mut Findings) {
         let Authorising { card, amount, .. } = begun;
         let made = Made {

@@ -64,6 +64,13 @@ impl CardRefunds {
         }
     }
 
+    /// A user has another name.
+    pub(super) fn rename(&mut self, user: &str, name: &str) {
+        for made in self.made.values_mut().filter(|made| made.user == user) {
+            name.clone_into(&mut made.user);
+        }
+    }
+
     fn decide(&mut self, at: At, refund: Id20, made: Made, cards: &Cards, findings: &mut Findings) {
         let (concert, payment, paid) = (self.concert, made.payment, made.paid);
         let paid_so = cards.has_paid(payment, made.reservation, paid);

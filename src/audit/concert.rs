@@ -10,7 +10,7 @@ use super::log::Model;
 use super::queue::Line;
 use super::request::Requests;
 use super::reservation::{At, Reservation, Sale};
-use crate::domain::event::{CardRefund, Entry, Event, Refunded};
+use crate::domain::event::{CardRefund, Entry, Event, Forgotten, Refunded};
 use crate::domain::ids::{ConcertId, Id20, LogName, ShowId};
 use crate::domain::reservation::Status;
 use crate::domain::time::Millis;
@@ -86,6 +86,12 @@ impl Model for Concert {
                     if let CardRefund::Decided { back, payment, .. } = step {
                         self.refund(at, back, Some(*payment), evidence);
                     }
+                }
+                Event::Forgotten(Forgotten { user, pseudonym }) if user != pseudonym => {
+                    self.sale.rename(user, pseudonym);
+                    self.cards.rename(user, pseudonym);
+                    self.card_refunds.rename(user, pseudonym);
+                    self.requests.forget(user);
                 }
                 _ => {}
             }

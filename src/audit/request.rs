@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::findings::{Check, Findings};
+use crate::domain::fields::prefixed;
 use crate::domain::ids::LogName;
 use crate::domain::time::Millis;
 
@@ -32,6 +33,13 @@ impl Requests {
         findings.expect(Check::Requests, !again, || {
             format!("{log}: request {request:?} has had an effect twice")
         });
+    }
+
+    /// A user has another name: whoever has his id from now on is somebody else, whose requests are others.
+    pub(super) fn forget(&mut self, user: &str) {
+        let named = prefixed(user);
+        self.today.retain(|request, _| !request.contains(&named));
+        self.yesterday.retain(|request, _| !request.contains(&named));
     }
 }
 

@@ -293,6 +293,18 @@ impl Sale {
         });
     }
 
+    /// A user has another name; nothing of his is PENDING then.
+    pub(super) fn rename(&mut self, user: &str, name: &str) {
+        for made in self.reservations.values_mut().filter(|made| made.user == user) {
+            name.clone_into(&mut made.user);
+        }
+        for show in self.shows.values_mut() {
+            if let Some(seats) = show.owned.remove(user) {
+                *show.owned.entry(name.to_owned()).or_default() += seats;
+            }
+        }
+    }
+
     /// Gives a PENDING reservation its next status and answers what it was; `None` if it was not PENDING.
     fn leave_pending(&mut self, at: At, id: Id20, status: Status) -> Option<Reservation> {
         let made = self.reservations.get_mut(&id).filter(|made| made.status == Status::Pending)?;

@@ -16,6 +16,8 @@ use crate::domain::top_up::GivenUp;
 #[derive(Clone, Debug)]
 struct Made {
     user: String,
+    /// The user as its first event names him: the row in MySQL changes together with that.
+    told: String,
     amount: i64,
     currency: String,
     end: i64,
@@ -39,6 +41,7 @@ impl TopUps {
         if let TopUpStep::Charging { amount, currency, end, .. } = step {
             let made = Made {
                 user: user.to_owned(),
+                told: user.to_owned(),
                 amount,
                 currency: currency.to_owned(),
                 end: end.0,
@@ -75,6 +78,13 @@ impl TopUps {
         }
     }
 
+    /// A user has another name from here on.
+    pub(super) fn rename(&mut self, user: &str, pseudonym: &str) {
+        for made in self.made.values_mut().filter(|made| made.user == user) {
+            pseudonym.clone_into(&mut made.user);
+        }
+    }
+
     /// The record in Redis (formats 8); `None` once it is at its end.
     fn record(&self, charge: &str) -> Option<String> {
         let id: Id20 = charge.parse().ok()?;
@@ -86,10 +96,10 @@ impl TopUps {
     /// The columns of the row in MySQL, as `archive::snapshot` reads them.
     fn row(&self, charge: &str) -> Option<String> {
         let made = self.made.get(&charge.parse().ok()?)?;
-        let Made { user, amount, currency, state, reason, balance, since, .. } = made;
+        let Made { told, amount, currency, state, reason, balance, since, .. } = made;
         let reason = reason.map_or("~", GivenUp::as_str);
         let balance = balance.map_or_else(|| "~".to_owned(), |balance| balance.to_string());
-        Some(format!("{user}|{amount}|{currency}|{state}|{reason}|{balance}|{since}"))
+        Some(format!("{told}|{amount}|{currency}|{state}|{reason}|{balance}|{since}"))
     }
 }
 

@@ -8,7 +8,7 @@ use super::request::Requests;
 use super::top_up::{self, TopUps};
 use super::{AuditError, Evidence};
 use crate::archive::snapshot::{Snapshot, TableRow};
-use crate::domain::event::{Entry, Event, Passed, Returned, TopUp, TopUpStep};
+use crate::domain::event::{Entry, Event, Forgotten, Passed, Returned, TopUp, TopUpStep};
 use crate::domain::ids::LogName;
 use crate::domain::time::Millis;
 
@@ -24,11 +24,24 @@ pub(super) struct Wallet {
     pub(super) top_ups: TopUps,
     /// What the rows in MySQL add up to, by user.
     sums: HashMap<String, i64>,
+    /// Users with the names that they got, by the entry that says so. Their rows before it get it later than their balance.
+    renamed: Vec<(u64, String, String)>,
+    /// Users who are about to get another name.
+    leaving: HashSet<String>,
 }
 
 impl Model for Wallet {
     fn apply(&mut self, number: u64, entry: &Entry<'_>, evidence: &mut Evidence) {
         for (ordinal, event) in entry.events.iter().enumerate() {
+            if let Event::Forgotten(forgotten) = event {
+                self.forget(number, forgotten);
+                continue;
+            }
+            if let Event::Leaving { user } = *event {
+                self.balances.entry(user.to_owned()).or_insert((0, entry.at));
+                self.leaving.insert(user.to_owned());
+                continue;
+            }
             let key = format!("{number}|{ordinal}");
             self.take(&key, entry.at, event, evidence);
         }
@@ -45,6 +58,8 @@ impl Wallet {
             transactions: BTreeMap::new(),
             top_ups: TopUps::default(),
             sums: HashMap::new(),
+            renamed: Vec::new(),
+            leaving: HashSet::new(),
         }
     }
 
@@ -54,7 +69,8 @@ impl Wallet {
 
     /// The record of a user in Redis (formats 1).
     pub(super) fn record(&self, user: &str) -> Option<String> {
-        self.balances.get(user).map(|(balance, updated)| format!("{balance} {}", updated.0))
+        let leaving = if self.leaving.contains(user) { " leaving" } else { "" };
+        self.balances.get(user).map(|(balance, updated)| format!("{balance} {}{leaving}", updated.0))
     }
 
     pub(super) fn users(&self) -> HashSet<String> {
@@ -134,6 +150,35 @@ impl Wallet {
         });
     }
 
+    /// A user has another name; one that has it already keeps his balance apart.
+    fn forget(&mut self, number: u64, &Forgotten { user, pseudonym }: &Forgotten<'_>) {
+        if user == pseudonym {
+            self.leaving.remove(user);
+            return;
+        }
+        self.requests.forget(user);
+        if self.balances.contains_key(pseudonym) {
+            return;
+        }
+        self.top_ups.rename(user, pseudonym);
+        if let Some(balance) = self.balances.remove(user) {
+            self.leaving.remove(user);
+            self.balances.insert(pseudonym.to_owned(), balance);
+            if let Some(sum) = self.sums.remove(user) {
+                *self.sums.entry(pseudonym.to_owned()).or_default() += sum;
+            }
+            self.renamed.push((number, user.to_owned(), pseudonym.to_owned()));
+        }
+    }
+
+    /// Whose row this is by the name that he has at the end.
+    fn owner<'a>(&'a self, row: &TableRow, user: &'a str) -> &'a str {
+        let number =
+            row.key.split('|').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or_default();
+        let renamed = self.renamed.iter().find(|(at, old, _)| number < *at && old == user);
+        renamed.map_or(user, |(_, _, name)| name)
+    }
+
     /// The balance told must be the one before with the change, and not negative.
     fn move_money(
         &mut self,
@@ -174,7 +219,8 @@ impl Wallet {
         let mut from_end = row.columns.rsplitn(3, '|').skip(1);
         let amount: i64 = from_end.next().and_then(|amount| amount.parse().ok()).unwrap_or_default();
         if let Some(user) = from_end.next().and_then(|rest| rest.splitn(8, '|').nth(7)) {
-            *self.sums.entry(user.to_owned()).or_default() += amount;
+            let owner = self.owner(row, user).to_owned();
+            *self.sums.entry(owner).or_default() += amount;
         }
     }
 

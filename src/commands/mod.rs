@@ -1,11 +1,12 @@
 //! The command line: one file for each command.
 //!
-//! Answers go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed (or an audit that found something),
-//! 2 not understood.
+//! Answers go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed (or an audit that found something, or a
+//! user who is not forgotten because something of his is live), 2 not understood.
 
 mod audit;
 mod check_config;
 mod close_refund;
+mod forget;
 mod health;
 mod import;
 mod migrate;
@@ -47,6 +48,8 @@ enum Verb {
     Audit(audit::Arguments),
     /// Notes that a refund which the gateway refuses was paid to its buyer otherwise.
     CloseRefund(close_refund::Arguments),
+    /// Gives a user another, random name wherever his id is kept; what he bought and paid stays. Prints what was changed, in JSON.
+    Forget(forget::Arguments),
     /// Asks a running server or worker whether it is ready; fails when it is not.
     Health(health::Arguments),
     /// Prints the effective configuration without its secrets, and what is wrong with it or with the engines.
@@ -113,6 +116,7 @@ impl Verb {
                 Self::Token(arguments) => arguments.execute(),
                 Self::Audit(arguments) => arguments.execute().await,
                 Self::CloseRefund(arguments) => arguments.execute().await,
+                Self::Forget(arguments) => arguments.execute().await,
                 Self::Health(arguments) => arguments.execute().await,
                 Self::CheckConfig(arguments) => arguments.execute().await,
             }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{Algorithm, Error, Gateway, Identity, Kafka, QueueToken, Secret, Ticket};
+use super::{Algorithm, Error, Gateway, Identity, Kafka, Privacy, QueueToken, Secret, Ticket};
 
 /// The fewest bytes of a symmetric key: as many as the hash of HS256 gives.
 const SYMMETRIC_KEY_MIN_BYTES: usize = 32;
@@ -88,6 +88,14 @@ impl Kafka {
     pub fn read_password(&self) -> Result<Option<Secret>, Error> {
         let path = self.password_file.as_ref();
         path.map(|path| Ok(Secret::new(read("kafka.password_file", path)?.trim()))).transpose()
+    }
+}
+
+impl Privacy {
+    /// Reads the key of the names that events give to users, if there is one: the text of the file, without the white space around it.
+    pub fn read_export_key(&self) -> Result<Option<Secret>, Error> {
+        let path = self.export_key_file.as_ref();
+        path.map(|path| read_shared("privacy.export_key_file", path)).transpose()
     }
 }
 

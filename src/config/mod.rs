@@ -22,8 +22,8 @@ pub use keys::{IdentityKey, KeyMaterial};
 pub use secret::{ConnectionUrl, Secret};
 pub use sections::{
     Algorithm, Coalesce, Gateway, GatewayKind, Identity, IdentityKeyFile, Kafka, KafkaSecurity, Log,
-    LogFormat, Mysql, QueueToken, Redis, SaslMechanism, Server, Telemetry, Ticket, TopUp, Wallet, Webhook,
-    Worker,
+    LogFormat, Mysql, Privacy, QueueToken, Redis, SaslMechanism, Server, Telemetry, Ticket, TopUp, Wallet,
+    Webhook, Worker,
 };
 pub use validate::Problem;
 
@@ -53,6 +53,8 @@ pub struct Config {
     pub kafka: Kafka,
     /// How organisers' endpoints are told.
     pub webhook: Webhook,
+    /// What becomes of users' ids.
+    pub privacy: Privacy,
     /// Bounds of the coalescers.
     pub coalesce: Coalesce,
     /// What this process says about itself.
@@ -141,6 +143,7 @@ impl Config {
             &mut self.gateway.webhook_secret_file,
             &mut self.kafka.password_file,
             &mut self.kafka.ca_file,
+            &mut self.privacy.export_key_file,
         ];
         let of_identity =
             self.identity.keys.iter_mut().flat_map(|key| [&mut key.secret_file, &mut key.jwks_file]);

@@ -259,6 +259,15 @@ pub struct Webhook {
     pub insecure: bool,
 }
 
+/// `[privacy]`: what becomes of users' ids.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Privacy {
+    /// The key of the names that events give to users; none: their ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub export_key_file: Option<PathBuf>,
+}
+
 /// `[coalesce]`: bounds of one batch and of the queue before it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

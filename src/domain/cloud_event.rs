@@ -6,11 +6,12 @@
 mod card;
 mod card_refund;
 mod top_up;
+mod wallet;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::event::{Blocking, Entry, Event, Freed, Held, Paid, Refunded, Returned};
+use super::event::{Blocking, Entry, Event, Freed, Held, Paid, Refunded};
 use super::ids::{ConcertId, LogName, Mark, PaymentId, ReservationId, ShowId};
 use super::reservation::Seats;
 use super::time::Millis;
@@ -133,7 +134,7 @@ fn about(
 ) -> Result<Option<About>, UnknownSeat> {
     match log {
         LogName::Concert(concert) => about_concert(concert, at, event, label),
-        LogName::Wallet(_) => Ok(about_wallet(event)),
+        LogName::Wallet(_) => Ok(wallet::about(event)),
     }
 }
 
@@ -194,7 +195,12 @@ fn about_concert(
         | Event::Passed(_)
         | Event::TopUp(_)
         | Event::PassedBack(_)
-        | Event::Returned(_) => return Ok(None),
+        | Event::Returned(_)
+        // Outside nobody may learn who became whom (0010).
+        | Event::Leaving { .. }
+        | Event::Forgotten(_) => {
+            return Ok(None);
+        }
     };
     data["concertId"] = json!(concert);
     Ok(Some(About { kind, subject, data, concert: Some(concert) }))
@@ -281,62 +287,6 @@ fn about_blocking(
     let labels = labels.collect::<Result<Vec<_>, _>>()?;
     let data = json!({"concertId": concert, "showId": show, "seats": labels});
     Ok(About { kind, subject: show.to_string(), data, concert: Some(concert) })
-}
-
-fn about_wallet(event: &Event<'_>) -> Option<About> {
-    match event {
-        Event::Charged { charge, user, amount, balance, .. } => {
-            let data = json!({
-                "chargeId": charge.as_str(), "userId": user, "amount": amount, "balance": balance,
-            });
-            Some(About { kind: "points.charged", subject: (*user).to_owned(), data, concert: None })
-        }
-        Event::Spent { payment, user, reservation, amount, balance } => {
-            let payment = PaymentId { reservation: *reservation, id: *payment }.to_string();
-            let data = json!({
-                "paymentId": payment, "reservationId": reservation.to_string(), "userId": user,
-                "amount": amount, "balance": balance,
-            });
-            let concert = Some(reservation.concert);
-            Some(About { kind: "points.used", subject: (*user).to_owned(), data, concert })
-        }
-        Event::Returned(Returned { refund, user, reservation, amount, balance }) => {
-            let data = json!({
-                "refundId": refund.as_str(), "reservationId": reservation.to_string(), "userId": user,
-                "amount": amount, "balance": balance,
-            });
-            let concert = Some(reservation.concert);
-            Some(About { kind: "points.returned", subject: (*user).to_owned(), data, concert })
-        }
-        Event::TopUp(top_up) => top_up::about(top_up),
-        Event::Opened { .. }
-        | Event::Show { .. }
-        | Event::Cancelled { .. }
-        | Event::Catalog { .. }
-        | Event::Policy { .. }
-        | Event::Joined { .. }
-        | Event::Admitted { .. }
-        | Event::Claimed { .. }
-        | Event::Stretched { .. }
-        | Event::Ended { .. }
-        | Event::Held(_)
-        | Event::Released(_)
-        | Event::Expired(_)
-        | Event::Paid(_)
-        | Event::Extended(_)
-        | Event::Authorising(_)
-        | Event::Authorised(_)
-        | Event::Voiding { .. }
-        | Event::Captured(_)
-        | Event::Voided(_)
-        // The concert's log tells it; of the user's money nothing moves.
-        | Event::Passed(_)
-        | Event::PassedBack(_)
-        | Event::CardRefund(_)
-        | Event::Refunded(_)
-        | Event::Blocked(_)
-        | Event::Unblocked(_) => None,
-    }
 }
 
 /// `[{"seat": "A-1-12", "price": 50000}]`, in the order asked.

@@ -5,6 +5,7 @@
 
 mod blocking;
 mod card;
+mod forgotten;
 mod refund;
 mod top_up;
 
@@ -15,6 +16,7 @@ use super::time::Millis;
 
 pub use self::blocking::Blocking;
 pub use self::card::{Authorising, Card, Extended, Passed, VoidReason};
+pub use self::forgotten::{Forgotten, Naming};
 pub use self::refund::{CardRefund, OpenRefund, Refunded, Returned};
 pub use self::top_up::{TopUp, TopUpStep};
 
@@ -172,6 +174,10 @@ pub enum Event<'a> {
     TopUp(TopUp<'a>),
     /// Wallet: money of a concert goes back to a card.
     PassedBack(Returned<'a>),
+    /// Both: a user has another name from here on.
+    Forgotten(Forgotten<'a>),
+    /// Wallet: he is about to, and pays nothing until then.
+    Leaving { user: &'a str },
 }
 
 /// Which words an entry may hold: `paid` has one form in a concert's log and one in a wallet's.
@@ -209,6 +215,7 @@ impl<'a> Event<'a> {
             (_, "opened") => {
                 Some(Self::Opened { log_id: fields.parse("log id")?, epoch: fields.parse("epoch")? })
             }
+            (_, "forgotten") => Some(Self::Forgotten(forgotten::decode(fields)?)),
             (LogKind::Concert, _) => Self::decode_concert(word, fields)?,
             (LogKind::Wallet, _) => Self::decode_wallet(word, fields)?,
         };
@@ -301,6 +308,7 @@ impl<'a> Event<'a> {
                 balance: fields.parse("balance")?,
             },
             "authorised" => Self::Passed(card::decode_passed(fields)?),
+            "leaving" => Self::Leaving { user: fields.text("user")? },
             "refunded" => Self::Returned(refund::decode_returned(fields)?),
             "refunding" => Self::PassedBack(refund::decode_returned(fields)?),
             _ => return Ok(top_up::decode(word, fields)?.map(Self::TopUp)),
@@ -374,27 +382,4 @@ impl EndReason {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entry_reads_back_whole() {
-        let text = "1 00000000000000aa 00000000000000a9 1780000000000\n\
-            joined 4 5:a b|c\n\
-            admitted 4 5:a b|c 1780000600000 0\n\
-            held 00000000000000000007 12 5:a b|c 100000 1780000300000 3 7:50000,2:50000 0: -\n";
-        let entry = Entry::decode(LogKind::Concert, text).unwrap();
-        assert_eq!(entry.mark, Mark(0xaa));
-        assert_eq!(entry.events.len(), 3);
-        let Event::Held(held) = &entry.events[2] else { panic!("{entry:?}") };
-        assert_eq!((held.show, held.user, held.seats.total()), (ShowId(12), "a b|c", 100_000));
-    }
-
-    #[test]
-    fn an_unknown_word_or_version_stops_the_reader() {
-        let head = "1 00000000000000aa 00000000000000a9 1780000000000\n";
-        assert!(Entry::decode(LogKind::Concert, &format!("{head}vanished 4 1:a\n")).is_err());
-        assert!(Entry::decode(LogKind::Wallet, &format!("{head}joined 4 1:a\n")).is_err());
-        assert!(Entry::decode(LogKind::Concert, &head.replacen('1', "2", 1)).is_err());
-    }
-}
+mod tests;

@@ -99,6 +99,8 @@ impl Tally {
             | Event::Blocked(_)
             | Event::Cancelled { .. }
             | Event::Unblocked(_)
+            | Event::Leaving { .. }
+            | Event::Forgotten(_)
             | Event::Returned(_) => return,
         };
         counter.increment(1);

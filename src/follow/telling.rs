@@ -17,7 +17,8 @@ pub enum TellError {
     Entry(#[from] Malformed),
 }
 
-/// What an entry has to tell, in order, with the labels of seats that the views of this process know.
+/// What an entry has to tell, in order, with the labels of seats that the views of this process know and the names that users have
+/// outside.
 pub fn cloud_events(
     live: &Live,
     log: LogName,
@@ -30,5 +31,11 @@ pub fn cloud_events(
         LogName::Wallet(_) => LogKind::Wallet,
     };
     let entry = Entry::decode(kind, text)?;
-    Ok(told(log, log_id, number, &entry, &|show, seat| live.label(show, seat))?)
+    let mut events = told(log, log_id, number, &entry, &|show, seat| live.label(show, seat))?;
+    if let Some(key) = live.export_key() {
+        for event in &mut events {
+            key.hide(event);
+        }
+    }
+    Ok(events)
 }

@@ -50,9 +50,8 @@ impl From<Refusal> for Problem {
                 .with("currentBalance", current)
                 .with("requiredAmount", required),
             Refusal::ReservationNotPending => Self::new(Code::ReservationNotPending),
-            Refusal::RequestInProgress => {
-                Self::new(Code::RequestInProgress).detail("A card payment of this reservation is under way.")
-            }
+            Refusal::RequestInProgress => Self::new(Code::RequestInProgress)
+                .detail("A card payment of this reservation is under way, or its owner is being forgotten."),
             Refusal::NotFound => Self::new(Code::NotFound),
             // Asked again already, up to the deadline: MySQL does not give the catalog that Redis names.
             Refusal::StaleCatalog => Self::new(Code::Unavailable).detail("The catalog is being read again."),

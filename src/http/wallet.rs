@@ -107,7 +107,7 @@ async fn current(ctx: &Context, request: &Request, user: &UserId) -> Result<Bala
 }
 
 refusals!(ChargeRefusals: JSON, IDENTITY, PATH, KEY, DURABILITY, BODY, PLACE, STORE, NOT_BUILT; Forbidden,
-    IdempotencyKeyRequired, AmountOutOfRange, QueueTokenNotActive, PaymentDeclined);
+    IdempotencyKeyRequired, AmountOutOfRange, QueueTokenNotActive, PaymentDeclined, RequestInProgress);
 
 /// `POST /v1/users/{userId}/balance`
 #[utoipa::path(

@@ -18,7 +18,7 @@ mod show;
 pub mod snapshot;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -35,6 +35,7 @@ pub use seats::SeatCounts;
 pub use show::ShowView;
 
 use crate::domain::catalog::{Concert, Show};
+use crate::domain::export_key::ExportKey;
 use crate::domain::ids::{ConcertId, Mark, ShowId};
 
 /// All views of this server; a clone is another handle on the same.
@@ -49,6 +50,8 @@ struct Views {
     published: watch::Sender<u64>,
     /// When the follower last had all that Redis could tell of the logs it follows.
     level: ArcSwapOption<Instant>,
+    /// What users are called outside; unset: as they are.
+    export_key: OnceLock<ExportKey>,
 }
 
 #[derive(Default)]
@@ -65,6 +68,16 @@ impl Live {
     /// No views yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// From now on events call users by names of this key; the first one stays.
+    pub fn name_users_by(&self, key: ExportKey) {
+        let _ = self.0.export_key.set(key);
+    }
+
+    /// The key of those names, if users have other names outside.
+    pub fn export_key(&self) -> Option<&ExportKey> {
+        self.0.export_key.get()
     }
 
     /// Shows a concert as MySQL holds it now, or replaces what is shown of it; its state is kept if its log is the same.

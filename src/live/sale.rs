@@ -188,7 +188,10 @@ impl Sale {
             | Event::Authorising(_)
             | Event::Voiding { .. }
             | Event::Captured(_)
-            | Event::Voided(_) => {}
+            | Event::Voided(_)
+            // Views know places and seats, not people.
+            | Event::Leaving { .. }
+            | Event::Forgotten(_) => {}
         }
         Ok(())
     }

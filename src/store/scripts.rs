@@ -49,6 +49,8 @@ script!(SETTLE, "settle", " flags=allow-oom", ["text" "arguments" "clock" "journ
 script!(BLOCK, "block", "", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation"]);
 script!(CANCEL, "cancel", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert"]);
 script!(CLEAR, "clear", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "reservation"]);
+script!(FORGET, "forget", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "place" "reservation" "card" "pseudonym"]);
+script!(FORGET_WALLET, "forget_wallet", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet" "top_up" "pseudonym"]);
 script!(REFUND, "refund", " flags=allow-oom", ["text" "arguments" "clock" "journal" "map" "log" "concert" "idem" "reservation" "wallet" "card"]);
 script!(CHARGE, "charge", "", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet" "found"]);
 script!(TOP_UP, "top_up", "", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet" "found" "top_up"]);
@@ -66,7 +68,7 @@ script!(SNAPSHOT_WALLET, "snapshot_wallet", " flags=no-writes", ["text" "argumen
 script!(SNAPSHOT_TOP_UPS, "snapshot_top_ups", " flags=no-writes", ["text" "arguments" "clock" "journal" "map" "log" "idem" "wallet" "top_up"]);
 
 /// All of them, to be loaded when a connection is new.
-pub(super) static ALL: [&Script; 30] = [
+pub(super) static ALL: [&Script; 32] = [
     &JOIN,
     &CLAIM,
     &LEAVE,
@@ -83,6 +85,8 @@ pub(super) static ALL: [&Script; 30] = [
     &BLOCK,
     &CANCEL,
     &CLEAR,
+    &FORGET,
+    &FORGET_WALLET,
     &CHARGE,
     &TOP_UP,
     &CREDIT,

@@ -18,6 +18,8 @@ mod catalog;
 mod charge;
 mod claim;
 mod expire;
+mod forget;
+mod forget_top_up;
 mod hold;
 mod hold_place;
 mod join;

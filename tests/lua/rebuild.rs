@@ -3,6 +3,7 @@
 //! Written from formats 1 and 2, not from the scripts, and read with the decoder of the server: a change of state without
 //! its event, or an event without its change, shows as a difference.
 
+mod forget;
 mod top_up;
 
 use std::collections::BTreeMap;
@@ -116,15 +117,17 @@ impl Rebuilt<'_> {
             }
             Event::Refunded(refunded) => self.refunded(refunded),
             Event::Returned(back) => {
-                self.set(&format!("balances/{}", back.user), &format!("{} {}", back.balance, self.now));
+                self.set_balance(back.user, back.balance);
             }
             Event::Charged { charge, user, amount, balance, request, fingerprint } => {
-                self.set(&format!("balances/{user}"), &format!("{balance} {}", self.now));
+                self.set_balance(user, *balance);
                 self.remember(request, &format!("{fingerprint} {charge} {amount} {balance}"));
             }
             Event::Spent { user, balance, .. } => {
-                self.set(&format!("balances/{user}"), &format!("{balance} {}", self.now));
+                self.set_balance(user, *balance);
             }
+            Event::Leaving { user } => self.leaving(user),
+            Event::Forgotten(forgotten) => self.forget(forgotten),
             other => self.apply_card(other),
         }
     }

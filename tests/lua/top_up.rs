@@ -9,7 +9,7 @@ const MOST: &str = "9007199254740991";
 
 /// A request of `top_up`; the default is in partition `w00`, given up after a minute.
 #[derive(Clone, Copy, Debug)]
-struct TopUp<'a> {
+pub(super) struct TopUp<'a> {
     wallet: &'a str,
     user: &'a str,
     id: &'a str,
@@ -20,7 +20,7 @@ struct TopUp<'a> {
 }
 
 impl<'a> TopUp<'a> {
-    fn new(user: &'a str, id: &'a str, amount: &'a str, key: &'a str) -> Self {
+    pub(super) fn new(user: &'a str, id: &'a str, amount: &'a str, key: &'a str) -> Self {
         Self { wallet: "w00", user, id, amount, key, fingerprint: "f6", refusal: "" }
     }
 
@@ -33,7 +33,7 @@ impl<'a> TopUp<'a> {
     }
 }
 
-fn top_up(requests: &[TopUp<'_>]) -> Call {
+pub(super) fn top_up(requests: &[TopUp<'_>]) -> Call {
     batch("top_up", requests.iter().map(TopUp::fields))
         .without_concert()
         .wallets(&partitions(requests.iter().map(|request| request.wallet)))
@@ -41,7 +41,7 @@ fn top_up(requests: &[TopUp<'_>]) -> Call {
 }
 
 /// Partition, user, charge, what the gateway says.
-fn credit(requests: &[(&str, &str, &str, &str)]) -> Call {
+pub(super) fn credit(requests: &[(&str, &str, &str, &str)]) -> Call {
     let fields = |&(wallet, user, short, said): &(&str, &str, &str, &str)| {
         vec![wallet.to_owned(), user.to_owned(), id(short), said.to_owned()]
     };
@@ -52,12 +52,12 @@ fn credit(requests: &[(&str, &str, &str, &str)]) -> Call {
 }
 
 /// What the gateway says of `c1` of `a`.
-fn said(said: &'static str) -> Call {
+pub(super) fn said(said: &'static str) -> Call {
     credit(&[("w00", "a", "c1", said)])
 }
 
 /// `a` has 500, and charges 10,000 more as `c1` under the key `k` since 1,000.
-async fn begun() -> Sale {
+pub(super) async fn begun() -> Sale {
     let mut sale = Sale::open().await;
     sale.fund("a", "500");
     sale.at(1000);

@@ -74,7 +74,7 @@ pub(crate) async fn history(ctx: &Context, request: &Request) -> Result<Response
 }
 
 refusals!(RefundRefusals: JSON, ORGANISER, DURABILITY, KEY, BODY, PATH, STORE, NOT_BUILT; IdempotencyKeyRequired,
-    InvalidReservation, AmountOutOfRange);
+    InvalidReservation, RequestInProgress, AmountOutOfRange);
 
 /// `POST /v1/admin/reservations/{reservationId}/refund`
 #[utoipa::path(

@@ -1,11 +1,12 @@
 //! The audit on a real Redis and MariaDB: nothing to say of a sale that runs, and the right check for each thing broken on purpose.
 
 mod broken;
+pub(crate) mod forget;
 
 use std::time::Duration;
 
 use onsale::audit::{self, Report};
-use onsale::domain::ids::{LogName, Mark, ReservationId};
+use onsale::domain::ids::{Id20, LogName, Mark, ReservationId};
 use onsale::domain::outcome::Refusal;
 use onsale::domain::policy::{Policy, PolicyState};
 use onsale::domain::reservation::Seats;
@@ -148,7 +149,7 @@ async fn block(store: &Store, change: SeatChange, seats: &[u32], key: &str) {
     }
 }
 
-async fn refund(store: &Store, name: &str, reservation: ReservationId, seats: &[u32]) {
+async fn refund(store: &Store, name: &str, reservation: ReservationId, seats: &[u32]) -> Id20 {
     let request = RefundRequest {
         reservation,
         user: user(name),
@@ -157,7 +158,7 @@ async fn refund(store: &Store, name: &str, reservation: ReservationId, seats: &[
         by: Some((user("boss"), format!("refund {}", reservation.id))),
         fingerprint: Mark(4),
     };
-    store.refund(request, soon()).await.unwrap();
+    store.refund(request, soon()).await.unwrap().value.refund
 }
 
 async fn pay(store: &Store, name: &str, reservation: ReservationId) {

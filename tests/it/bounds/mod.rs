@@ -293,6 +293,15 @@ impl Table {
         self.run("a page of balances", &page, ("balances", 1), &[]);
     }
 
+    /// One of the crowd who holds four seats is forgotten.
+    fn forgotten(&mut self) {
+        let words = ["holder4801", "anon", "forget", "0", "0", "0", "0"];
+        let things = [("reservation", 1), ("seat", 4), ("show", 1)];
+        self.run("one who holds", &Call::one("forget", &words).shows(&[12]), ("forgotten", 1), &things);
+        let wallet = Call::one("forget_wallet", &words[..6]).without_concert().wallets(&[1]).top_ups();
+        self.run("a balance", &wallet, ("forgotten", 1), &[]);
+    }
+
     /// Charges through the gateway, each by another user.
     fn top_ups(&mut self) {
         let all = (BATCH_WEIGHT, u64::from(BATCH_WEIGHT));
@@ -365,6 +374,7 @@ async fn no_call_touches_more_than_its_header_says() {
     table.holds_at_the_limit();
     table.ends();
     table.money();
+    table.forgotten();
     table.top_ups();
     table.upkeep();
     table.full_room();

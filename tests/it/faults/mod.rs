@@ -8,6 +8,7 @@ mod card_loss;
 mod card_refunds;
 mod crash;
 mod engines;
+mod forgotten;
 mod gateway;
 pub(crate) mod ledger;
 mod loss;

@@ -5,6 +5,7 @@ mod money;
 use super::batch::{
     Authorise, Batch, Block, Charge, Confirm, Hold, Pay, PlaceOf, Refund, Release, SHOWS, Settle, TopUp,
 };
+use super::random::Random;
 use super::rules::{Model, Policy, Reservation, Status};
 
 /// Ids hold what formats split on elsewhere.
@@ -12,40 +13,6 @@ const USERS: [&str; 9] = ["a", "b|c", "d e", "한글", "7:x", "5", "-", "pay:k1"
 
 /// Requests of one batch at most.
 const BATCH_MAX: u64 = 12;
-
-/// `SplitMix64`: the same numbers for a seed, whatever crate is updated.
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From 0 to `end` - 1.
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn between(&mut self, first: i64, last: i64) -> i64 {
-        let count = u64::try_from(last - first + 1).unwrap();
-        first + i64::try_from(self.below(count)).unwrap()
-    }
-
-    fn percent(&mut self, chance: u64) -> bool {
-        self.below(100) < chance
-    }
-
-    fn pick<T: Clone>(&mut self, of: &[T]) -> T {
-        of[usize::try_from(self.below(u64::try_from(of.len()).unwrap())).unwrap()].clone()
-    }
-}
 
 /// Makes the batches of one episode.
 pub(super) struct Generator {

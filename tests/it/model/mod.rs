@@ -9,6 +9,7 @@ mod card;
 mod expected;
 mod generate;
 mod line;
+mod random;
 mod redis;
 mod rules;
 mod sale;
@@ -19,7 +20,8 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use self::batch::Batch;
-use self::generate::{Generator, Random};
+use self::generate::Generator;
+use self::random::Random;
 use self::redis::{Look, Server};
 use self::rules::Model;
 use self::watch::Watch;

@@ -9,8 +9,8 @@ const ROWS: [&[&str]; 8] = [
     &["config", "metrics"],
     &["store", "archive", "live", "telemetry", "gateway"],
     &["follow"],
-    // What a concert needs before it may sell: store and archive, and how entries follow each other.
-    &["opening", "clearing"],
+    // What takes store and archive together, and how entries follow each other.
+    &["opening", "clearing", "forgetting"],
     // The loops drive the followers; the audit reads the logs by itself.
     &["http", "loops", "embedded", "audit"],
     &["app"],

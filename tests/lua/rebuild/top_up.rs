@@ -18,7 +18,7 @@ impl Rebuilt<'_> {
             TopUpStep::Capturing => self.set_top_up(&path, "capture", user),
             TopUpStep::Voiding(reason) => self.set_top_up(&path, reason.as_str(), user),
             TopUpStep::Credited { amount, balance } => {
-                self.set(&format!("balances/{user}"), &format!("{balance} {}", self.now));
+                self.set_balance(user, *balance);
                 self.end_top_up(top_up, &format!("credited {amount} {balance}"));
             }
             TopUpStep::Voided { amount, reason } => {

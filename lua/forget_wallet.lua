@@ -1,0 +1,101 @@
+-- forget_wallet: a user's id becomes a pseudonym in all that a wallet partition keeps of him; the money stays where it is (0010).
+--
+-- FLAGS    allow-oom: the law asks for it
+-- KEYS     six for the wallet partition of both names, then its top_ups: writes all
+-- ARGV     mark of the entry; one partition (lib/wallet.lua); then user, pseudonym, mode, ms; count and requests, count and open
+--          charges through the gateway, as they were read; look, forget and sweep as in forget.lua; freeze: he can't pay any more, and
+--          begins no charge through the gateway
+-- OUTCOMES one, then { 'wallet', partition, number, mark }
+--   { 'log_lost', partition, number, mark }    retry: later
+--   { 'found', balances, requests, balance, top-ups }   retry: current answer    balances 0: he has none, or it has its new name already
+--   { 'forgotten', balances, requests, balance, top-ups }   retry: balances 0    one that has its new name already stays alone
+--   { 'internal', message }                    retry: no
+-- INCLUDES text arguments clock journal map log idem wallet top_up pseudonym
+-- COST     O(his requests and top-ups); touches 100 + 20 a request + 6 a top-up
+
+local mark = argument()
+open_wallets(1)
+open_top_ups()
+local _, wallet = next(wallets)
+local user, pseudonym, mode, before = next_arguments(4)
+
+local function argument_list()
+  local list = {}
+  for i = 1, argument_number() do
+    list[i] = argument()
+  end
+  return list
+end
+
+local names, charges = argument_list(), argument_list()
+
+-- A balance under the new name is the end of it: what has come under the old one since is a new user's.
+local is_done = not wallet.log.lost and get(wallet.balances, pseudonym)
+local moves = not wallet.log.lost and not is_done and get(wallet.balances, user)
+
+-- The mark of lib/wallet.lua; whoever has no balance gets one, to carry it.
+local function freeze()
+  if is_done or is_leaving(wallet, user) then
+    return
+  end
+  put(wallet.balances, user, (moves or '0 ' .. int(wallet.log.now)) .. LEAVING)
+  emit(wallet.log, 'leaving ' .. prefixed(user))
+end
+
+local function move_balance()
+  if moves then
+    put(wallet.balances, pseudonym, string.match(moves, '^%d+ %d+'))
+    put(wallet.balances, user, false)
+  end
+end
+
+-- His charges through the gateway among those named; one of the old name is a new user's once the balance has the new one.
+local function top_ups_of()
+  fetch(wallet.top_ups, charges)
+  local found, seen = {}, {}
+  for _, charge in ipairs(charges) do
+    local top_up = not is_done and not seen[charge] and read_top_up(wallet, charge)
+    if top_up and top_up.user == user then
+      found[#found + 1] = top_up
+    end
+    seen[charge] = true
+  end
+  return found
+end
+
+local function rename_top_ups(open)
+  for _, top_up in ipairs(open) do
+    top_up.user = pseudonym
+    put_top_up(wallet, top_up)
+  end
+end
+
+local function decide_forget()
+  local open = top_ups_of()
+  local until_then = mode == 'sweep' and tonumber(before) or wallet.log.now
+  local found, own = requests_about(wallet.idem, names, user, pseudonym, until_then)
+  local told = { 'found', moves and 1 or 0, #found, moves and read_balance(wallet, user) or 0, #open }
+  if mode == 'look' then
+    return told
+  end
+  if mode == 'freeze' then
+    freeze()
+    return told
+  end
+  if mode == 'forget' then
+    rename_top_ups(open)
+    move_balance()
+  end
+  rename_requests(wallet.idem, found, own, user, pseudonym)
+  tell_forgotten(wallet.log, user, pseudonym, mode == 'forget' and (moves or #found + #open > 0))
+  told[1] = 'forgotten'
+  return told
+end
+
+local outcome = lost_outcome(wallet) or attempt(decide_forget)
+if not wallet.log.lost then
+  append_wallets(mark)
+  flush_wallets()
+  flush_top_ups()
+end
+return { 'ok', '', 0, '', wallet.log.now, outcome, wallet_positions()[1] }
