@@ -104,7 +104,4 @@ local outcomes = attempt_all(decide_confirm, requests)
 append_wallets(mark)
 commit()
 flush_wallets()
-for _, position in ipairs(wallet_positions()) do
-  outcomes[#outcomes + 1] = position
-end
-return reply(outcomes)
+return reply(with_positions(outcomes))

@@ -103,25 +103,10 @@ for i = 1, argument_number() do
   requests[i] = { partition = argument(), user = argument(), charge = argument(), verdict = argument() }
 end
 
-local charges = {}
-for _, request in ipairs(requests) do
-  local partition = request.partition
-  charges[partition] = charges[partition] or {}
-  table.insert(charges[partition], request.charge)
-end
-for partition, wanted in pairs(charges) do
-  fetch(wallets[partition].top_ups, wanted)
-end
+fetch_of_wallets(requests, 'charge', function(wallet) return wallet.top_ups end)
 
 local outcomes = attempt_all(decide_credit, requests)
 append_wallets(mark)
 flush_wallets()
 flush_top_ups()
-local answer = { 'ok', '', 0, '', 0 }
-for _, outcome in ipairs(outcomes) do
-  answer[#answer + 1] = outcome
-end
-for _, position in ipairs(wallet_positions()) do
-  answer[#answer + 1] = position
-end
-return answer
+return reply_of_wallets(outcomes)

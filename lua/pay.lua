@@ -88,7 +88,7 @@ local function decide_pay(request)
 end
 
 local concert = string.match(KEYS[1], '^{c(%d+)}')
-local requests, ids, users, keys, keyed, payers = {}, {}, {}, {}, {}, {}
+local requests, ids, users, keys, keyed = {}, {}, {}, {}, {}
 for i = 1, argument_number() do
   local user, show, reservation, payment, partition, key, fingerprint = next_arguments(7)
   requests[i] = {
@@ -99,23 +99,16 @@ for i = 1, argument_number() do
   if key ~= '' then
     keys[#keys + 1], keyed[#keyed + 1] = key, user
   end
-  local paying = payers[partition] or {}
-  paying[#paying + 1], payers[partition] = user, paying
 end
 fetch(reservations, ids)
 fetch(pending, users)
 fetch(place, users)
 fetch(idem.result, keys)
 fetch(idem.user, keyed)
-for partition, paying in pairs(payers) do
-  fetch(wallets[partition].balances, paying)
-end
+fetch_of_wallets(requests, 'user', balances_of)
 
 local outcomes = attempt_all(decide_pay, requests)
 append_wallets(mark)
 commit()
 flush_wallets()
-for _, position in ipairs(wallet_positions()) do
-  outcomes[#outcomes + 1] = position
-end
-return reply(outcomes)
+return reply(with_positions(outcomes))

@@ -162,7 +162,7 @@ local function decide_refund(request)
 end
 
 local concert = string.match(KEYS[1], '^{c(%d+)}')
-local requests, ids, keys, payees = {}, {}, {}, {}
+local requests, ids, keys = {}, {}, {}
 for i = 1, argument_number() do
   local user, show, reservation, refund, partition, key, fingerprint, by, seats = next_arguments(9)
   requests[i] = {
@@ -173,20 +173,13 @@ for i = 1, argument_number() do
   if key ~= '' then
     keys[#keys + 1] = key
   end
-  local of_partition = payees[partition] or {}
-  of_partition[#of_partition + 1], payees[partition] = user, of_partition
 end
 fetch(reservations, ids)
 fetch(idem.result, keys)
-for partition, users in pairs(payees) do
-  fetch(wallets[partition].balances, users)
-end
+fetch_of_wallets(requests, 'user', balances_of)
 
 local outcomes = attempt_all(decide_refund, requests)
 append_wallets(mark)
 commit()
 flush_wallets()
-for _, position in ipairs(wallet_positions()) do
-  outcomes[#outcomes + 1] = position
-end
-return reply(outcomes)
+return reply(with_positions(outcomes))

@@ -79,27 +79,11 @@ for i = 1, argument_number() do
   }
 end
 
-local users, keys = {}, {}
-for _, request in ipairs(requests) do
-  local partition = request.partition
-  users[partition], keys[partition] = users[partition] or {}, keys[partition] or {}
-  table.insert(users[partition], request.user)
-  table.insert(keys[partition], request.request)
-end
-for partition, wanted in pairs(users) do
-  fetch(wallets[partition].balances, wanted)
-  fetch(wallets[partition].idem.result, keys[partition])
-end
+fetch_of_wallets(requests, 'user', balances_of)
+fetch_of_wallets(requests, 'request', results_of)
 
 local outcomes = attempt_all(decide_top_up, requests)
 append_wallets(mark)
 flush_wallets()
 flush_top_ups()
-local answer = { 'ok', '', 0, '', 0 }
-for _, outcome in ipairs(outcomes) do
-  answer[#answer + 1] = outcome
-end
-for _, position in ipairs(wallet_positions()) do
-  answer[#answer + 1] = position
-end
-return answer
+return reply_of_wallets(outcomes)

@@ -63,6 +63,43 @@ local function wallet_positions()
   return positions
 end
 
+-- These outcomes, and behind them where the wallets' logs stand.
+local function with_positions(outcomes)
+  for _, position in ipairs(wallet_positions()) do
+    outcomes[#outcomes + 1] = position
+  end
+  return outcomes
+end
+
+-- What a script of wallets alone answers: no concert's log has an end to tell.
+local function reply_of_wallets(outcomes)
+  local answer = { 'ok', '', 0, '', 0 }
+  for _, outcome in ipairs(with_positions(outcomes)) do
+    answer[#answer + 1] = outcome
+  end
+  return answer
+end
+
+-- One read a partition: what the `field` of each request names, of the map that `map_of` gives of a wallet.
+local function fetch_of_wallets(requests, field, map_of)
+  local wanted = {}
+  for _, request in ipairs(requests) do
+    local fields = wanted[request.partition] or {}
+    fields[#fields + 1], wanted[request.partition] = request[field], fields
+  end
+  for partition, fields in pairs(wanted) do
+    fetch(map_of(wallets[partition]), fields)
+  end
+end
+
+local function balances_of(wallet)
+  return wallet.balances
+end
+
+local function results_of(wallet)
+  return wallet.idem.result
+end
+
 local function append_wallets(entry)
   for _, wallet in pairs(wallets) do
     append(wallet.log, entry)
