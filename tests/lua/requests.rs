@@ -10,7 +10,7 @@ fn tidy() -> Call {
     Call::one("tidy", &["0"])
 }
 
-fn tidy_wallets(partitions: &[u8]) -> Call {
+pub(super) fn tidy_wallets(partitions: &[u8]) -> Call {
     Call::one("tidy_wallet", &[]).without_concert().wallets(partitions)
 }
 
