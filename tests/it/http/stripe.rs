@@ -263,6 +263,8 @@ async fn what_a_card_paid_goes_back_to_it_once() {
         stripe.confirm(&name, true);
         stripe.fail(number % 3, number % 2);
         let confirmed = async || {
+            // Stripe sends it again until it is heard.
+            moved(&app, &stripe, &name).await;
             let user = format!("u{number}");
             app.caller(&user, &[]).await.get(&format!("/v1/reservations/{id}")).await.text("status")
                 == "CONFIRMED"
