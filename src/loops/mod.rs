@@ -14,6 +14,7 @@ mod looks;
 mod memory;
 mod mysql;
 mod open_cards;
+mod open_top_ups;
 mod resumption;
 mod retention;
 mod tidying;
