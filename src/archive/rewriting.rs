@@ -131,7 +131,10 @@ impl Archive {
                 }
             }
             changed += renamed.len() as u64;
-            rows::write(&mut *self.pool.acquire().await?, &renamed).await?;
+            let mut connection = self.pool.acquire().await?;
+            let mut transaction = connection.begin().await?;
+            rows::write(&mut transaction, &renamed).await?;
+            transaction.commit().await?;
             if rows.is_empty() {
                 break;
             }

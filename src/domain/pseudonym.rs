@@ -4,7 +4,7 @@
 //! Each is in the wallet partition of the user it stands for, so that his money stays where it is, and what two logs say of one payment
 //! can be compared.
 
-use super::ids::{Id20, UserId};
+use super::ids::{Id20, UserId, partition_of};
 
 /// What the pseudonym of a user who was forgotten begins with.
 const PSEUDONYM: &str = "forgotten-";
@@ -25,10 +25,9 @@ pub(super) fn in_partition(
     mut bits: impl FnMut() -> u128,
 ) -> UserId {
     loop {
-        let name = format!("{prefix}{}", Id20::from_bits(bits()));
-        let name = UserId::new(&name).expect("30 letters are a user id");
-        if name.partition(partitions) == partition {
-            return name;
+        let id = Id20::from_bits(bits());
+        if partition_of(prefix.bytes().chain(id.as_str().bytes()), partitions) == partition {
+            return UserId::new(&format!("{prefix}{id}")).expect("30 letters are a user id");
         }
     }
 }

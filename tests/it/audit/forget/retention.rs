@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use onsale::domain::outcome::{InvalidReason, Refusal};
 use onsale::domain::retention::RetentionKey;
 use onsale::domain::time::Millis;
+use onsale::forgetting::ForgettingError;
 use onsale::retention::{Retention, Round};
 use onsale::store::Failure;
 
@@ -247,6 +248,40 @@ async fn somebody_may_be_forgotten_meanwhile() {
     for name in [ANNA, "ben@", "carla@"] {
         assert_eq!(sale.names(name).await, Vec::<String>::new(), "{name}");
     }
+}
+
+/// Some pages have the new names and some the old: whoever would read both waits for whoever goes on with it.
+#[tokio::test]
+async fn an_audit_and_a_forgetting_wait_while_a_log_is_rewritten() {
+    let sale = Sale::with_shows(50).await;
+    buys_for_all(&sale.store, "anna@", 0).await;
+    sale.everybody_leaves().await;
+    sale.two_days_later().await;
+    let archive = &sale.fresh.archive;
+    // Nobody can rewrite this entry, so a process ends in the midst of it.
+    let mut blocking = sale.fresh.pool.begin().await.unwrap();
+    let entry = "select number from events where log = 'c7' and number = 4 for update";
+    sqlx::query(entry).fetch_one(&mut *blocking).await.unwrap();
+    let (retention, at) = (sale.retention(), Millis(sale.clock().await + 10 * DAY));
+    let killed = tokio::spawn(async move { retention.run(at).await });
+    wait_until(PATIENCE, "it rewrites", async || archive.rewriting().await.unwrap().is_some()).await;
+    killed.abort();
+
+    let refused = sale.forgetter().forget(&user("anna@"), true).await;
+    assert!(matches!(refused, Err(ForgettingError::Rewriting(LogName::Concert(CONCERT)))), "{refused:?}");
+    let store = store_on(&sale.redis, SeenLogs::default());
+    let (audited, tail) = (archive.clone(), tail_on(&sale.redis));
+    let audit = tokio::spawn(async move { audit::run(&audited, &store, &tail).await.unwrap() });
+    blocking.rollback().await.unwrap();
+    assert!(archive.rewriting().await.unwrap().is_some() && !audit.is_finished());
+    let finished = async || {
+        sale.retain().await;
+        archive.rewriting().await.unwrap().is_none()
+    };
+    wait_until(PATIENCE, "the next round has gone on with it", finished).await;
+    let report = audit.await.unwrap();
+    assert!(report.ok, "{report:#?}");
+    assert_eq!(sale.names("anna@").await, Vec::<String>::new());
 }
 
 /// Each time a little later, until it is through; the next round, by another process, goes on with it.
