@@ -4,7 +4,8 @@
 -- KEYS     the concert block and three keys for each of its shows: writes all but policy
 -- ARGV     head of lib/concert.lua with the shows; then user, pseudonym, mode, ms; count and reservations, count and requests, count
 --          and open card payments and refunds to cards, as they were read. look: of him, changes nothing. forget: ends what is live
---          of him and renames all. idle: the same, but only of one of whom nothing is live and no request is remembered (0015).
+--          of him and renames all. idle: the same, but only of one of whom nothing is live and no request is remembered, who has
+--          made no reservation since ms, while nothing is owed to any card; the log is told even if there is nothing (0015).
 --          sweep, once the archive has that entry: those of the pseudonym's reservations and cards that still name him, requests
 --          made until then (ms), and that the last entry, which Redis keeps, does not name him; all else under his id is a new user's
 -- OUTCOMES one, in order of precedence
@@ -102,6 +103,15 @@ local function count_live(mine, open)
   return holds, (active_now or get(queue, user)) and 1 or 0, #open
 end
 
+-- Nothing of his is live or remembered, he has made no reservation since `before`, and nothing is owed to any card: a debt lies under
+-- its own name, and an archive that is behind could not name it.
+local function is_idle(mine, live)
+  for _, r in ipairs(mine) do
+    live = live + (tonumber(r.created) > tonumber(before) and 1 or 0)
+  end
+  return live == 0 and not get(idem.user, user) and redis.call('HLEN', cards.key) == 0
+end
+
 local function end_live(mine)
   for _, r in ipairs(mine) do
     if is_overdue(r) then
@@ -149,8 +159,7 @@ local function decide_forget()
   local open = cards_of(mine)
   local found, own = requests_about(idem, names, user, pseudonym, mode == 'sweep' and tonumber(before) or now)
   local told = { 'forgotten', #mine, #found, count('seq'), count_live(mine, open) }
-  local is_live = told[5] + told[6] + told[7] > 0 or get(idem.user, user)
-  if mode == 'look' or mode == 'idle' and is_live then
+  if mode == 'look' or mode == 'idle' and not is_idle(mine, told[5] + told[6] + told[7]) then
     told[1] = 'found'
     return told
   end
@@ -163,7 +172,7 @@ local function decide_forget()
   end
   rename_reservations(mine, open)
   rename_requests(idem, found, own, user, pseudonym)
-  tell_forgotten(log, user, pseudonym, mode ~= 'sweep' and #mine + #found + #open > 0)
+  tell_forgotten(log, user, pseudonym, mode == 'idle' or mode ~= 'sweep' and #mine + #found + #open > 0)
   return told
 end
 

@@ -42,14 +42,18 @@ local function is_leaving(wallet, user)
   return record and string.sub(record, -#LEAVING) == LEAVING
 end
 
--- Whether its owner has been forgotten (decision 0010): so begin the names that such users get.
-local function is_pseudonym(user)
-  return string.sub(user, 1, 10) == 'forgotten-'
+local function is_named(user, prefix)
+  return #user == #prefix + 20 and string.sub(user, 1, #prefix) == prefix
 end
 
--- Whether its owner has another name in this concert alone (decision 0015): nobody knows whose balance it was.
+-- Whether its owner has been forgotten (decision 0010): so such users are called.
+local function is_pseudonym(user)
+  return is_named(user, 'forgotten-')
+end
+
+-- Whether its owner has another name in this log alone (decision 0015): nobody knows whose balance it was.
 local function is_anonymous(user)
-  return #user == 30 and string.sub(user, 1, 10) == 'anonymous-'
+  return is_named(user, 'anonymous-')
 end
 
 local function write_balance(wallet, user, balance)

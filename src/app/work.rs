@@ -68,11 +68,10 @@ pub(super) async fn start(
     tasks.spawn(loops::trimming(trimming, stopping.clone()));
     let forgetter = Forgetter::new(installation.archive.clone(), installation.store()?);
     tasks.spawn(loops::resumption(forgetter, stopping.clone()));
-    if config.privacy.retention_days > 0 {
-        let keep = Duration::from_hours(24 * u64::from(config.privacy.retention_days));
-        let retention = Retention::new(installation.archive.clone(), installation.store()?, keep);
-        tasks.spawn(loops::retention(retention, stopping.clone()));
-    }
+    let days = config.privacy.retention_days;
+    let keep = (days > 0).then(|| Duration::from_hours(24 * u64::from(days)));
+    let retention = Retention::new(installation.archive.clone(), installation.store()?, keep);
+    tasks.spawn(loops::retention(retention, stopping.clone()));
     tasks.spawn(loops::tidying(installation.store()?, applied.clone(), stopping.clone()));
     let audit_interval = Duration::from_secs(worker.audit_interval_seconds);
     metrics::AUDIT_INTERVAL.handle().set(audit_interval);

@@ -86,7 +86,7 @@ impl Archive {
         Ok(Page::of(items, limit, |item: &ExportedReservation| item.reservation.id))
     }
 
-    /// A page of a concert's money; `limit` is 1 to [`EXPORT_MAX`].
+    /// A page of a concert's money, by the names that its reservations have: the ledger may know more (0015). `limit` is 1 to [`EXPORT_MAX`].
     pub async fn movements_in(
         &self,
         concert: ConcertId,
@@ -95,8 +95,9 @@ impl Archive {
     ) -> Result<Page<Movement, MovementCursor>, Error> {
         let limit = limit.clamp(1, EXPORT_MAX);
         let mut query = QueryBuilder::<MySql>::new(
-            "select log, number, ordinal, at, kind, user, coalesce(gateway_amount, -amount) as amount, reference, show_id, reservation \
-             from ledger_transactions where concert = ",
+            "select log, number, ordinal, at, kind, coalesce((select r.user from reservations r where r.concert = l.concert \
+             and r.reservation = l.reservation), l.user) as user, coalesce(gateway_amount, -amount) as amount, reference, show_id, \
+             reservation from ledger_transactions l where l.concert = ",
         );
         query.push_bind(concert.0);
         if let Some(cursor) = after {

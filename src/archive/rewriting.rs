@@ -142,7 +142,7 @@ impl Archive {
         Ok(changed)
     }
 
-    /// Gives places that were taken behind `since` the names of their entries; answers how many.
+    /// Gives places that were taken behind `since` the names of their entries, whatever they are called now; answers how many.
     pub async fn rename_joined(
         &self,
         concert: ConcertId,
@@ -150,10 +150,10 @@ impl Archive {
         names: &Names,
     ) -> Result<u64, Error> {
         let renamed = |joined: &Joined| {
-            let user = names.of(joined.number, &joined.user)?;
-            Some(Renamed { concert, seq: joined.seq, user })
+            let user = names.of(joined.number, &joined.user).unwrap_or_else(|| joined.user.clone());
+            Renamed { concert, seq: joined.seq, user }
         };
-        let renamed: Vec<_> = joined.iter().filter_map(renamed).collect();
+        let renamed: Vec<_> = joined.iter().map(renamed).collect();
         rows::write(&mut *self.pool.acquire().await?, &renamed).await?;
         Ok(renamed.len() as u64)
     }
@@ -168,7 +168,7 @@ impl Archive {
     ) -> Result<u64, Error> {
         let (mut after, mut changed) = (String::new(), 0);
         loop {
-            // `entries` begins with the number of the entry that made it (0005).
+            // `entries` is the number of the entry that made it (0005).
             let select = "select reservation, user from reservations where concert = ? and reservation > ? \
                           and cast(entries as unsigned) <= ? order by reservation limit ?";
             let query = sqlx::query(select).bind(concert.0).bind(&after).bind(number).bind(PAGE);
@@ -187,15 +187,36 @@ impl Archive {
             }
             transaction.commit().await?;
         }
-        for table in ["card_payments", "card_refunds"] {
-            let update = format!(
-                "update {table} c join reservations r on r.concert = c.concert and r.reservation = c.reservation \
-                 set c.user = r.user where c.concert = ? and c.user <> r.user"
-            );
-            let query = sqlx::query(AssertSqlSafe(update)).bind(concert.0);
-            changed += query.execute(&self.pool).await?.rows_affected();
+        for (table, key) in [("card_payments", "payment"), ("card_refunds", "refund")] {
+            changed += self.rename_cards(concert, table, key).await?;
         }
         Ok(changed)
+    }
+
+    /// Gives each row the name of its reservation.
+    async fn rename_cards(&self, concert: ConcertId, table: &str, key: &str) -> Result<u64, Error> {
+        let select = format!(
+            "select c.{key}, r.user from {table} c join reservations r \
+             on r.concert = c.concert and r.reservation = c.reservation \
+             where c.concert = ? and c.user <> r.user limit ?"
+        );
+        let update = format!("update {table} set user = ? where concert = ? and {key} = ?");
+        let mut changed = 0;
+        loop {
+            let query = sqlx::query(AssertSqlSafe(select.clone())).bind(concert.0).bind(PAGE);
+            let rows = query.fetch_all(&self.pool).await?;
+            let mut connection = self.pool.acquire().await?;
+            let mut transaction = connection.begin().await?;
+            for row in &rows {
+                let (id, user): (String, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
+                let query = sqlx::query(AssertSqlSafe(update.clone())).bind(user).bind(concert.0).bind(id);
+                changed += query.execute(&mut *transaction).await?.rows_affected();
+            }
+            transaction.commit().await?;
+            if rows.is_empty() {
+                return Ok(changed);
+            }
+        }
     }
 
     /// Gives the movements of money of all to whom a wallet's log has told a name this name; answers how many.

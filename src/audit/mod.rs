@@ -50,6 +50,9 @@ pub enum AuditError {
     /// Its users are getting other names (0015), and nobody goes on with it: only a worker does.
     #[error("the retention of log {0} was begun and is not done: is a worker running?")]
     Rewriting(LogName),
+    /// Users get other names all the time (0010, 0015).
+    #[error("users were given other names all the time; try again")]
+    Renaming,
     /// Redis, a log.
     #[error("a log could not be read")]
     Read(#[from] ReadError),
@@ -90,6 +93,9 @@ const AGAIN_MAX: usize = 3;
 /// For a log that is getting other names: a million people in line take some minutes.
 const REWRITING: Duration = Duration::from_mins(10);
 
+/// For whoever gives others other names, s.
+const LOCK_SECONDS: u32 = 60;
+
 /// Between two looks at it.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -106,6 +112,9 @@ pub async fn run(archive: &Archive, store: &Store, tail: &Tail) -> Result<Report
             return Ok(report);
         }
     }
+    // Somebody after the other is: now nobody.
+    are_whole(archive).await?;
+    let _lock = archive.lock_forgetting(LOCK_SECONDS).await?.ok_or(AuditError::Renaming)?;
     run_once(archive, store, tail).await
 }
 

@@ -9,7 +9,7 @@ use super::ids::{Id20, UserId, partition_of};
 /// What the pseudonym of a user who was forgotten begins with.
 const PSEUDONYM: &str = "forgotten-";
 
-/// What a name begins with that one log gave by itself (0015); `lua/lib/wallet.lua` knows both.
+/// What a name begins with that one log gave by itself (0015).
 pub(super) const ANONYMOUS: &str = "anonymous-";
 
 /// A name made of random bits, in the same wallet partition as the user's: his money stays where it is, and its log with it.
@@ -32,18 +32,19 @@ pub(super) fn in_partition(
     }
 }
 
-/// Whether a name was given to somebody here, by [`pseudonym`] or by a `RetentionKey`.
+/// Whether a name was given to somebody here, by [`pseudonym`] or by a `RetentionKey`. By its form, so nobody can sign in with one of
+/// this form; `lua/lib/wallet.lua` and the archive's statements know the same.
 pub fn is_pseudonym(name: &str) -> bool {
-    is_anonymous(name) || is_made(name, PSEUDONYM)
+    is_anonymous(name) || has_form(name, PSEUDONYM)
 }
 
 /// Whether such a name is that of one log alone (a `RetentionKey` gave it): in others he may have another, or his own.
 pub fn is_anonymous(name: &str) -> bool {
-    is_made(name, ANONYMOUS)
+    has_form(name, ANONYMOUS)
 }
 
-fn is_made(name: &str, prefix: &str) -> bool {
-    name.strip_prefix(prefix).is_some_and(|rest| rest.parse::<Id20>().is_ok())
+fn has_form(name: &str, prefix: &str) -> bool {
+    name.len() == prefix.len() + 20 && name.starts_with(prefix)
 }
 
 #[cfg(test)]

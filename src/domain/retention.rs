@@ -43,15 +43,15 @@ impl fmt::Debug for RetentionKey {
 pub struct Names {
     key: RetentionKey,
     partitions: u8,
-    /// Up to this entry everybody has a name of the key; 0: nobody.
-    everybody: u64,
+    /// Up to this entry everybody has a name of the key; `None`: nobody has.
+    everybody: Option<u64>,
     /// By name of before: up to which entry he has another, as the log has told it, in order.
     told: HashMap<String, Vec<(u64, String)>>,
 }
 
 impl Names {
     /// Everybody up to the entry `everybody`, and nobody whom the log has given a name.
-    pub fn new(key: RetentionKey, partitions: u8, everybody: u64) -> Self {
+    pub fn new(key: RetentionKey, partitions: u8, everybody: Option<u64>) -> Self {
         Self { key, partitions, everybody, told: HashMap::new() }
     }
 
@@ -75,7 +75,7 @@ impl Names {
         if let Some((_, name)) = told {
             return Some(name.clone());
         }
-        if number > self.everybody || is_pseudonym(user) {
+        if self.everybody.is_none_or(|upto| number > upto) || is_pseudonym(user) {
             return None;
         }
         Some(self.key.name(&UserId::new(user)?, self.partitions).to_string())
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_name_that_the_log_tells_goes_before_that_of_the_key() {
         let key = RetentionKey([7; 32]);
-        let mut names = Names::new(key, 4, 100);
+        let mut names = Names::new(key, 4, Some(100));
         let made = |user: &str| Some(key.name(&UserId::new(user).unwrap(), 4).to_string());
         names.take(110, &Forgotten { user: "a", pseudonym: "first" });
         names.take(120, &Forgotten { user: "a", pseudonym: "second" });

@@ -124,6 +124,10 @@ impl Round {
                 Ok((_, Err(Failure::Refused(Refusal::InvalidReservation(InvalidReason::Refunded))))) => {
                     continue;
                 }
+                // Nobody knows whose balance it was (0015): outstanding for good.
+                Ok((_, Err(Failure::Refused(Refusal::InvalidReservation(InvalidReason::Anonymous))))) => {
+                    continue;
+                }
                 // Tried again at the next round, and outstanding in the report until then.
                 Ok((reservation, Err(Failure::Refused(refusal)))) => {
                     tracing::debug!(%reservation, refusal = refusal.name(), "a refund has to wait");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::every;
-use crate::forgetting::now;
+use crate::forgetting::ForgettingError;
 use crate::retention::{Retention, Round};
 
 /// Between two rounds; the first comes at the start. One that finds nothing due is two short reads.
@@ -18,7 +18,7 @@ pub async fn retention(retention: Retention, shutdown: watch::Receiver<bool>) {
         async move {
             let mut more = true;
             while more {
-                let round = retention.run(now()).await.unwrap_or_else(|error| {
+                let round = round_now(&retention).await.unwrap_or_else(|error| {
                     tracing::warn!(error = &error as &dyn std::error::Error, "retention has to wait");
                     Round::default()
                 });
@@ -27,4 +27,8 @@ pub async fn retention(retention: Retention, shutdown: watch::Receiver<bool>) {
         }
     };
     every(ROUND_EVERY, shutdown, round).await;
+}
+
+async fn round_now(retention: &Retention) -> Result<Round, ForgettingError> {
+    retention.run(retention.clock().await?).await
 }

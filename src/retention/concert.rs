@@ -2,25 +2,38 @@
 
 use tokio::task::JoinSet;
 
-use super::{PAGE, Retention, Turn};
+use super::{Retention, Turn};
 use crate::domain::ids::{ConcertId, LogName, ShowId, UserId};
 use crate::domain::time::Millis;
-use crate::forgetting::{ForgettingError, deadline, now};
+use crate::forgetting::{ForgettingError, deadline};
 use crate::store::scan::Index;
 use crate::store::{Failure, ForgetMode, ForgetRequest};
 
-/// How long ended reservations may still be in Redis (`tidy`), ms, with an hour to spare.
-const ENDED_KEEP: i64 = 25 * 3600 * 1000;
+/// What must be empty before anybody gets another name: all that is live of anybody, and ended reservations that are not tidied yet.
+const LIVE: [Index; 7] =
+    [Index::Line, Index::Place, Index::Active, Index::Pending, Index::Expiry, Index::Cards, Index::Ended];
 
-/// What must be empty before anybody gets another name: all that is live of anybody.
-const LIVE: [Index; 6] =
-    [Index::Line, Index::Place, Index::Active, Index::Pending, Index::Expiry, Index::Cards];
+/// Places that are ended side by side.
+const PAGE: u32 = 500;
 
 impl Retention {
-    /// The last entry, and the last number in line, when nothing was live in a concert; `None`: something is.
-    pub(super) async fn idle_since(&self, concert: ConcertId) -> Result<Option<(u64, u64)>, ForgettingError> {
+    /// The last entry, and the last number in line, when nothing was live in a concert; `None`: something is, or it is not over any
+    /// more, since it got another show.
+    pub(super) async fn begin_concert(
+        &self,
+        turn: &Turn,
+        concert: ConcertId,
+    ) -> Result<Option<(u64, u64)>, ForgettingError> {
         let log = LogName::Concert(concert);
-        self.end_line(concert).await?;
+        if self.archive.has_show_ahead(concert, turn.before).await? {
+            tracing::warn!(%log, "its retention has to wait: a show lies ahead, or has to be paid back");
+            self.archive.abandon_retention(log).await?;
+            return Ok(None);
+        }
+        if turn.state.since.is_some() {
+            return Ok(turn.state.since);
+        }
+        self.end_line(concert, turn.before).await?;
         let mut since = None;
         for index in LIVE {
             let page = self.store.scan(concert, index, 0, deadline()).await?;
@@ -36,10 +49,10 @@ impl Retention {
     }
 
     /// Ends the places of all who were never let in, or never left.
-    async fn end_line(&self, concert: ConcertId) -> Result<(), ForgettingError> {
+    async fn end_line(&self, concert: ConcertId, before: Millis) -> Result<(), ForgettingError> {
         let mut after = 0;
         loop {
-            let places = self.archive.open_places(concert, after, PAGE).await?;
+            let places = self.archive.open_places(concert, before, after, PAGE).await?;
             let Some((last, _)) = places.last() else { return Ok(()) };
             after = *last;
             let mut leaving = JoinSet::new();
@@ -58,25 +71,20 @@ impl Retention {
         }
     }
 
-    /// All who have reservations in Redis; `false`: one of them has come back, and something of his is live.
+    /// All who have bought, or have been paid back since; `false`: one of them has come back, and something of his is live.
     pub(super) async fn rename_buyers(
         &self,
         turn: &Turn,
-        concert: ConcertId,
+        (concert, since): (ConcertId, u64),
     ) -> Result<bool, ForgettingError> {
         let shows = self.archive.shows_of(concert).await?;
-        let (mut after, ended) = (None, Millis(now().0 - ENDED_KEEP));
-        loop {
-            let users = self.archive.buyers(concert, ended, after.as_ref(), PAGE).await?;
-            for user in &users {
-                if !self.rename_buyer(turn, (concert, &shows), user).await? {
-                    tracing::warn!(%concert, "its retention has to wait: a buyer has come back");
-                    return Ok(false);
-                }
+        for user in self.archive.buyers(concert, since).await? {
+            if !self.rename_buyer(turn, (concert, &shows), &user).await? {
+                tracing::warn!(%concert, "its retention has to wait: a buyer has come back, or is owed something");
+                return Ok(false);
             }
-            let Some(last) = users.last() else { return Ok(true) };
-            after = Some(last.clone());
         }
+        Ok(true)
     }
 
     async fn rename_buyer(
@@ -97,31 +105,5 @@ impl Retention {
         };
         let found = self.store.forget(concert, shows, request, deadline()).await?;
         Ok(found.is_some_and(|found| found.forgotten))
-    }
-
-    /// Makes the last entry of a log that names a user one that does not; answers its number.
-    pub(super) async fn push_on(
-        &self,
-        log: LogName,
-        user: &UserId,
-        name: &UserId,
-    ) -> Result<u64, ForgettingError> {
-        let request = ForgetRequest {
-            user,
-            pseudonym: name,
-            mode: ForgetMode::Sweep(Millis(0)),
-            reservations: &[],
-            requests: &[],
-            cards: &[],
-        };
-        match log {
-            LogName::Concert(concert) => {
-                let found = self.store.forget(concert, &[], request, deadline()).await?;
-                Ok(found.map_or(0, |found| found.number))
-            }
-            LogName::Wallet(partition) => {
-                Ok(self.store.forget_wallet(partition, request, deadline()).await?.number)
-            }
-        }
     }
 }

@@ -250,13 +250,14 @@ async fn a_refund_to_the_card_of_one_who_leaves_waits() {
 #[tokio::test]
 async fn a_refund_to_the_card_of_a_pseudonym_waits_for_its_balance() {
     let mut sale = owed().await;
+    let name = format!("forgotten-{}", id("xx"));
     sale.world.command(&[
         "HSET",
         "{c7}:res",
         &id("r1"),
-        "confirmed 12 810 0 0 1 p 5:10 balance=0,card=p forgotten-x",
+        &format!("confirmed 12 810 0 0 1 p 5:10 balance=0,card=p {name}"),
     ]);
-    let step = sale.run_aside(&refund(&[Refund::new("forgotten-x", "r1", "f3", "5")]));
+    let step = sale.run_aside(&refund(&[Refund::new(&name, "r1", "f3", "5")]));
     assert_eq!(step.outcome(), "request_in_progress");
 }
 

@@ -46,13 +46,14 @@ async fn an_open_charge_gets_the_name_and_the_money_comes_to_it() {
 #[tokio::test]
 async fn what_the_gateway_says_meanwhile_counts_for_a_pseudonym() {
     let mut sale = begun().await;
-    let record = "capture 10000 KRW 1900000061000 1900000001000 forgotten-x";
-    sale.world.command(&["HSET", "{w00}:top_ups", &id("c1"), record]);
+    let name = format!("forgotten-{}", id("xx"));
+    let record = format!("capture 10000 KRW 1900000061000 1900000001000 {name}");
+    sale.world.command(&["HSET", "{w00}:top_ups", &id("c1"), &record]);
     let step = sale.run_aside(&said("captured"));
     assert_eq!(step.outcome(), "credited credited 10000 10000");
     assert_eq!(sale.get("w00:balances/a"), "500 1900000000000");
-    assert_eq!(sale.get("w00:balances/forgotten-x"), "10000 1900000001000");
-    assert_eq!(sale.get(&format!("w00:idem/11:forgotten-xended:{}", id("c1"))), "- credited 10000 10000");
+    assert_eq!(sale.get(&format!("w00:balances/{name}")), "10000 1900000001000");
+    assert_eq!(sale.get(&format!("w00:idem/30:{name}ended:{}", id("c1"))), "- credited 10000 10000");
 }
 
 #[tokio::test]

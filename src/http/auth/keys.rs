@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{Identity, Role};
 use crate::domain::ids::UserId;
+use crate::domain::pseudonym::is_pseudonym;
 
 /// Bytes of a shared secret: as many as HS256 puts out.
 const SECRET_BYTES_MIN: usize = 32;
@@ -139,7 +140,8 @@ impl IdentityKeys {
         let key = self.choose(header.kid.as_deref())?;
         let claims = decode::<Claims>(token, &key.decoding, &key.validation).ok()?.claims;
         let identity = Identity {
-            user: UserId::new(&claims.sub)?,
+            // What a pseudonym has left is nobody's.
+            user: UserId::new(&claims.sub).filter(|user| !is_pseudonym(user.as_str()))?,
             roles: claims.roles.iter().filter_map(|role| Role::named(role)).collect(),
             org: claims.org.filter(|org| is_org(org)),
         };

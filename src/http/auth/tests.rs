@@ -74,6 +74,16 @@ fn a_remembered_token_ends_when_it_expires() {
 }
 
 #[test]
+fn nobody_signs_in_as_somebody_who_was_forgotten() {
+    let verifier = verifier(&[secret_key(None)]);
+    let as_user = |sub: &str| verifier.verify(&hs256(&json!({"sub": sub, "exp": later()})), 0);
+    for name in ["forgotten-", "anonymous-"] {
+        assert!(as_user(&format!("{name}{}", "7".repeat(20))).is_none());
+        assert!(as_user(&format!("{name}{}", "7".repeat(19))).is_some());
+    }
+}
+
+#[test]
 fn claims_that_break_a_rule_are_refused() {
     let keys = IdentityKeys::new(&[secret_key(None)], Some("us"), Some("onsale")).unwrap();
     let good = json!({"sub": "u", "exp": later(), "iss": "us", "aud": "onsale"});
