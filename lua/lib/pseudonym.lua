@@ -55,9 +55,19 @@ local function requests_about(store, names, user, pseudonym, before)
   return found, own
 end
 
+-- Between two calls of a run that is given again a key may have been used again: the two requests are one from then on.
 local function rename_requests(store, found, own, user, pseudonym)
+  local new_names = {}
+  for i, names in ipairs(found) do
+    new_names[i] = names[2]
+  end
+  fetch(store.result, new_names)
   for _, names in ipairs(found) do
     local old, new = names[1], names[2]
+    if get(store.result, new) then
+      local by = split_text(new)
+      put(store.user, by, int(tonumber(get(store.user, by) or 1) - 1))
+    end
     put(store.result, new, get(store.result, old))
     put(store.stop, new, int(tonumber(get(store.stop, old))))
     put(store.result, old, false)

@@ -138,6 +138,24 @@ async fn a_sweep_takes_what_was_not_known_and_nothing_of_a_new_user() {
     assert_eq!((sale.get("owned:12/a"), sale.get("owned:12/anon")), ("1".into(), "2".into()));
 }
 
+/// He comes again between two calls of a run that is given again, and uses a key that he had used before.
+#[tokio::test]
+async fn a_key_used_again_is_one_request_of_the_name() {
+    let mut sale = lived().await;
+    let again = |seq, id, seats| hold(&[Hold { key: "h", ..Hold::new("a", seq, id, seats) }]);
+    sale.run(&again("1", "r4", "7:10"));
+    let requests = [PAY, "1:ahold:h"];
+    sale.run(&forget("forget", "0", &["r1"], &requests));
+    assert_eq!(sale.get("idem_user/anon"), "2");
+    sale.run(&Call::batch("join", &[&["a"]]));
+    let step = sale.run(&again("3", "r5", "8:10"));
+    assert!(step.outcome().starts_with("held r5 "), "{step:?}");
+    let step = sale.run_aside(&forget("forget", "0", &["r1"], &requests));
+    assert_eq!(step.outcome(), "forgotten 1 1 3 1 1 0", "{step:?}");
+    assert_eq!((sale.get("idem_user/anon"), sale.get("idem_user/a")), ("2".into(), "-".into()));
+    assert!(sale.get("idem/4:anonhold:h").contains("r5 "), "the later one");
+}
+
 #[tokio::test]
 async fn a_card_payment_goes_on_under_the_name() {
     let mut sale = Sale::with(&["a"]).await;

@@ -2,6 +2,7 @@
 
 use onsale::domain::ids::UserId;
 
+use super::forget::Forget;
 use super::rules::Policy;
 use crate::lua::call::Call;
 
@@ -174,6 +175,8 @@ pub(super) enum Batch {
     /// The archive has all that ended before, ms.
     Tidy(i64),
     TidyWallets,
+    Forget(Forget),
+    ForgetWallet(Forget),
 }
 
 /// The partition of a user.
@@ -331,6 +334,8 @@ impl Batch {
             Self::Catalog(catalog) => one("catalog", &[catalog.to_string()]),
             Self::Tidy(archived) => one("tidy", &[archived.to_string()]),
             Self::TidyWallets => Call::one("tidy_wallet", &[]).without_concert().wallets(&wallets),
+            Self::Forget(request) => request.call(),
+            Self::ForgetWallet(request) => request.wallet_call(),
         }
     }
 }

@@ -82,8 +82,11 @@ impl Model {
             self.reservations.get_mut(&card.reservation).unwrap().status = Status::Cancelled(now);
             self.give(&card.reservation);
         }
+        let mut lapsed = false;
+        let leaving = self.wallets[usize::from(partition(&card.user))].leaving.contains(&card.user);
         let outcome = match self.reservations.get_mut(&card.reservation) {
             Some(r) if r.is_live(now) => match request.verdict {
+                "authorised" if leaving => return "pending".to_owned(),
                 "authorised" => "capture",
                 "declined" => {
                     r.card = format!("declined={}", request.payment);
@@ -93,11 +96,12 @@ impl Model {
             },
             Some(r) if r.status == Status::Pending => {
                 r.status = Status::Expired(now);
+                lapsed = true;
                 "void"
             }
             _ => "void",
         };
-        if matches!(self.reservations.get(&card.reservation), Some(r) if r.status == Status::Expired(now)) {
+        if lapsed {
             self.give(&card.reservation);
         }
         let told = self.cards.get_mut(&request.payment).unwrap();

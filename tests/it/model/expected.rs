@@ -48,7 +48,9 @@ impl Model {
         request_lines("", &self.requests, &mut lines);
         for (partition, wallet) in self.wallets.iter().enumerate() {
             for (user, (balance, updated)) in &wallet.balances {
-                lines.insert(format!("w{partition:02}:balances/{user}"), format!("{balance} {updated}"));
+                let mark = if wallet.leaving.contains(user) { " leaving" } else { "" };
+                lines
+                    .insert(format!("w{partition:02}:balances/{user}"), format!("{balance} {updated}{mark}"));
             }
             for (charge, top_up) in &wallet.top_ups {
                 lines.insert(format!("w{partition:02}:top_ups/{charge}"), top_up.record());

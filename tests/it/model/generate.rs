@@ -1,10 +1,13 @@
 //! Random batches, seeded: users, seats, keys and bounds of time collide as often as not.
 
+mod forget;
 mod money;
 
+use self::forget::Forgetting;
 use super::batch::{
     Authorise, Batch, Block, Charge, Confirm, Hold, Pay, PlaceOf, Refund, Release, SHOWS, Settle, TopUp,
 };
+use super::forget::is_pseudonym;
 use super::random::Random;
 use super::rules::{Model, Policy, Reservation, Status};
 
@@ -25,6 +28,7 @@ pub(super) struct Generator {
     blocks: Vec<Block>,
     charges: Vec<Charge>,
     top_ups: Vec<TopUp>,
+    forgetting: Forgetting,
 }
 
 impl Generator {
@@ -39,6 +43,7 @@ impl Generator {
             blocks: Vec::new(),
             charges: Vec::new(),
             top_ups: Vec::new(),
+            forgetting: Forgetting::default(),
         }
     }
 
@@ -81,21 +86,31 @@ impl Generator {
     }
 
     pub(super) fn batch(&mut self, model: &Model) -> Batch {
+        if self.random.percent(self.forgetting.share())
+            && let Some(call) = self.forget(model)
+        {
+            return call;
+        }
         match self.random.below(100) {
             0..7 => Batch::Join(self.some(|it, _| it.user(), model)),
             7..10 => self.money(model),
             10..13 | 77..80 => Batch::Authorise(self.some(Self::authorise, model)),
             13..16 => Batch::Claim(self.some(Self::place, model)),
             16..20 => Batch::Confirm(self.some(Self::confirm, model)),
-            20..23 => Batch::Leave(self.some(Self::place, model)),
-            23..25 => Batch::Settle(self.some(Self::settle, model)),
+            20..22 => Batch::Leave(self.some(Self::place, model)),
+            22..25 => Batch::Settle(self.some(Self::settle, model)),
             25..38 => Batch::Admit,
             38..60 => Batch::Hold(self.some(Self::hold, model)),
             60..65 => Batch::Release(self.some(Self::release, model)),
             65..68 => Batch::Due(self.random.pick(&[1, 5, 100])),
             68..71 => Batch::Expire(self.some(Self::reservation_of_any, model)),
             71..77 => Batch::Pay(self.some(Self::pay, model)),
-            80..83 => Batch::Refund(self.some(Self::refund, model)),
+            80..83 => {
+                // Few, so that something is left of what was paid.
+                let mut refunds = self.some(Self::refund, model);
+                refunds.truncate(6);
+                Batch::Refund(refunds)
+            }
             83..85 => Batch::Block(self.some(Self::block, model)),
             85..90 => Batch::Charge(self.some(|it, _| it.charge(), model)),
             90..94 => {
@@ -145,9 +160,10 @@ impl Generator {
         self.random.pick(&USERS).to_owned()
     }
 
+    /// Users are called `a` and `5`, too.
     fn id(&mut self) -> String {
         self.ids += 1;
-        format!("{:020}", self.ids)
+        format!("a5{:018}", self.ids)
     }
 
     /// `verb` is `hold:`, `pay:` or `charge:<n>:<charged user>`; one in three has no key.
@@ -241,7 +257,8 @@ impl Generator {
             let again = self.random.pick(&self.pays);
             return Pay { fingerprint: self.fingerprint(), ..again };
         }
-        let (id, show, owner) = self.reservation(model);
+        let leaving = self.hold_of_one_who_leaves(model);
+        let (id, show, owner) = leaving.unwrap_or_else(|| self.reservation(model));
         let user = self.owner_or_other(owner);
         let request = if self.random.percent(60) { self.request(&user, "pay:") } else { String::new() };
         let pay = Pay { user, show, id, payment: self.id(), request, fingerprint: self.fingerprint() };
@@ -287,22 +304,26 @@ impl Generator {
             let (id, card) = self.random.pick(&waiting);
             (card.user.clone(), id.clone())
         };
-        let verdict = self.random.pick(&["authorised", "pending", "pending", "declined"]);
+        let verdicts = ["authorised", "authorised", "authorised", "pending", "pending", "declined"];
+        let verdict = self.random.pick(&verdicts);
         Confirm { user, payment, verdict }
     }
 
     fn settle(&mut self, model: &Model) -> Settle {
         let refunds: Vec<_> = model.cards.iter().filter(|(_, card)| card.state.starts_with("ref")).collect();
-        if !refunds.is_empty() && self.random.percent(50) {
+        if !refunds.is_empty() && self.random.percent(70) {
             let (refund, _) = self.random.pick(&refunds);
-            return Settle { payment: refund.clone(), done: self.random.pick(&["returned", "refused"]) };
+            return Settle {
+                payment: refund.clone(),
+                done: self.random.pick(&["returned", "returned", "refused"]),
+            };
         }
         let (_, payment) = self.card(model);
         Settle { payment, done: self.random.pick(&["captured", "voided", "returned", "refused"]) }
     }
 
     fn refund(&mut self, model: &Model) -> Refund {
-        if !self.refunds.is_empty() && self.random.percent(15) {
+        if !self.refunds.is_empty() && self.random.percent(25) {
             let again = self.random.pick(&self.refunds);
             return Refund { fingerprint: self.fingerprint(), ..again };
         }
@@ -310,12 +331,27 @@ impl Generator {
         let (id, show, owner) = if paid.is_empty() || self.random.percent(15) {
             self.reservation(model)
         } else {
-            let (id, r) = self.random.pick(&paid);
+            // Few are paid by card, few are of those who are or were forgotten.
+            let (by_card, of_pseudonyms) = (self.random.percent(40), self.random.percent(40));
+            let (waits, whole) = (self.random.percent(30), self.random.percent(70));
+            let mut few = paid.clone();
+            few.retain(|(_, r)| {
+                if waits {
+                    return model.waits_for_its_balance(r);
+                }
+                (!by_card || r.is_paid_by_card())
+                    && (!of_pseudonyms || is_pseudonym(&r.user))
+                    && (!whole || r.refunded.is_empty())
+            });
+            let few = if few.is_empty() { paid } else { few };
+            let (id, r) = self.random.pick(&few);
             (id.clone(), r.show, r.user.clone())
         };
         let known = model.reservations.get(&id);
         let mut seats: Vec<_> = known.into_iter().flat_map(|r| &r.seats).map(|(index, _)| *index).collect();
+        let first = seats.first().copied().filter(|_| self.random.percent(60));
         seats.retain(|_| self.random.percent(40));
+        seats.extend(first.filter(|_| seats.is_empty()));
         let (user, by) = (self.owner_or_other(owner), self.user());
         let request = if self.random.percent(60) { self.request(&by, "refund:") } else { String::new() };
         let refund =

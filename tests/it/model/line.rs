@@ -129,6 +129,6 @@ impl Model {
 }
 
 /// Whether a place has come to its end or was not claimed in time.
-fn is_over(place: &Place, now: i64) -> bool {
+pub(super) fn is_over(place: &Place, now: i64) -> bool {
     now >= place.stop || (place.claim_by > 0 && now >= place.claim_by)
 }

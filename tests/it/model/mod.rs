@@ -6,7 +6,9 @@
 mod batch;
 mod cancellation;
 mod card;
+mod count;
 mod expected;
+mod forget;
 mod generate;
 mod line;
 mod random;
@@ -19,7 +21,7 @@ pub(crate) mod watch;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use self::batch::Batch;
+use self::batch::{Batch, partition};
 use self::generate::Generator;
 use self::random::Random;
 use self::redis::{Look, Server};
@@ -31,7 +33,7 @@ use crate::lua::call::CONCERT;
 const START: i64 = 1_900_000_000_000;
 
 /// Steps of the test run; each is a batch.
-const STEPS: u64 = 10_000;
+const STEPS: u64 = 14_000;
 
 /// Steps until everything begins anew with another concert: the seats of one are sold after a while.
 const EPISODE_STEPS: u64 = 200;
@@ -110,7 +112,7 @@ impl<'a> Episode<'a> {
         self.clock = self.generator.clock(self.clock, &self.model);
         self.server.at(self.clock);
         // Seldom, and not for long.
-        if random.next().is_multiple_of(if self.model.stopped { 5 } else { 200 }) {
+        if random.next().is_multiple_of(if self.model.stopped { 5 } else { 100 }) {
             self.model.stopped = !self.model.stopped;
             self.server.stop(self.model.stopped);
         }
@@ -127,6 +129,7 @@ impl<'a> Episode<'a> {
         for (partition, wallet) in self.model.wallets.iter_mut().enumerate() {
             wallet.now = self.clock.max(self.looked.ends[&format!("w{partition:02}")].time);
         }
+        self.model.last.clone_from(self.watch.last_entries());
         let mut outcomes = self.server.run(&batch.call());
         let mut look = self.server.look();
         let mut expected = self.model.decide(batch);
@@ -137,17 +140,37 @@ impl<'a> Episode<'a> {
         }
         self.model.adopt_expired(&look);
         assert_eq!(outcomes, expected, "outcomes of {batch:#?}\nat {}", self.model.now);
+        self.check_events(batch, &look);
         self.watch.take(&look, self.clock, self.model.policy.max_active);
         self.check_versions(&mut look);
         sort_pending(&mut look);
         let expected_lines = self.model.lines();
         let difference = difference(&look, &expected_lines);
         assert!(difference.is_empty(), "after {batch:#?}\nat {}: {difference:#?}", self.model.now);
-        for outcome in expected {
+        for met in count::met(batch, &expected) {
+            *self.told.entry(met).or_default() += 1;
+        }
+        for outcome in &expected {
             let name = outcome.split(' ').next().unwrap();
             *self.told.entry(format!("{} {name}", batch.call().verb)).or_default() += 1;
         }
+        self.generator.learn(&expected, &self.model);
         self.looked = look;
+    }
+
+    /// Of a call that forgets: what it tells, in any order but that his new name comes last.
+    fn check_events(&self, batch: &Batch, look: &Look) {
+        let log = match batch {
+            Batch::Forget(_) => CONCERT.to_owned(),
+            Batch::ForgetWallet(request) => format!("w{:02}", partition(&request.user)),
+            _ => return,
+        };
+        let mut told: Vec<_> = look.entries[&log].iter().flat_map(|(_, text)| text.lines().skip(1)).collect();
+        let mut expected: Vec<_> = self.model.events.iter().map(String::as_str).collect();
+        assert_eq!(told.last(), expected.last(), "the last event of {batch:#?}");
+        told.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(told, expected, "events of {batch:#?}");
     }
 
     /// The version of a seat map is the number of the last entry that changed it. Takes the versions out of the lines.
@@ -222,6 +245,9 @@ async fn the_scripts_do_what_the_model_says() {
                 "{verb} never {outcome}: seed {seed}, {told:#?}"
             );
         }
+    }
+    if steps >= STEPS {
+        count::check(&told);
     }
     let of_cards = ["decided", "returned"].map(|step| told.get(&format!("refunds to cards {step}")));
     assert!(steps < STEPS || of_cards.iter().all(|count| count.is_some_and(|count| *count > 0)), "{told:#?}");

@@ -126,6 +126,8 @@ pub(super) struct OpenTopUp {
 pub(super) struct Wallet {
     pub(super) now: i64,
     pub(super) balances: BTreeMap<String, (i64, i64)>,
+    /// Whose balance has the mark of one who is being forgotten.
+    pub(super) leaving: BTreeSet<String>,
     pub(super) requests: Requests,
     /// By charge.
     pub(super) top_ups: BTreeMap<String, OpenTopUp>,
@@ -155,6 +157,10 @@ pub(super) struct Model {
     pub(super) cancelled: Vec<(u32, i64)>,
     pub(super) requests: Requests,
     pub(super) wallets: [Wallet; 2],
+    /// The last entry of each log, as it was before this call.
+    pub(super) last: BTreeMap<String, String>,
+    /// What a call of `forget` or `forget_wallet` tells.
+    pub(super) events: Vec<String>,
 }
 
 impl Model {
@@ -177,6 +183,8 @@ impl Model {
             cancelled: Vec::new(),
             requests: BTreeMap::new(),
             wallets: <[Wallet; 2]>::default(),
+            last: BTreeMap::new(),
+            events: Vec::new(),
         }
     }
 
@@ -214,6 +222,8 @@ impl Model {
                     self.wallets.each_mut().map(|wallet| forget(&mut wallet.requests, wallet.now));
                 forgotten.map(|count| format!("tidied {count}")).to_vec()
             }
+            Batch::Forget(request) => vec![self.forget(request)],
+            Batch::ForgetWallet(request) => vec![self.forget_wallet(request)],
         }
     }
 

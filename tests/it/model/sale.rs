@@ -219,6 +219,9 @@ impl Model {
             return format!("invalid_reservation {reason}");
         }
         let wallet = &mut self.wallets[usize::from(partition(&request.user))];
+        if wallet.leaving.contains(&request.user) {
+            return "request_in_progress".to_owned();
+        }
         let r = self.reservations.get_mut(&request.id).unwrap();
         let current = wallet.balances.get(&request.user).map_or(0, |(balance, _)| *balance);
         if current < r.amount() {
@@ -282,6 +285,9 @@ impl Model {
         let back: Vec<_> = r.left().copied().filter(|(index, _)| wanted(*index)).collect();
         if !request.seats.is_empty() && back.len() != request.seats.len() {
             return "invalid_reservation refunded".to_owned();
+        }
+        if self.waits_for_its_balance(r) {
+            return "request_in_progress".to_owned();
         }
         let amount: i64 = back.iter().map(|(_, price)| price).sum();
         if r.is_paid_by_card() {

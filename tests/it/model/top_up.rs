@@ -1,6 +1,7 @@
 //! Charges through the gateway in the model: begun, decided, credited or not.
 
 use super::batch::{Credit, TopUp, partition};
+use super::forget::is_pseudonym;
 use super::rules::{DAY_MS, Model, OpenTopUp, Wallet};
 use super::sale::{AMOUNT_END, recall};
 
@@ -21,6 +22,9 @@ impl Model {
         if !request.refusal.is_empty() {
             return request.refusal.to_owned();
         }
+        if wallet.leaving.contains(&request.user) {
+            return "request_in_progress".to_owned();
+        }
         if wallet.balance(&request.user) + request.amount >= AMOUNT_END {
             return "amount_out_of_range".to_owned();
         }
@@ -40,12 +44,15 @@ impl Model {
     pub(super) fn credit(&mut self, request: &Credit) -> String {
         let Credit { user, charge, said, .. } = request;
         let wallet = &mut self.wallets[usize::from(request.wallet)];
-        let Some(open) = wallet.top_ups.get(charge).filter(|open| open.user == *user).cloned() else {
+        // Whoever was forgotten meanwhile is meant by his old name, too.
+        let is_his = |open: &&OpenTopUp| open.user == *user || is_pseudonym(&open.user);
+        let Some(open) = wallet.top_ups.get(charge).filter(is_his).cloned() else {
             let end = wallet.told_end(user, charge);
             return end.map_or_else(|| "not_found".to_owned(), |end| format!("ended {end}"));
         };
         match (*said, open.state) {
             ("captured", _) => {
+                let user = &open.user;
                 let balance = wallet.balance(user) + open.amount;
                 if balance >= AMOUNT_END {
                     return "amount_out_of_range".to_owned();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use onsale::domain::event::{CardRefund, Entry, Event, LogKind, TopUp, TopUpStep};
+use onsale::domain::event::{CardRefund, Entry, Event, Forgotten, LogKind, TopUp, TopUpStep};
 use onsale::domain::ids::ShowId;
 
 use super::redis::{LogEnd, Look};
@@ -47,6 +47,8 @@ impl LineWatch {
 #[derive(Default)]
 pub(super) struct Watch {
     ends: BTreeMap<String, LogEnd>,
+    /// The last entry of each log.
+    last: BTreeMap<String, String>,
     line: LineWatch,
     /// Seat to reservation, and whether it is booked.
     seats: BTreeMap<(ShowId, u32), (String, bool)>,
@@ -83,8 +85,27 @@ impl Watch {
         assert_eq!(entry.at.0, end.time.max(clock), "time of {log} at {text}");
         (end.mark, end.time) = (entry.mark.to_string(), entry.at.0);
         for event in &entry.events {
-            self.event(event, max_active);
+            match (kind, event) {
+                (LogKind::Wallet, Event::Forgotten(forgotten)) => self.forgotten(forgotten),
+                _ => self.event(event, max_active),
+            }
         }
+        self.last.insert(log.to_owned(), text.to_owned());
+    }
+
+    /// Money has another name from here on; what comes under the old one since is somebody else's.
+    fn forgotten(&mut self, &Forgotten { user, pseudonym }: &Forgotten<'_>) {
+        if self.balances.contains_key(pseudonym) {
+            return;
+        }
+        if let Some(balance) = self.balances.remove(user) {
+            self.balances.insert(pseudonym.to_owned(), balance);
+        }
+    }
+
+    /// By log.
+    pub(super) fn last_entries(&self) -> &BTreeMap<String, String> {
+        &self.last
     }
 
     fn event(&mut self, event: &Event<'_>, max_active: usize) {
@@ -147,6 +168,7 @@ impl Watch {
                 self.moves(user, *amount, *balance);
             }
             Event::Spent { user, amount, balance, .. } => self.moves(user, -amount, *balance),
+            Event::Leaving { user } => drop(self.balances.entry((*user).to_owned()).or_default()),
             _ => {}
         }
     }

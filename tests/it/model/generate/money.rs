@@ -2,6 +2,7 @@
 
 use super::Generator;
 use crate::model::batch::{Batch, Charge, Credit, TopUp, partition};
+use crate::model::forget::is_pseudonym;
 use crate::model::rules::Model;
 
 impl Generator {
@@ -37,22 +38,25 @@ impl Generator {
     /// A step of charges through the gateway.
     pub(super) fn money(&mut self, model: &Model) -> Batch {
         if self.random.percent(40) {
-            return Batch::TopUp(self.some(|it, _| it.top_up(), model));
+            return Batch::TopUp(self.some(Self::top_up, model));
         }
         Batch::Credit(self.some(Self::credit, model))
     }
 
-    fn top_up(&mut self) -> TopUp {
+    fn top_up(&mut self, model: &Model) -> TopUp {
         if !self.top_ups.is_empty() && self.random.percent(15) {
             let again = self.random.pick(&self.top_ups);
             let (fingerprint, refusal) = (self.fingerprint(), self.refusal());
-            return TopUp { fingerprint, refusal, ..again };
+            // The server makes another id for a request that nobody remembers.
+            let kept = &model.wallets[usize::from(partition(&again.user))].requests;
+            let id = if kept.contains_key(&again.request) { again.id } else { self.id() };
+            return TopUp { id, fingerprint, refusal, ..again };
         }
         let user = self.user();
         let few = self.random.between(1, 60);
         let amount = if self.random.percent(2) { (1 << 53) - few } else { few };
         let (request, fingerprint) = (self.request(&user, "topup:"), self.fingerprint());
-        let within = self.random.pick(&[50, 1000, 60_000]);
+        let within = self.random.pick(&[50, 5000, 60_000, 300_000]);
         let top_up = TopUp { user, id: self.id(), amount, within, request, fingerprint, refusal: "" };
         self.top_ups.push(top_up.clone());
         TopUp { refusal: self.refusal(), ..top_up }
@@ -66,11 +70,19 @@ impl Generator {
             .flat_map(|wallet| &wallet.top_ups)
             .map(|(charge, top_up)| (top_up.user.clone(), charge.clone()))
             .collect();
+        let of_pseudonyms: Vec<_> = open.iter().filter(|(user, _)| is_pseudonym(user)).cloned().collect();
+        let any = of_pseudonyms.is_empty() || self.random.percent(60);
+        let open = if any { open } else { of_pseudonyms };
         let (user, charge) = if open.is_empty() || self.random.percent(15) {
             let ended = self.top_ups.last().map(|top_up| (top_up.user.clone(), top_up.id.clone()));
             ended.unwrap_or_else(|| (self.user(), self.id()))
         } else {
             self.random.pick(&open)
+        };
+        // The server may have read his name before he was forgotten.
+        let user = match self.forgetting.old_name(&user).filter(|_| self.random.percent(50)) {
+            Some(old) => old,
+            None => user,
         };
         // Its own partition knows nothing of a user of another.
         let user = if self.random.percent(97) { user } else { self.user() };
