@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::looked::Turn;
 use super::{Clearing, ClearingError, STEP};
 use crate::domain::ids::{ChargeId, UserId};
 use crate::domain::outcome::Refusal;
@@ -59,10 +60,10 @@ impl Clearing {
     pub async fn begin_top_up(&self, charge: ChargeId, top_up: &TopUp) -> Result<Progress, ClearingError> {
         let _slot = self.slot()?;
         let name = charge.to_string();
-        self.looked_just_now(name.clone());
+        self.0.looked.turn(&name, Instant::now());
         let progress = self.carry(charge, top_up, Call::Begin).await?;
         if let Progress::Open(standing) = &progress {
-            self.keep(name, standing);
+            self.0.looked.note(name, standing);
         }
         Ok(progress)
     }
@@ -149,12 +150,12 @@ impl Clearing {
         top_up: &TopUp,
     ) -> Result<Option<Progress>, ClearingError> {
         let name = charge.to_string();
-        if self.looked_just_now(name.clone()) {
-            return Ok(self.just_said(&name).map(Progress::Open));
+        if let Turn::Take(said) = self.0.looked.turn(&name, Instant::now()) {
+            return Ok(said.map(Progress::Open));
         }
         let progress = self.hear_of_top_up(charge, top_up).await?;
         if let Progress::Open(standing) = &progress {
-            self.keep(name, standing);
+            self.0.looked.note(name, standing);
         }
         Ok(Some(progress))
     }
