@@ -71,7 +71,7 @@ pub(crate) async fn reservations(ctx: &Context, request: &Request) -> Result<Res
     for row in &page.items {
         let layout = layout::with_seats(ctx, row.reservation.show, &row.seats, request.deadline).await?;
         let labels = layout::labels(&layout, &row.seats).unwrap_or_default();
-        rows.row(reservation(row, &labels, &layout.currency, now))?;
+        rows.row(reservation(row, &labels, &layout.currency, now)).await?;
     }
     rows.answer(request, &asked, page.next.map(|id| id.as_str().to_owned()))
 }
@@ -127,7 +127,7 @@ pub(crate) async fn ledger(ctx: &Context, request: &Request) -> Result<Response,
     let mut rows = Sheet::new(&asked, LEDGER)?;
     for row in &page.items {
         let currency = currency(ctx, request, row.reservation.show).await?;
-        rows.row(movement(row, &currency))?;
+        rows.row(movement(row, &currency)).await?;
     }
     rows.answer(request, &asked, page.next.map(|cursor| cursor.to_string()))
 }
