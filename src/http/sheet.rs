@@ -9,6 +9,7 @@ use csv::{Terminator, Writer, WriterBuilder};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
 use tokio::task::yield_now;
+use utoipa::IntoResponses;
 
 use super::page::Asked;
 use super::problem::{Code, Problem};
@@ -40,6 +41,20 @@ pub(crate) struct Sheet {
     lines: Writer<Vec<u8>>,
     rows: usize,
 }
+
+/// A page as the document describes it.
+#[derive(IntoResponses)]
+#[response(
+    status = 200,
+    description = "A page, RFC 4180.",
+    content_type = "text/csv",
+    headers(
+        ("Link" = String, description = "The next page, if there is one."),
+        ("Content-Disposition" = String, description = "A name for the file."),
+    )
+)]
+#[expect(dead_code, reason = "it only stands for what `Sheet` writes")]
+pub(crate) struct SheetPage(String);
 
 impl Sheet {
     /// A sheet that begins with the names of its columns, or one that goes on where the last page ended.
