@@ -184,18 +184,13 @@ refusals!(CreateShowRefusals: JSON, ORGANISER, DURABILITY, BODY, PATH, STORE);
 )]
 pub(crate) async fn create_show(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
-    let form: ShowForm = body::read(ctx, request).await?;
-    if form.currency.len() != 3 || !form.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Err(Problem::field("currency", "Expected an ISO 4217 code such as KRW."));
-    }
-    let layout = Show::layout(&form.sections);
-    let (_, seats) = layout.map_err(|error| Problem::field("sections", format!("{error}.")))?;
+    let form = body::read_large(ctx, request, ctx.settings.max_body_bytes, planned).await?;
     let view = owned_by_path(ctx, request, &identity)?;
 
     let concert = view.concert().concert;
-    let described = json!({ "startsAt": form.starts_at, "currency": form.currency, "seats": seats.len() });
-    trail::note(request, described);
-    let created = ctx.archive.create_show(concert, form.starts_at, &form.currency, &form.sections);
+    let seats: usize = form.sections.iter().map(Section::places).sum();
+    trail::note(request, json!({ "startsAt": form.starts_at, "currency": form.currency, "seats": seats }));
+    let created = ctx.archive.create_show(concert, form.starts_at, &form.currency, form.sections);
     let (show, catalog) = created.await?.ok_or_else(|| Problem::new(Code::NotFound))?;
     opening::show(ctx, &view, show, catalog, deadline()).await?;
     let body = ShowBody {
@@ -203,11 +198,21 @@ pub(crate) async fn create_show(ctx: &Context, request: &mut Request) -> Result<
         concert_id: concert,
         starts_at: form.starts_at,
         currency: form.currency,
-        seats_total: seats.len() as u64,
+        seats_total: seats as u64,
     };
     let mut response = response::json(StatusCode::CREATED, &body)?;
     response::set(&mut response, LOCATION, format!("/v1/shows/{show}/seats"));
     Ok(response)
+}
+
+/// A form whose sections make a seat map.
+fn planned(form: ShowForm) -> Result<ShowForm, Problem> {
+    if form.currency.len() != 3 || !form.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Err(Problem::field("currency", "Expected an ISO 4217 code such as KRW."));
+    }
+    let layout = Show::layout(&form.sections);
+    layout.map_err(|error| Problem::field("sections", format!("{error}.")))?;
+    Ok(form)
 }
 
 fn changed_state(form: &ConcertForm, stands: &PolicyState) -> Result<PolicyState, Problem> {

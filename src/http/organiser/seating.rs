@@ -100,7 +100,7 @@ pub(crate) async fn put(ctx: &Context, request: &mut Request) -> Result<Response
     let (view, seats) = ctx.live.show(show).ok_or_else(not_found)?;
     owned(ctx, view.id(), &identity)?;
 
-    let count: usize = sections.iter().map(places).sum();
+    let count: usize = sections.iter().map(Section::places).sum();
     let prices: BTreeMap<_, _> =
         sections.iter().take(PRICES_NOTED).map(|section| (&section.name, section.price)).collect();
     trail::note(request, json!({ "seats": count, "sections": sections.len(), "prices": prices }));
@@ -113,13 +113,6 @@ pub(crate) async fn put(ctx: &Context, request: &mut Request) -> Result<Response
         added: seated.added,
         changed: seated.changed,
     })
-}
-
-/// Seats that a section describes; its form was checked.
-fn places(section: &Section) -> usize {
-    let listed = section.seats.as_ref().map(Vec::len);
-    let counted = || (section.rows.unwrap_or(0) * section.seats_per_row.unwrap_or(0)) as usize;
-    listed.unwrap_or_else(counted)
 }
 
 /// 409 with the seats that somebody has; if none of the dropped is taken, 400 all the same: a seat is never dropped.
