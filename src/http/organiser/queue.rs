@@ -147,7 +147,6 @@ fn answer(view: &ConcertView) -> Result<Response, Problem> {
 /// How many entries of the log MySQL lacks; `None` when it does not say.
 pub(super) async fn lag(ctx: &Context, request: &Request, view: &ConcertView) -> Option<u64> {
     let log = LogName::Concert(view.concert().concert);
-    let offsets = timeout_at(request.deadline, ctx.archive.offsets()).await;
-    let stored = offsets.ok()?.ok()?.into_iter().find(|row| row.log == log)?;
+    let stored = timeout_at(request.deadline, ctx.archive.offset(log)).await.ok()?.ok()??;
     Some(view.number().saturating_sub(stored.offset.number))
 }
