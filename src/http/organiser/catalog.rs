@@ -7,7 +7,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::policy::{self, PolicyForm};
-use super::{caller, deadline, opening, owned_by_path, trail};
+use super::{caller, deadline, opening, owned_by_path, seating_turn, trail};
 use crate::archive::{ConcertUpdate, NewConcert};
 use crate::domain::catalog::{Section, Show};
 use crate::domain::ids::{ConcertId, ShowId};
@@ -184,6 +184,7 @@ refusals!(CreateShowRefusals: JSON, ORGANISER, DURABILITY, BODY, PATH, STORE);
 )]
 pub(crate) async fn create_show(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
+    let _turn = seating_turn(deadline()).await?;
     let form = body::read_large(ctx, request, ctx.settings.max_body_bytes, planned).await?;
     let view = owned_by_path(ctx, request, &identity)?;
 
