@@ -7,7 +7,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::policy::{self, PolicyForm};
-use super::{caller, deadline, opening, owned_by_path, seating_turn, trail};
+use super::{caller, deadline, opening, org, owned_by_path, seating_turn, trail};
 use crate::archive::{ConcertUpdate, NewConcert};
 use crate::domain::catalog::{Section, Show};
 use crate::domain::ids::{ConcertId, ShowId};
@@ -101,8 +101,7 @@ refusals!(CreateConcertRefusals: JSON, ORGANISER, DURABILITY, BODY, STORE, NOT_B
 )]
 pub(crate) async fn create_concert(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
-    let no_org = || Problem::new(Code::Forbidden).detail("The identity token names no org.");
-    let org = identity.org.clone().ok_or_else(no_org)?;
+    let org = org(&identity)?.to_owned();
     let form: NewConcertForm = body::read(ctx, request).await?;
     check_names([
         ("title", Some(&form.title)),

@@ -39,6 +39,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Shows whose seats are laid out and written at once, by all cores: 200,000 take some 30 MB meanwhile, a plan of 16 MiB some 100.
 static SEATINGS: Semaphore = Semaphore::const_new(2);
 
+/// Bytes of a reason: what its column holds, and it is sent to everybody who waits.
+const REASON_BYTES_MAX: usize = 200;
+
 /// The caller, who must have the right to this call; what he changes is as safe as the installation makes it.
 fn caller(ctx: &Context, request: &Request) -> Result<Arc<Identity>, Problem> {
     let identity = auth::organiser(ctx, request)?;
@@ -57,6 +60,21 @@ async fn seating_turn(deadline: Instant) -> Result<SemaphorePermit<'static>, Pro
     let turn = timeout_at(deadline, SEATINGS.acquire()).await;
     let too_many = |_| Problem::new(Code::Overloaded).detail("The seats of other shows are being laid out.");
     Ok(turn.map_err(too_many)?.expect("nobody closes it"))
+}
+
+/// The organiser that this caller works for.
+fn org(identity: &Identity) -> Result<&str, Problem> {
+    let no_org = || Problem::new(Code::Forbidden).detail("The identity token names no org.");
+    identity.org.as_deref().ok_or_else(no_org)
+}
+
+/// What may stand as the reason of a pause or a cancellation: it is shown to buyers.
+fn check_reason(reason: Option<&str>) -> Result<(), Problem> {
+    let wrong = |reason: &str| reason.len() > REASON_BYTES_MAX || reason.chars().any(char::is_control);
+    if reason.is_some_and(wrong) {
+        return Err(Problem::field("reason", "Expected at most 200 bytes without control characters."));
+    }
+    Ok(())
 }
 
 /// The concert, if this caller runs it.

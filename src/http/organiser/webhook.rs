@@ -7,13 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{caller, trail};
+use super::{caller, org, trail};
 use crate::archive::{Webhook, WebhookState};
 use crate::config::Secret;
 use crate::domain::cloud_event::TYPES;
 use crate::domain::time::Millis;
 use crate::follow::{check_url, origin};
-use crate::http::auth::Identity;
 use crate::http::auth::rights::Right;
 use crate::http::body;
 use crate::http::context::Context;
@@ -191,11 +190,6 @@ fn check_types(types: &[String]) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::field("types", "Expected types of docs/events, each once."))
-}
-
-fn org(identity: &Identity) -> Result<&str, Problem> {
-    let no_org = || Problem::new(Code::Forbidden).detail("The identity token names no org.");
-    identity.org.as_deref().ok_or_else(no_org)
 }
 
 /// As Standard Webhooks writes a secret.
