@@ -6,10 +6,10 @@
 //! the record of the payment stays in Redis until its end, and whoever finds it goes on.
 
 mod disowned;
-mod looked;
 mod top_up;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -23,8 +23,13 @@ use crate::live::Live;
 use crate::metrics;
 use crate::store::{Done, Failure, Store, Task, Verdict};
 
-use self::looked::{Looked, Turn};
 pub use self::top_up::Progress;
+
+/// How often one payment is asked about because somebody looks at it.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Payments looked at whose times are remembered; beyond it those that are over are forgotten.
+const LOOKS_MAX: usize = 10_000;
 
 /// Payments with which requests of buyers and of the gateway are busy at once, each with a connection to it: a gateway that is slow
 /// costs no more of them. Those beyond are left to the worker's loop.
@@ -113,7 +118,9 @@ struct Inner {
     archive: Archive,
     gateway: Gateway,
     webhooks: Option<WebhookSecret>,
-    looked: Looked,
+    looked: Mutex<HashMap<String, Instant>>,
+    /// What the gateway said when a payment was looked at, as long as it is not asked again.
+    said: Mutex<HashMap<String, (Instant, Standing)>>,
     slots: Semaphore,
 }
 
@@ -130,8 +137,9 @@ impl Clearing {
             // From 0 on, so that the first one is an increase.
             metrics::GATEWAY_CONTRADICTIONS.with([told]).increment(0);
         }
-        let (looked, slots) = (Looked::default(), Semaphore::new(AT_ONCE));
-        Self(Arc::new(Inner { store, live, archive, gateway, webhooks, looked, slots }))
+        let (looked, said) = (Mutex::default(), Mutex::default());
+        let slots = Semaphore::new(AT_ONCE);
+        Self(Arc::new(Inner { store, live, archive, gateway, webhooks, looked, said, slots }))
     }
 
     /// The gateway's name.
@@ -163,9 +171,9 @@ impl Clearing {
     ) -> Result<Standing, ClearingError> {
         let intent = self.intent(payment, amount)?;
         let _slot = self.slot()?;
-        self.0.looked.turn(&intent.name, Instant::now());
+        self.looked_just_now(payment.to_string());
         let standing = self.0.gateway.begin(&intent).await?;
-        self.0.looked.note(intent.name.clone(), &standing);
+        self.keep(payment.to_string(), &standing);
         self.advance(payment, &intent, user, &standing).await?;
         Ok(standing)
     }
@@ -262,13 +270,13 @@ impl Clearing {
         card: &CardPayment,
     ) -> Result<Option<Standing>, ClearingError> {
         let name = payment.to_string();
-        if let Turn::Take(said) = self.0.looked.turn(&name, Instant::now()) {
-            return Ok(said);
+        if self.looked_just_now(name.clone()) {
+            return Ok(self.just_said(&name));
         }
         let _slot = self.slot()?;
         let standing = self.clear(payment, card).await?;
         if let Some(standing) = &standing {
-            self.0.looked.note(name, standing);
+            self.keep(name, standing);
         }
         Ok(standing)
     }
@@ -298,6 +306,33 @@ impl Clearing {
 
     fn slot(&self) -> Result<SemaphorePermit<'_>, ClearingError> {
         self.0.slots.try_acquire().map_err(|_| ClearingError::Busy)
+    }
+
+    fn keep(&self, payment: String, standing: &Standing) {
+        let now = Instant::now();
+        let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.len() >= LOOKS_MAX {
+            said.retain(|_, (at, _)| now - *at < LOOK);
+        }
+        said.insert(payment, (now, standing.clone()));
+    }
+
+    fn just_said(&self, payment: &str) -> Option<Standing> {
+        let said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.get(payment).map(|(_, standing)| standing.clone())
+    }
+
+    fn looked_just_now(&self, payment: String) -> bool {
+        let now = Instant::now();
+        let mut looked = self.0.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.len() >= LOOKS_MAX {
+            looked.retain(|_, at| now - *at < LOOK);
+        }
+        if looked.get(&payment).is_some_and(|at| now - *at < LOOK) {
+            return true;
+        }
+        looked.insert(payment, now);
+        false
     }
 
     fn intent(&self, payment: PaymentId, amount: i64) -> Result<Intent, ClearingError> {

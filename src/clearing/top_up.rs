@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::looked::Turn;
 use super::{Clearing, ClearingError, STEP};
 use crate::domain::ids::{ChargeId, UserId};
 use crate::domain::outcome::Refusal;
@@ -60,10 +59,10 @@ impl Clearing {
     pub async fn begin_top_up(&self, charge: ChargeId, top_up: &TopUp) -> Result<Progress, ClearingError> {
         let _slot = self.slot()?;
         let name = charge.to_string();
-        self.0.looked.turn(&name, Instant::now());
+        self.looked_just_now(name.clone());
         let progress = self.carry(charge, top_up, Call::Begin).await?;
         if let Progress::Open(standing) = &progress {
-            self.0.looked.note(name, standing);
+            self.keep(name, standing);
         }
         Ok(progress)
     }
@@ -150,12 +149,12 @@ impl Clearing {
         top_up: &TopUp,
     ) -> Result<Option<Progress>, ClearingError> {
         let name = charge.to_string();
-        if let Turn::Take(said) = self.0.looked.turn(&name, Instant::now()) {
-            return Ok(said.map(Progress::Open));
+        if self.looked_just_now(name.clone()) {
+            return Ok(self.just_said(&name).map(Progress::Open));
         }
         let progress = self.hear_of_top_up(charge, top_up).await?;
         if let Progress::Open(standing) = &progress {
-            self.0.looked.note(name, standing);
+            self.keep(name, standing);
         }
         Ok(Some(progress))
     }
