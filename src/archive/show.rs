@@ -105,7 +105,7 @@ pub(super) async fn rows_of(
     rows.iter().map(read_row).collect()
 }
 
-/// What takes a tenth of a second for 200,000 seats, on a thread where that may be: who asks may be a core that serves buyers.
+/// What may take a fifth of a second for 200,000 seats, on a thread where that may be: who asks may be a core that serves buyers.
 pub(super) async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     spawn_blocking(work).await.expect("laying out seats panics at nothing, and nobody aborts it")
 }

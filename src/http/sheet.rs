@@ -22,7 +22,7 @@ use crate::domain::time::Millis;
 /// What a spreadsheet takes for the beginning of a formula, or skips before one; the last four are full-width forms.
 const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
-/// Rows written in one go: this core has buyers to serve, and ten thousand rows take it some 30 ms.
+/// Rows written in one go: this core has buyers to serve.
 const ROWS_AT_ONCE: usize = 100;
 
 /// One value.

@@ -7,7 +7,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::policy::{self, PolicyForm};
-use super::{caller, deadline, opening, org, owned_by_path, seating_turn, trail};
+use super::{caller, deadline, opening, org, owned_by_path, seating_turn, trail, written};
 use crate::archive::{ConcertUpdate, NewConcert};
 use crate::domain::catalog::{Section, Show};
 use crate::domain::ids::{ConcertId, ShowId};
@@ -120,7 +120,7 @@ pub(crate) async fn create_concert(ctx: &Context, request: &mut Request) -> Resu
     let described =
         json!({ "title": new.title, "artist": new.artist, "venue": new.venue, "policy": new.policy });
     trail::note(request, described);
-    let concert = ctx.archive.create_concert(&new).await?;
+    let concert = written(deadline(), ctx.archive.create_concert(&new)).await??;
     let view = opening::concert(ctx, concert, &new.policy, deadline()).await?;
     let mut response = concert_response(&view, StatusCode::CREATED)?;
     response::set(&mut response, LOCATION, format!("/v1/concerts/{concert}"));
@@ -159,8 +159,8 @@ pub(crate) async fn update_concert(ctx: &Context, request: &mut Request) -> Resu
     }
     if form.title.is_some() || form.artist.is_some() || form.venue.is_some() {
         let update = ConcertUpdate { title: form.title, artist: form.artist, venue: form.venue };
-        let catalog = ctx.archive.update_concert(view.concert().concert, &update).await?;
-        let catalog = catalog.ok_or_else(|| Problem::new(Code::NotFound))?;
+        let catalog = ctx.archive.update_concert(view.concert().concert, &update);
+        let catalog = written(deadline, catalog).await??.ok_or_else(|| Problem::new(Code::NotFound))?;
         opening::changed(ctx, &view, catalog, deadline).await?;
     }
     concert_response(&view, StatusCode::OK)
@@ -191,7 +191,8 @@ pub(crate) async fn create_show(ctx: &Context, request: &mut Request) -> Result<
     let seats: usize = form.sections.iter().map(Section::places).sum();
     trail::note(request, json!({ "startsAt": form.starts_at, "currency": form.currency, "seats": seats }));
     let created = ctx.archive.create_show(concert, form.starts_at, &form.currency, form.sections);
-    let (show, catalog) = created.await?.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let created = written(deadline(), created).await??;
+    let (show, catalog) = created.ok_or_else(|| Problem::new(Code::NotFound))?;
     opening::show(ctx, &view, show, catalog, deadline()).await?;
     let body = ShowBody {
         show_id: show,

@@ -62,6 +62,15 @@ async fn seating_turn(deadline: Instant) -> Result<SemaphorePermit<'static>, Pro
     Ok(turn.map_err(too_many)?.expect("nobody closes it"))
 }
 
+/// What MySQL answers to something that changes it, before this time. Later it may be done all the same: 504.
+async fn written<F: Future>(deadline: Instant, writing: F) -> Result<F::Output, Problem> {
+    let late = |elapsed| {
+        let says = "MySQL takes too long: look whether it was done before you ask again.";
+        Problem::caused(Code::OutcomeUnknown, elapsed).detail(says)
+    };
+    timeout_at(deadline, writing).await.map_err(late)
+}
+
 /// The organiser that this caller works for.
 fn org(identity: &Identity) -> Result<&str, Problem> {
     let no_org = || Problem::new(Code::Forbidden).detail("The identity token names no org.");
@@ -99,5 +108,12 @@ mod tests {
         assert_eq!(seating_turn(Instant::now()).await.unwrap_err().code, Code::Overloaded);
         drop(first);
         assert!(seating_turn(deadline()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_mysql_does_not_answer_in_time_may_be_done() {
+        let late = written(Instant::now(), std::future::pending::<()>()).await.unwrap_err();
+        assert_eq!(late.code, Code::OutcomeUnknown);
+        assert_eq!(written(deadline(), std::future::ready(7)).await.unwrap(), 7);
     }
 }

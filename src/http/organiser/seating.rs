@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{caller, deadline, opening, owned, seating_turn, trail};
+use super::{caller, deadline, opening, owned, seating_turn, trail, written};
 use crate::archive;
 use crate::domain::catalog::{Section, Show};
 use crate::domain::ids::ShowId;
@@ -99,7 +99,7 @@ pub(crate) async fn put(ctx: &Context, request: &mut Request) -> Result<Response
     let prices: BTreeMap<_, _> =
         sections.iter().take(PRICES_NOTED).map(|section| (&section.name, section.price)).collect();
     trail::note(request, json!({ "seats": count, "sections": sections.len(), "prices": prices }));
-    let seated = ctx.archive.change_seating(view.id(), show, sections).await;
+    let seated = written(deadline(), ctx.archive.change_seating(view.id(), show, sections)).await?;
     let seated = seated.map_err(|error| refused(&seats, error))?.ok_or_else(not_found)?;
     opening::show(ctx, &view, show, seated.version, deadline()).await?;
     response::ok(&SeatingBody {
