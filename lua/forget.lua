@@ -4,14 +4,14 @@
 -- KEYS     the concert block and three keys for each of its shows: writes all but policy
 -- ARGV     head of lib/concert.lua with the shows; then user, pseudonym, mode, ms; count and reservations, count and requests, count
 --          and open card payments and refunds to cards, as they were read. look: of him, changes nothing. forget: ends what is live
---          of him and renames all. sweep, once the archive has that entry: those of the pseudonym's reservations and cards that still
---          name him, requests made until then (ms), and that the last entry, which Redis keeps, does not name him; all else under
---          his id is a new user's
+--          of him and renames all. idle: the same, but only of one of whom nothing is live and no request is remembered (0015).
+--          sweep, once the archive has that entry: those of the pseudonym's reservations and cards that still name him, requests
+--          made until then (ms), and that the last entry, which Redis keeps, does not name him; all else under his id is a new user's
 -- OUTCOMES one, in order of precedence
 --   { 'sales_stopped' }                        retry: later
 --   { 'incomplete' }                           retry: with reservations read again    forget: he has others that are booked
 --   { 'found', reservations, requests, seq, holds, places, cards }   retry: current answer    seq: the last number given in line;
---                                              the last three: what is live of him
+--                                              the last three: what is live of him; of `idle`: nothing has changed
 --   { 'forgotten', reservations, requests, seq, holds, places, cards }   retry: of what is new; sweep: 0    as it found them
 --   { 'internal', message }                    retry: no
 -- INCLUDES text arguments clock journal map log concert idem place reservation card pseudonym
@@ -148,11 +148,13 @@ local function decide_forget()
   local mine = reservations_of()
   local open = cards_of(mine)
   local found, own = requests_about(idem, names, user, pseudonym, mode == 'sweep' and tonumber(before) or now)
-  local told = { mode == 'look' and 'found' or 'forgotten', #mine, #found, count('seq'), count_live(mine, open) }
-  if mode == 'look' then
+  local told = { 'forgotten', #mine, #found, count('seq'), count_live(mine, open) }
+  local is_live = told[5] + told[6] + told[7] > 0 or get(idem.user, user)
+  if mode == 'look' or mode == 'idle' and is_live then
+    told[1] = 'found'
     return told
   end
-  if mode == 'forget' then
+  if mode ~= 'sweep' then
     if not are_whole(mine) then
       return { 'incomplete' }
     end
@@ -161,7 +163,7 @@ local function decide_forget()
   end
   rename_reservations(mine, open)
   rename_requests(idem, found, own, user, pseudonym)
-  tell_forgotten(log, user, pseudonym, mode == 'forget' and #mine + #found + #open > 0)
+  tell_forgotten(log, user, pseudonym, mode ~= 'sweep' and #mine + #found + #open > 0)
   return told
 end
 

@@ -4,10 +4,12 @@
 -- KEYS     six for the wallet partition of both names, then its top_ups: writes all
 -- ARGV     mark of the entry; one partition (lib/wallet.lua); then user, pseudonym, mode, ms; count and requests, count and open
 --          charges through the gateway, as they were read; look, forget and sweep as in forget.lua; freeze: he can't pay any more, and
---          begins no charge through the gateway
+--          begins no charge through the gateway; idle: as forget, but only of one who has nothing, has moved nothing since ms
+--          and of whom no request is remembered (0015)
 -- OUTCOMES one, then { 'wallet', partition, number, mark }
 --   { 'log_lost', partition, number, mark }    retry: later
---   { 'found', balances, requests, balance, top-ups }   retry: current answer    balances 0: he has none, or it has its new name already
+--   { 'found', balances, requests, balance, top-ups }   retry: current answer    balances 0: he has none, or it has its new name already;
+--                                              of `idle`: he is not
 --   { 'forgotten', balances, requests, balance, top-ups }   retry: balances 0    one that has its new name already stays alone
 --   { 'internal', message }                    retry: no
 -- INCLUDES text arguments clock journal map log idem wallet top_up pseudonym
@@ -63,6 +65,12 @@ local function top_ups_of()
   return found
 end
 
+local function is_idle(open)
+  local amount, moved = string.match(moves or '0 0', '^(%d+) (%d+)$')
+  local is_empty = amount == '0' and #open == 0 and not get(wallet.idem.user, user)
+  return is_empty and not is_done and tonumber(moved) <= tonumber(before)
+end
+
 local function rename_top_ups(open)
   for _, top_up in ipairs(open) do
     top_up.user = pseudonym
@@ -75,19 +83,19 @@ local function decide_forget()
   local until_then = mode == 'sweep' and tonumber(before) or wallet.log.now
   local found, own = requests_about(wallet.idem, names, user, pseudonym, until_then)
   local told = { 'found', moves and 1 or 0, #found, moves and read_balance(wallet, user) or 0, #open }
-  if mode == 'look' then
+  if mode == 'look' or mode == 'idle' and not is_idle(open) then
     return told
   end
   if mode == 'freeze' then
     freeze()
     return told
   end
-  if mode == 'forget' then
+  if mode ~= 'sweep' then
     rename_top_ups(open)
     move_balance()
   end
   rename_requests(wallet.idem, found, own, user, pseudonym)
-  tell_forgotten(wallet.log, user, pseudonym, mode == 'forget' and (moves or #found + #open > 0))
+  tell_forgotten(wallet.log, user, pseudonym, mode == 'idle' or mode == 'forget' and (moves or #found + #open > 0))
   told[1] = 'forgotten'
   return told
 end

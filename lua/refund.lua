@@ -15,6 +15,7 @@
 --   { 'sales_stopped' }                         retry: later
 --   { 'invalid_reservation', reason }           retry: no    not_found (not paid, too)
 --                                               cancelled expired refunded (one of the seats, too)
+--                                               anonymous (paid from a balance, and its retention is over)
 --   { 'request_in_progress' }                   retry: later    its owner is being forgotten: the balance has not got his new name yet,
 --                                               or, of a card, is about to
 --   { 'amount_out_of_range' }                   retry: when he has paid something    the balance would reach 2^53
@@ -132,8 +133,11 @@ local function decide_refund(request)
   if not back then
     return { 'invalid_reservation', 'refunded' }
   end
-  -- Whoever has paid from a balance has one, be it 0; who paid by card may have none, unless he is being forgotten.
   local by_card = is_by_card(r)
+  if not by_card and is_anonymous(r.user) then
+    return { 'invalid_reservation', 'anonymous' }
+  end
+  -- Whoever has paid from a balance has one, be it 0; who paid by card may have none, unless he is being forgotten.
   if not get(wallet.balances, r.user) and (not by_card or is_pseudonym(r.user)) then
     return { 'request_in_progress' }
   end

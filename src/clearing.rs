@@ -6,30 +6,29 @@
 //! the record of the payment stays in Redis until its end, and whoever finds it goes on.
 
 mod disowned;
+mod error;
+mod looked;
+mod refund;
 mod top_up;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use crate::archive::{self, Archive};
-use crate::domain::card::{CardPayment, CardState, RefundsOf};
-use crate::domain::ids::{ChargeId, ConcertId, PaymentId, UserId};
-use crate::gateway::{self, Gateway, GivenBack, Intent, Standing, WebhookSecret};
+use self::error::counted;
+use self::looked::Looked;
+use crate::archive::Archive;
+use crate::domain::card::{CardPayment, CardState};
+use crate::domain::ids::{PaymentId, UserId};
+use crate::gateway::{Gateway, Intent, Standing, Told, WebhookSecret};
 use crate::live::Live;
 use crate::metrics;
-use crate::store::{Done, Failure, Store, Task, Verdict};
+use crate::store::{Done, Store, Task, Verdict};
 
+pub use self::error::ClearingError;
 pub use self::top_up::Progress;
-
-/// How often one payment is asked about because somebody looks at it.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// Payments looked at whose times are remembered; beyond it those that are over are forgotten.
-const LOOKS_MAX: usize = 10_000;
 
 /// Payments with which requests of buyers and of the gateway are busy at once, each with a connection to it: a gateway that is slow
 /// costs no more of them. Those beyond are left to the worker's loop.
@@ -37,76 +36,6 @@ const AT_ONCE: usize = 256;
 
 /// One call of a script.
 const STEP: Duration = Duration::from_secs(2);
-
-/// Why a payment is not a step further. Somebody tries again.
-#[derive(Debug, thiserror::Error)]
-pub enum ClearingError {
-    /// The gateway.
-    #[error(transparent)]
-    Gateway(#[from] gateway::Error),
-    /// The store.
-    #[error("the store failed")]
-    Store(#[from] Failure),
-    /// The archive.
-    #[error("the archive failed")]
-    Archive(#[from] archive::Error),
-    /// The catalog of its show is not known here, and so neither is its currency.
-    #[error("show {0} is not known here")]
-    UnknownShow(crate::domain::ids::ShowId),
-    /// As many as may be are with the gateway. Nothing has happened.
-    #[error("too many payments are with the gateway")]
-    Busy,
-    /// Nobody here knows it, and what MySQL has is not all that there was.
-    #[error("log of concert {0} is not level")]
-    NotLevel(ConcertId),
-    /// The owner in the record is no user id: a bug.
-    #[error("card payment {0} has no owner")]
-    NoOwner(PaymentId),
-    /// The user in the record of a top-up is no user id: a bug.
-    #[error("top-up {0} has no user")]
-    NoPayer(ChargeId),
-    /// As with a payment: people have to look.
-    #[error("the gateway was told to {told} top-up {charge}, which is {standing:?}")]
-    TopUpContradicts {
-        /// The top-up.
-        charge: ChargeId,
-        /// `tell about`, `begin`, `capture` or `void`.
-        told: &'static str,
-        /// What it says.
-        standing: Standing,
-    },
-    /// The gateway has done, or will do, something else than was decided: people have to look.
-    #[error("the gateway was told to {told} payment {payment}, which is {standing:?}")]
-    Contradicts {
-        /// The payment.
-        payment: PaymentId,
-        /// `capture` or `void`.
-        told: &'static str,
-        /// What it says.
-        standing: Standing,
-    },
-    /// The gateway does not give back what it took: people have to look.
-    #[error("the gateway does not give back {amount} of payment {payment}: {reason}")]
-    RefundRefused {
-        /// The payment.
-        payment: PaymentId,
-        /// Minor units.
-        amount: i64,
-        /// The gateway's word.
-        reason: String,
-    },
-}
-
-impl ClearingError {
-    /// What the gateway was told and did not do, if it contradicts: of `told`.
-    pub fn contradicted(&self) -> Option<&'static str> {
-        match self {
-            Self::Contradicts { told, .. } => Some(told),
-            Self::RefundRefused { .. } => Some("refund"),
-            _ => None,
-        }
-    }
-}
 
 /// What it takes. Cheap to clone.
 #[derive(Clone)]
@@ -118,9 +47,7 @@ struct Inner {
     archive: Archive,
     gateway: Gateway,
     webhooks: Option<WebhookSecret>,
-    looked: Mutex<HashMap<String, Instant>>,
-    /// What the gateway said when a payment was looked at, as long as it is not asked again.
-    said: Mutex<HashMap<String, (Instant, Standing)>>,
+    looked: Looked,
     slots: Semaphore,
 }
 
@@ -135,11 +62,11 @@ impl Clearing {
     ) -> Self {
         for told in metrics::CONTRADICTED {
             // From 0 on, so that the first one is an increase.
-            metrics::GATEWAY_CONTRADICTIONS.with([told]).increment(0);
+            metrics::GATEWAY_CONTRADICTIONS.with(told).increment(0);
         }
-        let (looked, said) = (Mutex::default(), Mutex::default());
+        let looked = Looked::new(webhooks.is_some());
         let slots = Semaphore::new(AT_ONCE);
-        Self(Arc::new(Inner { store, live, archive, gateway, webhooks, looked, said, slots }))
+        Self(Arc::new(Inner { store, live, archive, gateway, webhooks, looked, slots }))
     }
 
     /// The gateway's name.
@@ -157,9 +84,14 @@ impl Clearing {
         self.0.gateway.signature_header()
     }
 
-    /// The name of the payment that a webhook of the gateway is about, if it is about one.
-    pub fn told(&self, message: &[u8]) -> Result<Option<String>, serde_json::Error> {
+    /// Which payment a webhook of the gateway is about, if it is about one.
+    pub fn told(&self, message: &[u8]) -> Result<Option<Told>, serde_json::Error> {
         self.0.gateway.told(message)
+    }
+
+    /// Whether the gateway can give back so much of what it took in this currency, in minor units.
+    pub fn gives_back(&self, currency: &str, amount: i64) -> bool {
+        self.0.gateway.takes(currency, amount)
     }
 
     /// Begins at the gateway a payment that has just begun here, and goes as far with it as it goes now.
@@ -171,10 +103,10 @@ impl Clearing {
     ) -> Result<Standing, ClearingError> {
         let intent = self.intent(payment, amount)?;
         let _slot = self.slot()?;
-        self.looked_just_now(payment.to_string());
+        self.0.looked.turn(&intent.name, true, Instant::now());
         let standing = self.0.gateway.begin(&intent).await?;
-        self.keep(payment.to_string(), &standing);
-        self.advance(payment, &intent, user, &standing).await?;
+        self.0.looked.keep(&intent.name, &standing, Instant::now());
+        counted(self.advance(payment, &intent, user, &standing).await)?;
         Ok(standing)
     }
 
@@ -189,18 +121,16 @@ impl Clearing {
             Some(of) => self.give_back(payment, card.amount, of).await.map(|()| None),
             None => self.clear_payment(payment, card).await,
         };
-        if let Err(Some(told)) = cleared.as_ref().map_err(ClearingError::contradicted) {
-            metrics::GATEWAY_CONTRADICTIONS.with([told]).increment(1);
+        if let Ok(Some(standing)) = &cleared {
+            self.0.looked.keep(&payment.to_string(), standing, Instant::now());
         }
-        cleared
+        counted(cleared)
     }
 
-    /// Goes as far with a refund, by its own name, as it goes now.
-    pub async fn clear_refund(&self, refund: PaymentId) -> Result<(), ClearingError> {
-        match self.0.store.card_refund(refund, Instant::now() + STEP).await? {
-            Some(card) => self.clear(refund, &card).await.map(drop),
-            None => Ok(()),
-        }
+    /// Whether a payment waits for its buyer, as far as is known here, and the gateway has been asked lately: it tells by itself when
+    /// he has done something.
+    pub fn rests(&self, payment: PaymentId, card: &CardPayment) -> bool {
+        card.state == CardState::Authorising && self.0.looked.rests(&payment.to_string(), Instant::now())
     }
 
     async fn clear_payment(
@@ -232,53 +162,18 @@ impl Clearing {
         }
     }
 
-    /// Tells the gateway to give back what was decided, once it has taken it, and notes what it did. One whose outcome it does not
-    /// know yet stays; so does one that MySQL has not got yet. Were its log lost after it was told, the seats would be sold still, and
-    /// whoever asks again would pay the buyer twice.
-    async fn give_back(&self, refund: PaymentId, amount: i64, of: RefundsOf) -> Result<(), ClearingError> {
-        if !self.0.archive.has_card_refund(refund).await? {
-            return Ok(());
-        }
-        let payment = PaymentId { id: of.payment, ..refund };
-        let intent = self.intent(payment, of.paid)?;
-        if self.0.store.card(payment, Instant::now() + STEP).await?.is_some() {
-            // It has paid, so what is left of it is this.
-            self.tell(payment, &intent, Task::Capture).await?;
-        }
-        // Seats that cost nothing leave nothing to tell.
-        let answer = if amount == 0 {
-            GivenBack::Done
-        } else {
-            self.0.gateway.refund(&intent, refund.id.as_str(), amount).await?
-        };
-        let done = match answer {
-            GivenBack::Done => Done::Returned,
-            GivenBack::Pending => return Ok(()),
-            GivenBack::Refused { .. } => Done::Refused,
-        };
-        self.0.store.settle(refund, done, Instant::now() + STEP).await?;
-        match answer {
-            GivenBack::Refused { reason } => Err(ClearingError::RefundRefused { payment, amount, reason }),
-            GivenBack::Done | GivenBack::Pending => Ok(()),
-        }
-    }
-
-    /// The same because somebody looks at it: once a second for one payment, in between the answer is what it was.
+    /// The same because somebody looks at it: once in a while for one payment ([`Looked`]), in between the answer is what it was.
     pub async fn look(
         &self,
         payment: PaymentId,
         card: &CardPayment,
     ) -> Result<Option<Standing>, ClearingError> {
-        let name = payment.to_string();
-        if self.looked_just_now(name.clone()) {
-            return Ok(self.just_said(&name));
+        let (name, waits) = (payment.to_string(), card.state == CardState::Authorising);
+        if !self.0.looked.turn(&name, waits, Instant::now()) {
+            return Ok(self.0.looked.said(&name));
         }
         let _slot = self.slot()?;
-        let standing = self.clear(payment, card).await?;
-        if let Some(standing) = &standing {
-            self.keep(name, standing);
-        }
-        Ok(standing)
+        self.clear(payment, card).await
     }
 
     /// The same of a payment that is known by its name only.
@@ -300,39 +195,12 @@ impl Clearing {
         match card {
             Some(card) => self.clear(payment, &card).await.map(drop),
             // At its end, or lost.
-            None => self.disown(payment, &self.0.archive, deadline).await,
+            None => counted(self.disown(payment, &self.0.archive, deadline).await),
         }
     }
 
     fn slot(&self) -> Result<SemaphorePermit<'_>, ClearingError> {
         self.0.slots.try_acquire().map_err(|_| ClearingError::Busy)
-    }
-
-    fn keep(&self, payment: String, standing: &Standing) {
-        let now = Instant::now();
-        let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.len() >= LOOKS_MAX {
-            said.retain(|_, (at, _)| now - *at < LOOK);
-        }
-        said.insert(payment, (now, standing.clone()));
-    }
-
-    fn just_said(&self, payment: &str) -> Option<Standing> {
-        let said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.get(payment).map(|(_, standing)| standing.clone())
-    }
-
-    fn looked_just_now(&self, payment: String) -> bool {
-        let now = Instant::now();
-        let mut looked = self.0.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if looked.len() >= LOOKS_MAX {
-            looked.retain(|_, at| now - *at < LOOK);
-        }
-        if looked.get(&payment).is_some_and(|at| now - *at < LOOK) {
-            return true;
-        }
-        looked.insert(payment, now);
-        false
     }
 
     fn intent(&self, payment: PaymentId, amount: i64) -> Result<Intent, ClearingError> {
@@ -375,19 +243,5 @@ impl Clearing {
         }
         let settled = self.0.store.settle(payment, done, Instant::now() + STEP).await?;
         if settled { Ok(()) } else { Err(ClearingError::Contradicts { payment, told, standing }) }
-    }
-    /// Has the gateway let the money go, and give it back if it had taken it: whoever decided that did so in a log that was lost.
-    /// Answers how the payment stands then, `Voided` if nothing of it is left there; `None` if it has to be asked again.
-    async fn let_go(&self, intent: &Intent) -> Result<Option<Standing>, gateway::Error> {
-        let standing = self.0.gateway.void(intent).await?;
-        if standing != Standing::Captured {
-            return Ok(Some(standing));
-        }
-        // The payment's name is no refund's.
-        Ok(match self.0.gateway.refund(intent, &intent.name, intent.amount).await? {
-            GivenBack::Done => Some(Standing::Voided),
-            GivenBack::Pending => None,
-            GivenBack::Refused { .. } => Some(Standing::Captured),
-        })
     }
 }

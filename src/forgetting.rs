@@ -10,8 +10,8 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use crate::archive::{self, Archive, ForgottenLog, ForgottenLogs, LogState, Rewritten};
-use crate::domain::forgetting::pseudonym;
 use crate::domain::ids::{LogName, ShowId, UserId};
+use crate::domain::pseudonym::pseudonym;
 use crate::domain::time::Millis;
 use crate::store::{Failure, ForgetMode, ForgetRequest, Found, Store};
 
@@ -24,7 +24,7 @@ const LEVEL: Duration = Duration::from_mins(1);
 /// How long a run waits for another one, s.
 const LOCK_SECONDS: u32 = 30;
 
-/// Between two looks at something that somebody else is about to do.
+/// Between two tries of a call whose reservations the archive does not know yet.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// How often a log is asked anew because the archive does not know yet what he has booked.
@@ -48,6 +48,9 @@ pub enum ForgettingError {
     /// One at a time, or what a user begins meanwhile would get two names.
     #[error("somebody else is being forgotten; try again")]
     Running,
+    /// Its users are getting other names, all at once.
+    #[error("the retention of log {0} is being applied; try again in some minutes")]
+    Rewriting(LogName),
     /// What he has booked is not what the archive says.
     #[error("he has booked more in log {0} than the archive knows")]
     Busy(LogName),
@@ -135,6 +138,10 @@ impl Forgetter {
     /// Forgets a user. Unless `force`, nothing happens while something of his is live.
     pub async fn forget(&self, user: &UserId, force: bool) -> Result<Outcome, ForgettingError> {
         let _lock = self.archive.lock_forgetting(LOCK_SECONDS).await?.ok_or(ForgettingError::Running)?;
+        // A run of it that broke off: some pages have the new names, some the old.
+        if let Some(log) = self.archive.rewriting().await? {
+            return Err(ForgettingError::Rewriting(log));
+        }
         self.forget_locked(user, force).await
     }
 
@@ -337,14 +344,8 @@ impl Forgetter {
 
     /// Waits until the archive has this entry.
     async fn level(&self, log: LogName, number: u64) -> Result<(), ForgettingError> {
-        let until = Instant::now() + LEVEL;
-        while self.archive.offset(log).await?.is_none_or(|known| known.offset.number < number) {
-            if Instant::now() > until {
-                return Err(ForgettingError::Behind(log));
-            }
-            sleep(LOOK).await;
-        }
-        Ok(())
+        let level = self.archive.is_level(log, number, Instant::now() + LEVEL).await?;
+        if level { Ok(()) } else { Err(ForgettingError::Behind(log)) }
     }
 }
 
@@ -383,11 +384,11 @@ fn live(found: &Found) -> Option<Live> {
     (live != Live::default()).then_some(live)
 }
 
-fn deadline() -> Instant {
+pub(crate) fn deadline() -> Instant {
     Instant::now() + STEP
 }
 
-fn now() -> Millis {
+pub(crate) fn now() -> Millis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

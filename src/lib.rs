@@ -16,5 +16,6 @@ pub mod live;
 pub mod loops;
 pub mod metrics;
 pub mod opening;
+pub mod retention;
 pub mod store;
 pub mod telemetry;

@@ -20,29 +20,41 @@ local function has_too_many_requests(store, request, user)
   return request ~= '' and tonumber(get(store.user, user) or 0) >= REQUESTS_PER_USER_MAX
 end
 
+local function keep_result(store, request, fingerprint, result, at)
+  put(store.result, request, fingerprint .. ' ' .. result)
+  put(store.stop, request, int(at + REQUEST_KEEP_MS))
+end
+
 local function remember(store, request, fingerprint, user, result, at)
   if request == '' then
     return
   end
-  put(store.result, request, fingerprint .. ' ' .. result)
-  put(store.stop, request, int(at + REQUEST_KEEP_MS))
+  keep_result(store, request, fingerprint, result, at)
   put(store.user, user, int(tonumber(get(store.user, user) or 0) + 1))
+end
+
+-- Whether a request, by what follows its user, counts among his: what became of a top-up (lib/top_up.lua) is no key of his own.
+local function counts_as_own(verb)
+  return verb ~= 'ended:'
 end
 
 -- Forgets requests whose time is over, at most `limit`. The user stands at the head of a request, length-prefixed.
 local function forget_requests(store, at, limit)
   local due = redis.call('ZRANGEBYSCORE', store.stop.key, '-inf', int(at), 'LIMIT', 0, limit)
   local users = {}
-  for i, request in ipairs(due) do
+  for _, request in ipairs(due) do
     local size, rest = string.match(request, '^(%d+):(.*)$')
-    users[i] = string.sub(rest, 1, tonumber(size))
-  end
-  fetch(store.user, users)
-  for i, request in ipairs(due) do
-    local left = tonumber(get(store.user, users[i]) or 1) - 1
+    local user, verb = string.sub(rest, 1, tonumber(size)), string.match(rest, '^%l+:', tonumber(size) + 1)
     put(store.result, request, false)
     put(store.stop, request, false)
-    put(store.user, users[i], left > 0 and int(left))
+    if counts_as_own(verb) then
+      users[#users + 1] = user
+    end
+  end
+  fetch(store.user, users)
+  for _, user in ipairs(users) do
+    local left = tonumber(get(store.user, user) or 1) - 1
+    put(store.user, user, left > 0 and int(left))
   end
   return #due
 end

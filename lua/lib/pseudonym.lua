@@ -34,7 +34,7 @@ local function renamed_request(request, user, pseudonym)
   end
   -- The id of a charge was made here, and stays.
   local kept = verb == 'ended:' and key or replaced(key, user, pseudonym)
-  return prefixed(by == user and pseudonym or by) .. verb .. whose .. kept, by == user
+  return prefixed(by == user and pseudonym or by) .. verb .. whose .. kept, by == user and counts_as_own(verb)
 end
 
 -- Those of these requests that are remembered, about the user and not made after `before`: old name, new name; and how many are his

@@ -38,7 +38,7 @@ local function top_up_event(word, top_up)
   return word .. ' ' .. top_up.charge .. ' ' .. prefixed(top_up.user)
 end
 
--- What became of a top-up is kept for 24 hours as a request of its user, under this name.
+-- What became of a top-up is kept for 24 hours as a request of its user, under this name; it does not count among his.
 local function end_request(user, charge)
   return prefixed(user) .. 'ended:' .. charge
 end
@@ -51,7 +51,7 @@ end
 
 local function end_top_up(wallet, top_up, told)
   put(wallet.top_ups, top_up.charge, false)
-  remember(wallet.idem, end_request(top_up.user, top_up.charge), '-', top_up.user, told, wallet.log.now)
+  keep_result(wallet.idem, end_request(top_up.user, top_up.charge), '-', told, wallet.log.now)
 end
 
 local function flush_top_ups()

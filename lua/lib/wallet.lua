@@ -47,6 +47,11 @@ local function is_pseudonym(user)
   return string.sub(user, 1, 10) == 'forgotten-'
 end
 
+-- Whether its owner has another name in this concert alone (decision 0015): nobody knows whose balance it was.
+local function is_anonymous(user)
+  return #user == 30 and string.sub(user, 1, 10) == 'anonymous-'
+end
+
 local function write_balance(wallet, user, balance)
   put(wallet.balances, user, int(balance) .. ' ' .. int(wallet.log.now) .. (is_leaving(wallet, user) and LEAVING or ''))
 end

@@ -19,6 +19,7 @@ use crate::live::Live;
 use crate::loops::{self, RefundRate, Trimming};
 use crate::metrics;
 use crate::opening::OpeningError;
+use crate::retention::Retention;
 use crate::store::Failure;
 
 /// MySQL connections of the archive follower: one writes, and one is there when that hangs.
@@ -67,6 +68,11 @@ pub(super) async fn start(
     tasks.spawn(loops::trimming(trimming, stopping.clone()));
     let forgetter = Forgetter::new(installation.archive.clone(), installation.store()?);
     tasks.spawn(loops::resumption(forgetter, stopping.clone()));
+    if config.privacy.retention_days > 0 {
+        let keep = Duration::from_hours(24 * u64::from(config.privacy.retention_days));
+        let retention = Retention::new(installation.archive.clone(), installation.store()?, keep);
+        tasks.spawn(loops::retention(retention, stopping.clone()));
+    }
     tasks.spawn(loops::tidying(installation.store()?, applied.clone(), stopping.clone()));
     let audit_interval = Duration::from_secs(worker.audit_interval_seconds);
     metrics::AUDIT_INTERVAL.handle().set(audit_interval);

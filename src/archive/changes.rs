@@ -50,10 +50,7 @@ pub(super) struct Changes<'a> {
 impl<'a> Changes<'a> {
     /// Takes a batch in and answers the offset that it reaches.
     pub(super) fn take(&mut self, batch: &'a LogBatch) -> Result<Offset, Error> {
-        let kind = match batch.log {
-            LogName::Concert(_) => LogKind::Concert,
-            LogName::Wallet(_) => LogKind::Wallet,
-        };
+        let kind = LogKind::of(batch.log);
         let mut offset = batch.from;
         for (number, text) in &batch.entries {
             let malformed = |source| Error::Entry { log: batch.log, number: *number, source };

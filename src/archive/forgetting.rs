@@ -115,10 +115,12 @@ impl Archive {
         query.fetch_all(&self.pool).await?.iter().map(read).collect()
     }
 
-    /// How often the archive has begun to forget somebody, and how often it was done.
-    pub async fn forgettings(&self) -> Result<(i64, i64), Error> {
-        let query = sqlx::query_as("select count(*), count(done_at) from forgotten_users");
-        Ok(query.fetch_one(&self.pool).await?)
+    /// Changes with whatever gives somebody another name: begun and done, users who are forgotten and logs that are over (0015).
+    pub async fn namings(&self) -> Result<Vec<(i64, i64, i64, i64)>, Error> {
+        let select = "select count(*), count(done_at), 0, 0 from forgotten_users union all \
+                      select count(*), count(done_at), cast(coalesce(sum(begun_at), 0) as signed), \
+                      cast(coalesce(sum(coalesce(upto, 0) + coalesce(done_at, 0)), 0) as signed) from retentions";
+        Ok(sqlx::query_as(select).fetch_all(&self.pool).await?)
     }
 
     /// The logs that have given him his new name already.

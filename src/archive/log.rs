@@ -2,14 +2,20 @@
 //!
 //! A log has a row before Redis is asked to give birth to it, so that its id is known before anything can be sold.
 
+use std::time::Duration;
+
 use sqlx::Row as _;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
+use tokio::time::{Instant, sleep};
 
 use super::error::stored;
 use super::rows::{Query, Row};
 use super::{Archive, Error};
 use crate::domain::ids::{LogName, Mark, Offset};
 use crate::domain::time::Millis;
+
+/// Between two looks at how far a log has been applied.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Whether the archive takes entries of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +112,17 @@ impl Archive {
             .execute(&self.pool)
             .await?;
         Ok(())
+    }
+
+    /// Waits until a log has been applied up to an entry; `false`: it was not by then.
+    pub async fn is_level(&self, log: LogName, number: u64, until: Instant) -> Result<bool, Error> {
+        while self.offset(log).await?.is_none_or(|known| known.offset.number < number) {
+            if Instant::now() > until {
+                return Ok(false);
+            }
+            sleep(LOOK).await;
+        }
+        Ok(true)
     }
 
     /// Entries of a log after the one with this number, oldest first, at most `limit`: for a reader that has
@@ -230,7 +247,7 @@ pub(super) fn read_offset(row: &MySqlRow) -> Result<LogOffset, Error> {
     })
 }
 
-fn read_mark(row: &MySqlRow, column: &str) -> Result<Mark, Error> {
+pub(super) fn read_mark(row: &MySqlRow, column: &str) -> Result<Mark, Error> {
     let text: String = row.try_get(column)?;
     text.parse().map_err(|_| stored("log_offsets", text))
 }

@@ -49,6 +49,24 @@ async fn rename_reservations(
     Ok(changed)
 }
 
+/// A charge through the gateway has the name that the entry which begins it tells: one of the old name may be a new user's. Answers how
+/// many rows.
+pub(super) async fn rename_charge(
+    connection: &mut MySqlConnection,
+    log: LogName,
+    top_up: &TopUp<'_>,
+) -> Result<u64, Error> {
+    if !matches!(top_up.step, TopUpStep::Charging { .. }) {
+        return Ok(0);
+    }
+    let update = sqlx::query("update top_ups set user = ? where log = ? and charge = ? and user <> ?")
+        .bind(top_up.user.as_bytes())
+        .bind(log.to_string())
+        .bind(top_up.charge.as_str())
+        .bind(top_up.user.as_bytes());
+    Ok(update.execute(connection).await?.rows_affected())
+}
+
 /// The transaction that forgets a user.
 pub(super) struct Renaming<'a> {
     pub(super) connection: &'a mut MySqlConnection,
@@ -59,17 +77,16 @@ pub(super) struct Renaming<'a> {
 impl Renaming<'_> {
     /// These entries, and the charges through the gateway that begin in them. Answers how many rows of each.
     pub(super) async fn entries(&mut self, log: LogName, numbers: &[u64]) -> Result<(u64, u64), Error> {
-        let kind = match log {
-            LogName::Concert(_) => LogKind::Concert,
-            LogName::Wallet(_) => LogKind::Wallet,
-        };
+        let kind = LogKind::of(log);
         let (mut changed, mut top_ups) = (0, 0);
         for number in numbers {
             let select = sqlx::query("select body from events where log = ? and number = ?")
                 .bind(log.to_string())
                 .bind(number);
             let body = read_text(&select.fetch_one(&mut *self.connection).await?, "body")?;
-            let told = rewritten(kind, &body, self.user.as_str(), self.pseudonym.as_str());
+            let told = rewritten(kind, &body, |name| {
+                (name == self.user.as_str()).then(|| self.pseudonym.as_str().to_owned())
+            });
             let told = told.map_err(|source| Error::Entry { log, number: *number, source })?;
             let Some(told) = told else { continue };
             let update = sqlx::query("update events set body = ? where log = ? and number = ?")
@@ -81,24 +98,11 @@ impl Renaming<'_> {
                 Entry::decode(kind, &told).map_err(|source| Error::Entry { log, number: *number, source })?;
             for event in &entry.events {
                 if let Event::TopUp(top_up) = event {
-                    top_ups += self.top_up(log, top_up).await?;
+                    top_ups += rename_charge(self.connection, log, top_up).await?;
                 }
             }
         }
         Ok((changed, top_ups))
-    }
-
-    /// A charge through the gateway has the name that the entry which begins it tells: one of the old name may be a new user's.
-    async fn top_up(&mut self, log: LogName, top_up: &TopUp<'_>) -> Result<u64, Error> {
-        if top_up.user != self.pseudonym.as_str() || !matches!(top_up.step, TopUpStep::Charging { .. }) {
-            return Ok(0);
-        }
-        let update = sqlx::query("update top_ups set user = ? where log = ? and charge = ? and user = ?")
-            .bind(top_up.user.as_bytes())
-            .bind(log.to_string())
-            .bind(top_up.charge.as_str())
-            .bind(self.user.as_str().as_bytes());
-        Ok(update.execute(&mut *self.connection).await?.rows_affected())
     }
 
     pub(super) async fn places(&mut self, concert: ConcertId, seqs: &[u64]) -> Result<u64, Error> {

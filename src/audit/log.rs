@@ -137,11 +137,7 @@ impl<M: Model> Replay<M> {
             self.broken(&format!("entry {} is missing before {number}", self.offset.number + 1), evidence);
             return;
         }
-        let kind = match self.log() {
-            LogName::Concert(_) => LogKind::Concert,
-            LogName::Wallet(_) => LogKind::Wallet,
-        };
-        let entry = match Entry::decode(kind, text) {
+        let entry = match Entry::decode(LogKind::of(self.log()), text) {
             Ok(entry) => entry,
             Err(error) => {
                 self.broken(&format!("entry {number} can't be read: {error}"), evidence);

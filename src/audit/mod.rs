@@ -21,6 +21,9 @@ mod wallet;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 
 use self::concert::Concert;
 use self::findings::Findings;
@@ -44,6 +47,9 @@ pub enum AuditError {
     /// Redis.
     #[error("a page of Redis could not be read")]
     Store(#[from] Failure),
+    /// Its users are getting other names (0015), and nobody goes on with it: only a worker does.
+    #[error("the retention of log {0} was begun and is not done: is a worker running?")]
+    Rewriting(LogName),
     /// Redis, a log.
     #[error("a log could not be read")]
     Read(#[from] ReadError),
@@ -81,19 +87,38 @@ impl Evidence {
 /// Audits that are begun anew because somebody was forgotten meanwhile.
 const AGAIN_MAX: usize = 3;
 
+/// For a log that is getting other names: a million people in line take some minutes.
+const REWRITING: Duration = Duration::from_mins(10);
+
+/// Between two looks at it.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Audits everything. `store` must know how many wallet partitions there are; logs become known to it on the way.
 ///
 /// Entries are rewritten when somebody is forgotten (0010): what was read before and after that tells of one person by two
 /// names, so a finding counts only if nobody was.
 pub async fn run(archive: &Archive, store: &Store, tail: &Tail) -> Result<Report, AuditError> {
     for _ in 0..AGAIN_MAX {
-        let before = archive.forgettings().await?;
+        are_whole(archive).await?;
+        let before = archive.namings().await?;
         let report = run_once(archive, store, tail).await?;
-        if report.ok || archive.forgettings().await? == before {
+        if report.ok || archive.namings().await? == before {
             return Ok(report);
         }
     }
     run_once(archive, store, tail).await
+}
+
+/// Waits while a log has new names in some pages only (0015).
+async fn are_whole(archive: &Archive) -> Result<(), AuditError> {
+    let until = Instant::now() + REWRITING;
+    while let Some(log) = archive.rewriting().await? {
+        if Instant::now() > until {
+            return Err(AuditError::Rewriting(log));
+        }
+        sleep(LOOK).await;
+    }
+    Ok(())
 }
 
 async fn run_once(archive: &Archive, store: &Store, tail: &Tail) -> Result<Report, AuditError> {

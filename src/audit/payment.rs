@@ -10,13 +10,15 @@ use std::hash::{BuildHasher, RandomState};
 use super::findings::{Check, Findings};
 use crate::domain::event::{Event, Paid, Passed, Refunded, Returned};
 use crate::domain::ids::{ConcertId, Id20, LogName, ReservationId, ShowId, UserId};
+use crate::domain::pseudonym::is_anonymous;
 
 /// What both logs say of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Terms {
     show: ShowId,
     reservation: Id20,
-    user: u64,
+    /// `None`: he has another name in this log than in others (0015).
+    user: Option<u64>,
     amount: i64,
     balance: i64,
 }
@@ -54,7 +56,7 @@ impl Pairs {
         let terms = Terms {
             show: paid.show,
             reservation: paid.reservation,
-            user: self.hasher.hash_one(paid.user),
+            user: self.known(paid.user),
             amount: paid.amount,
             balance: paid.balance,
         };
@@ -67,7 +69,7 @@ impl Pairs {
             return;
         };
         let ReservationId { concert, show, id } = reservation;
-        let user = self.hasher.hash_one(user);
+        let user = self.known(user);
         let terms = Terms { show, reservation: id, user, amount, balance };
         let half = Half { log: LogName::Wallet(partition), partner: LogName::Concert(concert), terms };
         self.take(concert, payment, half, findings);
@@ -76,7 +78,7 @@ impl Pairs {
     pub(super) fn take_passed(&mut self, partition: u8, passed: &Passed<'_>, findings: &mut Findings) {
         let Passed { payment, user, reservation, amount, balance } = *passed;
         let ReservationId { concert, show, id } = reservation;
-        let user = self.hasher.hash_one(user);
+        let user = self.known(user);
         let terms = Terms { show, reservation: id, user, amount, balance };
         let half = Half { log: LogName::Wallet(partition), partner: LogName::Concert(concert), terms };
         self.take(concert, payment, half, findings);
@@ -87,7 +89,7 @@ impl Pairs {
         let terms = Terms {
             show: back.show,
             reservation: back.reservation,
-            user: self.hasher.hash_one(back.user),
+            user: self.known(back.user),
             // Below 0: a refund is no counterpart of a payment.
             amount: -back.amount,
             balance: back.balance,
@@ -98,10 +100,14 @@ impl Pairs {
 
     pub(super) fn take_returned(&mut self, partition: u8, back: &Returned<'_>, findings: &mut Findings) {
         let ReservationId { concert, show, id } = back.reservation;
-        let (user, amount) = (self.hasher.hash_one(back.user), -back.amount);
+        let (user, amount) = (self.known(back.user), -back.amount);
         let terms = Terms { show, reservation: id, user, amount, balance: back.balance };
         let half = Half { log: LogName::Wallet(partition), partner: LogName::Concert(concert), terms };
         self.take(concert, back.refund, half, findings);
+    }
+
+    fn known(&self, user: &str) -> Option<u64> {
+        (!is_anonymous(user)).then(|| self.hasher.hash_one(user))
     }
 
     fn take(&mut self, concert: ConcertId, payment: Id20, half: Half, findings: &mut Findings) {
@@ -111,7 +117,10 @@ impl Pairs {
             }
             return;
         };
-        let agree = other.log == half.partner && half.log == other.partner && other.terms == half.terms;
+        let user = other.terms.user.and(half.terms.user);
+        let terms = |terms: Terms| Terms { user: user.and(terms.user), ..terms };
+        let agree =
+            other.log == half.partner && half.log == other.partner && terms(other.terms) == terms(half.terms);
         findings.expect(Check::Payments, agree, || {
             format!(
                 "payment or refund {payment} of concert {concert} is not the same in {} and {}",

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::error::counted;
 use super::{Clearing, ClearingError, STEP};
 use crate::domain::ids::{ChargeId, UserId};
 use crate::domain::outcome::Refusal;
@@ -25,17 +26,6 @@ enum Call {
     Begin,
     Capture,
     Void,
-}
-
-impl Call {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Ask => "tell about",
-            Self::Begin => "begin",
-            Self::Capture => "capture",
-            Self::Void => "void",
-        }
-    }
 }
 
 /// How a top-up stands after as many steps as can be made now.
@@ -58,13 +48,8 @@ impl Clearing {
     /// Begins a new top-up at the gateway, and goes as far with it as it goes now.
     pub async fn begin_top_up(&self, charge: ChargeId, top_up: &TopUp) -> Result<Progress, ClearingError> {
         let _slot = self.slot()?;
-        let name = charge.to_string();
-        self.looked_just_now(name.clone());
-        let progress = self.carry(charge, top_up, Call::Begin).await?;
-        if let Progress::Open(standing) = &progress {
-            self.keep(name, standing);
-        }
-        Ok(progress)
+        self.0.looked.turn(&charge.to_string(), true, Instant::now());
+        self.carry(charge, top_up, Call::Begin).await
     }
 
     /// Goes as far with a top-up as it goes now.
@@ -78,8 +63,21 @@ impl Clearing {
         self.carry(charge, top_up, first).await
     }
 
-    /// Each call at most once, in the order of [`Call`]: a gateway that goes in circles is asked again by the worker's loop.
+    /// Whether it waits for its user, and the gateway has been asked lately ([`Self::rests`]).
+    pub fn top_up_rests(&self, charge: ChargeId, top_up: &TopUp) -> bool {
+        top_up.state == TopUpState::Authorising && self.0.looked.rests(&charge.to_string(), Instant::now())
+    }
+
     async fn carry(&self, charge: ChargeId, top_up: &TopUp, first: Call) -> Result<Progress, ClearingError> {
+        let progress = self.steps(charge, top_up, first).await;
+        if let Ok(Progress::Open(standing)) = &progress {
+            self.0.looked.keep(&charge.to_string(), standing, Instant::now());
+        }
+        counted(progress)
+    }
+
+    /// Each call at most once, in the order of [`Call`]: a gateway that goes in circles is asked again by the worker's loop.
+    async fn steps(&self, charge: ChargeId, top_up: &TopUp, first: Call) -> Result<Progress, ClearingError> {
         let user = UserId::new(&top_up.user).ok_or(ClearingError::NoPayer(charge))?;
         let intent =
             Intent { name: charge.to_string(), amount: top_up.amount, currency: top_up.currency.clone() };
@@ -94,13 +92,15 @@ impl Clearing {
                 Err(Failure::Refused(Refusal::NotFound)) => return Ok(Progress::Forgotten),
                 task => task?,
             };
-            let contradicts =
-                |standing| ClearingError::TopUpContradicts { charge, told: call.name(), standing };
+            let contradicts = |told, standing| ClearingError::TopUpContradicts { charge, told, standing };
             let next = match task {
                 TopUpTask::Nothing(end) if agree(&standing, &end) => {
                     return Ok(Progress::Ended { end, reason });
                 }
-                TopUpTask::Nothing(_) => return Err(contradicts(standing)),
+                TopUpTask::Nothing(TopUpEnd::Credited { .. }) => {
+                    return Err(contradicts("capture", standing));
+                }
+                TopUpTask::Nothing(TopUpEnd::Voided { .. }) => return Err(contradicts("void", standing)),
                 // Whoever was to begin it has died, or its call is still on its way.
                 TopUpTask::Wait if standing == Standing::Unknown => Call::Begin,
                 TopUpTask::Wait => return Ok(Progress::Open(standing)),
@@ -109,7 +109,8 @@ impl Clearing {
             };
             if next <= call {
                 let waits = matches!(standing, Standing::Processing | Standing::Unknown);
-                return if waits { Ok(Progress::Open(standing)) } else { Err(contradicts(standing)) };
+                let told = if next == Call::Capture { "capture" } else { "void" };
+                return if waits { Ok(Progress::Open(standing)) } else { Err(contradicts(told, standing)) };
             }
             if next == Call::Capture && !self.is_archived(charge).await? {
                 return Ok(Progress::Open(standing));
@@ -141,22 +142,18 @@ impl Clearing {
         }
     }
 
-    /// The same because somebody looks at it: once a second for one top-up. What the gateway said last, if that
-    /// was just now; `None`: nothing.
+    /// The same because somebody looks at it, as often as at a payment. What the gateway said last, if that was just now; `None`:
+    /// nothing.
     pub async fn look_at_top_up(
         &self,
         charge: ChargeId,
         top_up: &TopUp,
     ) -> Result<Option<Progress>, ClearingError> {
-        let name = charge.to_string();
-        if self.looked_just_now(name.clone()) {
-            return Ok(self.just_said(&name).map(Progress::Open));
+        let (name, is_open) = (charge.to_string(), top_up.state == TopUpState::Authorising);
+        if !self.0.looked.turn(&name, is_open, Instant::now()) {
+            return Ok(self.0.looked.said(&name).map(Progress::Open));
         }
-        let progress = self.hear_of_top_up(charge, top_up).await?;
-        if let Progress::Open(standing) = &progress {
-            self.keep(name, standing);
-        }
-        Ok(Some(progress))
+        self.hear_of_top_up(charge, top_up).await.map(Some)
     }
 
     /// The same because the gateway has told of it.

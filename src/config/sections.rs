@@ -266,6 +266,8 @@ pub struct Privacy {
     /// The key of the names that events give to users; none: their ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub export_key_file: Option<PathBuf>,
+    /// How long users keep their names behind the end of what they did; 0: for good.
+    pub retention_days: u32,
 }
 
 /// `[coalesce]`: bounds of one batch and of the queue before it.

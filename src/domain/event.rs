@@ -10,7 +10,7 @@ mod refund;
 mod top_up;
 
 use super::fields::{Fields, Malformed};
-use super::ids::{ConcertId, Id20, Mark, ReservationId, ShowId};
+use super::ids::{ConcertId, Id20, LogName, Mark, ReservationId, ShowId};
 use super::reservation::Seats;
 use super::time::Millis;
 
@@ -187,6 +187,16 @@ pub enum LogKind {
     Concert,
     /// A wallet partition's log.
     Wallet,
+}
+
+impl LogKind {
+    /// That of a log.
+    pub fn of(log: LogName) -> Self {
+        match log {
+            LogName::Concert(_) => Self::Concert,
+            LogName::Wallet(_) => Self::Wallet,
+        }
+    }
 }
 
 impl<'a> Entry<'a> {

@@ -1,46 +1,24 @@
-//! Forgetting a user (decision 0010): the name that stands in the place of his id, and an entry of a log rewritten to it.
+//! Forgetting users (decisions 0010, 0015): an entry of a log, rewritten to the names that stand in the place of their ids.
 //!
 //! What is rewritten is found by reading the entry, not by searching its text: a user may be called `7`.
 
 use super::event::{Entry, LogKind, Naming};
 use super::fields::{Fields, Malformed, prefixed};
-use super::ids::{Id20, UserId};
 
-/// What every pseudonym begins with.
-const PSEUDONYM: &str = "forgotten-";
-
-/// A name made of random bits, in the same wallet partition as the user's: his money stays where it is, and its log with it.
-pub fn pseudonym(user: &UserId, partitions: u8, mut bits: impl FnMut() -> u128) -> UserId {
-    loop {
-        let name = format!("{PSEUDONYM}{}", Id20::from_bits(bits()));
-        let name = UserId::new(&name).expect("30 letters are a user id");
-        if name.partition(partitions) == user.partition(partitions) {
-            return name;
-        }
-    }
-}
-
-/// The entry with the pseudonym wherever it named the user; `None` if it did not.
+/// The entry with a new name wherever it names somebody who gets one; `None` if it names nobody such.
 pub fn rewritten(
     kind: LogKind,
     text: &str,
-    user: &str,
-    pseudonym: &str,
+    name: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<String>, Malformed> {
-    if !text.contains(user) {
-        return Ok(None);
-    }
     let entry = Entry::decode(kind, text)?;
     let (mut told, mut from) = (String::with_capacity(text.len() + 64), 0);
     for naming in entry.namings() {
         let (old, new) = match naming {
-            Naming::User(named) if named == user => (named, pseudonym.to_owned()),
-            Naming::Request(request) => match renamed_request(request, user, pseudonym) {
-                Some(renamed) => (request, renamed),
-                None => continue,
-            },
-            Naming::User(_) => continue,
+            Naming::User(user) => (user, name(user)),
+            Naming::Request(request) => (request, renamed_request(request, &name)),
         };
+        let Some(new) = new else { continue };
         // It was borrowed from `text`, with its length before it.
         let start = old.as_ptr().addr() - text.as_ptr().addr();
         let prefix = start - old.len().to_string().len() - 1;
@@ -55,20 +33,34 @@ pub fn rewritten(
     Ok(Some(told))
 }
 
-/// A request as the pseudonym would have made it (`lua/lib/pseudonym.lua` has the same); `None` if it is not about the user.
-pub fn renamed_request(request: &str, user: &str, pseudonym: &str) -> Option<String> {
-    let name = |named: &str| prefixed(if named == user { pseudonym } else { named });
+/// A request as it were made by and for those names (`lua/lib/pseudonym.lua` has the same); `None` if it is about nobody who gets one.
+pub fn renamed_request(request: &str, name: impl Fn(&str) -> Option<String>) -> Option<String> {
     let (by, rest) = split_text(request)?;
     let (verb, key) = rest.split_once(':')?;
     let charged = (verb == "charge").then(|| split_text(key)).flatten();
     let key = charged.map_or(key, |(_, key)| key);
-    if by != user && charged.is_none_or(|(charged, _)| charged != user) {
+    let whose = charged.map(|(charged, _)| charged);
+    let (new_by, new_whose) = (name(by), whose.and_then(&name));
+    if new_by.is_none() && new_whose.is_none() {
         return None;
     }
-    let whose = charged.map_or_else(String::new, |(charged, _)| name(charged));
-    // The id of a charge was made here, and stays.
-    let key = if verb == "ended" { key.to_owned() } else { key.replace(user, pseudonym) };
-    Some(format!("{}{verb}:{whose}{key}", name(by)))
+    let spare = |part: &str| match (whose, &new_whose) {
+        (Some(old), Some(new)) => part.replace(old, new),
+        _ => part.to_owned(),
+    };
+    // The id of a charge was made here, and stays. Of others' keys each piece is looked through once: a new name may hold an old one.
+    let key = match &new_by {
+        _ if verb == "ended" => key.to_owned(),
+        Some(new) => key.split(by).map(spare).collect::<Vec<_>>().join(new),
+        None => spare(key),
+    };
+    let whose = whose.map_or_else(String::new, |old| prefixed(new_whose.as_deref().unwrap_or(old)));
+    Some(format!("{}{verb}:{whose}{key}", prefixed(new_by.as_deref().unwrap_or(by))))
+}
+
+/// Whose request it is.
+pub fn requester(request: &str) -> Option<&str> {
+    Some(split_text(request)?.0)
 }
 
 /// The text at the head of `<bytes>:<text><rest>`, and the rest.
@@ -89,9 +81,10 @@ mod tests {
 
     fn told(kind: LogKind, user: &str, lines: &str) -> Option<String> {
         let text = format!("{HEAD}{lines}");
-        let told = rewritten(kind, &text, user, NAME).unwrap()?;
+        let name = |named: &str| (named == user).then(|| NAME.to_owned());
+        let told = rewritten(kind, &text, name).unwrap()?;
         Entry::decode(kind, &told).unwrap();
-        assert_eq!(rewritten(kind, &told, user, NAME), Ok(None), "once is enough");
+        assert_eq!(rewritten(kind, &told, name), Ok(None), "once is enough");
         Some(told.strip_prefix(HEAD).unwrap().to_owned())
     }
 
@@ -153,14 +146,25 @@ mod tests {
         let renamed = steps(NAME, "11:forgotten-xtopup:k");
         assert_eq!(told(LogKind::Wallet, "7", &steps("7", "1:7topup:k")), Some(renamed));
         let ended = format!("1:7ended:{ID}");
-        assert_eq!(renamed_request(&ended, "7", NAME), Some(format!("11:forgotten-xended:{ID}")));
+        assert_eq!(
+            renamed_request(&ended, |named| (named == "7").then(|| NAME.to_owned())),
+            Some(format!("11:forgotten-xended:{ID}"))
+        );
     }
 
     #[test]
-    fn a_pseudonym_is_random_and_in_the_same_partition() {
-        let user = UserId::new("anna@example.org").unwrap();
-        let names = [(); 8].map(|()| pseudonym(&user, 64, rand::random));
-        assert!(names.iter().all(|name| name.partition(64) == user.partition(64)));
-        assert_ne!(names[0], names[1]);
+    fn everybody_in_an_entry_may_get_a_name_at_once() {
+        let name = |named: &str| (named != "kept").then(|| format!("{named}{named}"));
+        let request = "4:bosscharge:1:as boss a s";
+        assert_eq!(
+            renamed_request(request, name),
+            Some("8:bossbosscharge:2:aas bossboss aa s".into()),
+            "each once"
+        );
+        assert_eq!(renamed_request("4:keptcharge:1:ask", name), Some("4:keptcharge:2:aask".into()));
+        assert_eq!(renamed_request("4:kepthold:k", name), None);
+        let text = format!("{HEAD}joined 7 1:b\nended 7 1:b left\njoined 8 4:kept\nforgotten 1:b 1:c\n");
+        let told = format!("{HEAD}joined 7 2:bb\nended 7 2:bb left\njoined 8 4:kept\nforgotten 2:bb 2:cc\n");
+        assert_eq!(rewritten(LogKind::Concert, &text, name), Ok(Some(told)));
     }
 }

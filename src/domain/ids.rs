@@ -52,11 +52,16 @@ impl UserId {
 
     /// The wallet partition out of `partitions` that holds this user's money. Stable for ever: FNV-1a, 64 bits.
     pub fn partition(&self, partitions: u8) -> u8 {
-        let hash = self.0.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        u8::try_from(hash % u64::from(partitions)).expect("a remainder of a u8 fits a u8")
+        partition_of(self.0.bytes(), partitions)
     }
+}
+
+/// The partition of a user id of these bytes.
+pub(super) fn partition_of(id: impl Iterator<Item = u8>, partitions: u8) -> u8 {
+    let hash = id.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    u8::try_from(hash % u64::from(partitions)).expect("a remainder of a u8 fits a u8")
 }
 
 impl fmt::Display for UserId {

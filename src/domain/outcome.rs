@@ -18,12 +18,14 @@ pub enum InvalidReason {
     Refunded,
     /// There is none, or it is another's.
     NotFound,
+    /// Its owner's name was given up when its retention was over: nobody knows whose balance paid it.
+    Anonymous,
 }
 
 impl InvalidReason {
     /// All of them, in order of precedence.
-    pub const ALL: [Self; 5] =
-        [Self::NotFound, Self::AlreadyPaid, Self::Cancelled, Self::Refunded, Self::Expired];
+    pub const ALL: [Self; 6] =
+        [Self::NotFound, Self::AlreadyPaid, Self::Cancelled, Self::Refunded, Self::Expired, Self::Anonymous];
 
     /// The word in scripts and JSON.
     pub fn as_str(self) -> &'static str {
@@ -33,6 +35,7 @@ impl InvalidReason {
             Self::Cancelled => "cancelled",
             Self::Refunded => "refunded",
             Self::NotFound => "not_found",
+            Self::Anonymous => "anonymous",
         }
     }
 }

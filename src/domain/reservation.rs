@@ -185,6 +185,14 @@ impl Reservation {
         })
     }
 
+    /// The price of its seats with these indexes; of none: of all that were not refunded. Minor units.
+    pub fn price_of(&self, indexes: &[u32]) -> i64 {
+        if indexes.is_empty() {
+            return self.seats.without(&self.refunded).total();
+        }
+        self.seats.0.iter().filter(|(index, _)| indexes.contains(index)).map(|&(_, price)| price).sum()
+    }
+
     /// Whether a card paid it: its money goes back to the card, never to a balance.
     pub fn is_paid_by_card(&self) -> bool {
         self.payment.is_some() && self.payment == self.card
@@ -222,6 +230,7 @@ mod tests {
         assert_eq!(reservation.refunded.to_string(), "4:3,7:1");
         assert_eq!(reservation.seats.without(&reservation.refunded).to_string(), "9:2");
         assert_eq!(reservation.balance_after, Some(5));
+        assert_eq!((reservation.price_of(&[]), reservation.price_of(&[4, 9, 8])), (2, 5));
     }
 
     #[test]

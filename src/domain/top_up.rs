@@ -21,6 +21,9 @@ pub enum TopUpState {
 }
 
 impl TopUpState {
+    /// All of them, each at the place of its number.
+    pub const ALL: [Self; 4] = [Self::Authorising, Self::Capture, Self::Declined, Self::Expired];
+
     /// The word in records and tables.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -36,8 +39,7 @@ impl FromStr for TopUpState {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let all = [Self::Authorising, Self::Capture, Self::Declined, Self::Expired];
-        all.into_iter().find(|state| state.as_str() == text).ok_or(InvalidId)
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(InvalidId)
     }
 }
 

@@ -26,11 +26,7 @@ pub fn cloud_events(
     number: u64,
     text: &str,
 ) -> Result<Vec<CloudEvent>, TellError> {
-    let kind = match log {
-        LogName::Concert(_) => LogKind::Concert,
-        LogName::Wallet(_) => LogKind::Wallet,
-    };
-    let entry = Entry::decode(kind, text)?;
+    let entry = Entry::decode(LogKind::of(log), text)?;
     let mut events = told(log, log_id, number, &entry, &|show, seat| live.label(show, seat))?;
     if let Some(key) = live.export_key() {
         for event in &mut events {

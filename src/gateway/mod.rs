@@ -74,6 +74,15 @@ pub enum GivenBack {
     },
 }
 
+/// What a message of the gateway's own is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The name of a payment.
+    pub payment: String,
+    /// The name of a refund of it that has failed.
+    pub failed_refund: Option<String>,
+}
+
 /// A call that came to nothing that is known.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -128,10 +137,12 @@ impl Gateway {
         }
     }
 
-    /// The name of the payment that a message of its own is about, if it is about one. The signature must have been checked.
-    pub fn told(&self, message: &[u8]) -> Result<Option<String>, serde_json::Error> {
+    /// What a message of its own is about, if it is about a payment. The signature must have been checked.
+    pub fn told(&self, message: &[u8]) -> Result<Option<Told>, serde_json::Error> {
         match &*self.0 {
-            Kind::Inside(_) | Kind::Remote(_) => sandbox::told(message).map(Some),
+            Kind::Inside(_) | Kind::Remote(_) => {
+                sandbox::told(message).map(|payment| Some(Told { payment, failed_refund: None }))
+            }
             Kind::Stripe(stripe) => stripe.told(message),
         }
     }
@@ -178,6 +189,23 @@ impl Gateway {
             Kind::Inside(sandbox) => Ok(sandbox.refund(&intent.name, refund, amount)),
             Kind::Remote(remote) => remote.refund(intent, refund, amount).await,
             Kind::Stripe(stripe) => stripe.refund(intent, refund, amount).await,
+        }
+    }
+
+    /// Whether a refund of this name has not failed.
+    pub async fn has_given_back(&self, intent: &Intent, refund: &str) -> Result<bool, Error> {
+        match &*self.0 {
+            // What they have given back stays so.
+            Kind::Inside(_) | Kind::Remote(_) => Ok(true),
+            Kind::Stripe(stripe) => stripe.has_given_back(intent, refund).await,
+        }
+    }
+
+    /// Whether it can move so much of this currency, in ISO 4217's minor units.
+    pub fn takes(&self, currency: &str, amount: i64) -> bool {
+        match &*self.0 {
+            Kind::Inside(_) | Kind::Remote(_) => true,
+            Kind::Stripe(_) => stripe::takes(currency, amount),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod amount;
 mod message;
+mod refund;
 mod wire;
 
 use std::collections::HashMap;
@@ -15,16 +16,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
-use self::wire::{Failure, Listed, PaymentIntent, Refund, Wire};
-use super::{Error, GivenBack, Intent, Standing};
+use self::wire::{Failure, Listed, PaymentIntent, Wire};
+use super::{Error, Intent, Standing, Told};
 
 pub(super) use self::message::SIGNATURE_HEADER;
 
 /// Where Stripe is.
 const ADDRESS: &str = "https://api.stripe.com";
 
-/// Keys that a payment is created under, one after the other: the next where Stripe keeps a failure under the last. What it may have
-/// created then can't be paid, since nobody was told its secret.
+/// Keys that a payment is created under, or a refund made, one after the other: the next where Stripe keeps a failure under the last.
+/// A payment that it may have created then can't be paid, since nobody was told its secret; a refund is looked for first.
 const KEYS: u32 = 3;
 
 /// Payments whose PaymentIntents are remembered; beyond it all are asked for again.
@@ -33,9 +34,6 @@ const KNOWN_MAX: usize = 50_000;
 /// A PaymentIntent that a key leads to and that is younger may have been made only to find it, with the answer lost: what is voided
 /// so soon is rare.
 const YOUNG: Duration = Duration::from_mins(2);
-
-/// Refunds in one answer: the most that Stripe gives.
-const PAGE: usize = 100;
 
 /// An account at Stripe.
 #[derive(Debug)]
@@ -95,8 +93,9 @@ impl Stripe {
                 standing(&made, charged(intent)?)
             }
             Created::Before(made) => {
-                self.remember(&intent.name, &made.id, Trust::Key(made.created));
-                standing(&self.retrieve(&made.id).await?, charged(intent)?)
+                let known = Known { id: made.id, trust: Trust::Key(made.created) };
+                self.remember(&intent.name, &known.id, known.trust);
+                self.stands(intent, &known).await
             }
         }
     }
@@ -104,9 +103,23 @@ impl Stripe {
     /// One that was never begun begins by it.
     pub(super) async fn standing(&self, intent: &Intent) -> Result<Standing, Error> {
         match self.find(intent).await? {
-            Ok(found) => standing(&self.retrieve(&found.id).await?, charged(intent)?),
+            Ok(found) => self.stands(intent, &found).await,
             Err(reason) => Ok(Standing::Declined { reason }),
         }
+    }
+
+    /// A canceled one that only a key led to may have been made to find the true one, and that may have money.
+    async fn stands(&self, intent: &Intent, known: &Known) -> Result<Standing, Error> {
+        let mut found = self.retrieve(&known.id).await?;
+        if found.status == "canceled"
+            && known.trust != Trust::Full
+            && let Some(other) = self.other(&intent.name, &known.id).await?
+        {
+            self.remember(&intent.name, &other.id, Trust::Full);
+            // What a search tells may be old.
+            found = self.retrieve(&other.id).await?;
+        }
+        standing(&found, charged(intent)?)
     }
 
     pub(super) async fn capture(&self, intent: &Intent) -> Result<Standing, Error> {
@@ -138,53 +151,14 @@ impl Stripe {
         done(&told, charged(intent)?)
     }
 
-    pub(super) async fn refund(
-        &self,
-        intent: &Intent,
-        refund: &str,
-        amount: i64,
-    ) -> Result<GivenBack, Error> {
-        let Some(amount) = amount::charged(&intent.currency, amount) else {
-            return Ok(GivenBack::Refused { reason: amount::REFUSED.to_owned() });
-        };
-        let id = self.paid(intent).await?;
-        // Keys are forgotten, and refunds may be asked for days later: the list of them knows for good, and at once.
-        let size = PAGE.to_string();
-        let query = [("payment_intent", id.as_str()), ("limit", &size)];
-        let made: Listed<Refund> = self.wire.get("/v1/refunds", &query).await?;
-        let mut of_name = made.data.iter().filter(|made| made.metadata.refund.as_deref() == Some(refund));
-        if let Some(made) = of_name.clone().find(|made| !made.has_failed()) {
-            return Ok(made.given_back());
-        }
-        if made.has_more {
-            return Err(Error::Unexpected(format!("more than {PAGE} refunds of {id}")));
-        }
-        let amount = amount.to_string();
-        let form = [
-            ("payment_intent", id.as_str()),
-            ("amount", &amount),
-            ("metadata[onsale]", &intent.name),
-            ("metadata[onsale_refund]", refund),
-        ];
-        // Not a payment's name, which is the key of its PaymentIntent. What failed stays so: the next try is another refund.
-        let key = format!("refund-{refund}~{}", of_name.by_ref().count());
-        match self.wire.post::<Refund>("/v1/refunds", &form, Some(&key)).await {
-            Ok(answer) => Ok(answer.value.given_back()),
-            Err(Failure::Refused(refusal)) if refusal.gives_nothing_back() => {
-                Ok(GivenBack::Refused { reason: refusal.reason() })
-            }
-            Err(failure) => Err(failure.into()),
-        }
-    }
-
-    /// The name of the payment that a signed message is about, if it is about one of ours.
-    pub(super) fn told(&self, message: &[u8]) -> Result<Option<String>, serde_json::Error> {
+    /// What a signed message is about, if it is about a payment of ours.
+    pub(super) fn told(&self, message: &[u8]) -> Result<Option<Told>, serde_json::Error> {
         let about = message::about(message)?;
         Ok(about.map(|about| {
             if let Some(id) = about.payment_intent {
                 self.remember(&about.name, &id, Trust::Full);
             }
-            about.name
+            Told { payment: about.name, failed_refund: about.failed_refund }
         }))
     }
 
@@ -252,20 +226,6 @@ impl Stripe {
         Ok(Ok(Known { id, trust: Trust::Full }))
     }
 
-    /// The id of the PaymentIntent that has paid.
-    async fn paid(&self, intent: &Intent) -> Result<String, Error> {
-        if let Some(Known { id, trust: Trust::Full }) = self.recall(&intent.name) {
-            return Ok(id);
-        }
-        let id = match self.other(&intent.name, "").await? {
-            Some(found) => found.id,
-            // Paid within the last hour, then.
-            None => self.find(intent).await?.map_err(Error::Unexpected)?.id,
-        };
-        self.remember(&intent.name, &id, Trust::Full);
-        Ok(id)
-    }
-
     /// Another PaymentIntent of this name that is not canceled, one with money first, if Stripe's search knows one.
     async fn other(&self, name: &str, than: &str) -> Result<Option<PaymentIntent>, Error> {
         let query = format!("metadata['onsale']:'{name}'");
@@ -292,6 +252,11 @@ impl Stripe {
             Err(failure) => Err(failure.into()),
         }
     }
+}
+
+/// Whether Stripe can be asked for so much of a currency.
+pub(super) fn takes(currency: &str, amount: i64) -> bool {
+    amount::charged(currency, amount).is_some()
 }
 
 fn charged(intent: &Intent) -> Result<i64, Error> {

@@ -65,7 +65,9 @@ async fn clear(
         counts[card.state as usize] += 1;
     }
     board.note(concert, counts);
-    stream::iter(looks.due(concert, open, now, period))
+    let mut due = looks.due(concert, open, now, period);
+    due.retain(|(payment, card)| !clearing.rests(*payment, card));
+    stream::iter(due)
         .take_while(|_| ready(Instant::now() < until))
         .for_each_concurrent(AT_ONCE, |(payment, card)| {
             looks.note(concert, payment, now);

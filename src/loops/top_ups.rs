@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::looks::Looks;
+use super::open_top_ups::{Board, Left};
 use super::{every, step_deadline};
 use crate::clearing::{Clearing, ClearingError};
 use crate::domain::ids::{ChargeId, LogName};
@@ -24,15 +25,18 @@ const AT_ONCE: usize = 16;
 /// After so long no more top-ups of a partition are looked at in one tick, which the next partitions wait for.
 const TICK: Duration = Duration::from_secs(10);
 
+/// Whose turn it is, what is shown of them, and the period.
+type Rest<'a> = (&'a Looks<u8, ChargeId>, &'a Board, Duration);
+
 /// Clears for all wallet partitions until shut down. A top-up in whose state nothing has moved for `period` is looked at.
 pub async fn top_ups(clearing: Clearing, store: Store, period: Duration, shutdown: watch::Receiver<bool>) {
-    let looks = Looks::default();
-    every(period, shutdown, || clear_all(&clearing, &store, (&looks, period))).await;
+    let (looks, board) = (Looks::default(), Board::new());
+    every(period, shutdown, || clear_all(&clearing, &store, (&looks, &board, period))).await;
 }
 
-async fn clear_all(clearing: &Clearing, store: &Store, (looks, period): (&Looks<u8, ChargeId>, Duration)) {
+async fn clear_all(clearing: &Clearing, store: &Store, rest: Rest<'_>) {
     for partition in 0..store.partitions() {
-        match clear(clearing, store, partition, (looks, period)).await {
+        match clear(clearing, store, partition, rest).await {
             Ok(()) | Err(Failure::Stopped(_)) => {}
             Err(failure) => {
                 let (log, error) = (LogName::Wallet(partition), &failure as &dyn std::error::Error);
@@ -40,13 +44,14 @@ async fn clear_all(clearing: &Clearing, store: &Store, (looks, period): (&Looks<
             }
         }
     }
+    rest.1.show();
 }
 
 async fn clear(
     clearing: &Clearing,
     store: &Store,
     partition: u8,
-    (looks, period): (&Looks<u8, ChargeId>, Duration),
+    (looks, board, period): Rest<'_>,
 ) -> Result<(), Failure> {
     let until = Instant::now() + TICK;
     let (mut open, mut next) = (HashMap::new(), Some(0));
@@ -56,7 +61,10 @@ async fn clear(
         open.extend(top_ups);
         (now, next) = (at, more);
     }
-    stream::iter(looks.due(partition, open, now, period))
+    board.note(partition, Left::of(open.values(), now));
+    let mut due = looks.due(partition, open, now, period);
+    due.retain(|(charge, top_up)| !clearing.top_up_rests(*charge, top_up));
+    stream::iter(due)
         .take_while(|_| ready(Instant::now() < until))
         .for_each_concurrent(AT_ONCE, |(charge, top_up)| {
             looks.note(partition, charge, now);

@@ -157,8 +157,13 @@ table! {
     Counter CARD_ENDED "onsale_card_ended_total" ["concert" "end"] Count NO_BUCKETS;
     /// Card payments and refunds to cards that are not at their end, by what is left to do, as the worker last counted them.
     Gauge CARD_OPEN "onsale_card_open" ["concert" "state"] Count NO_BUCKETS;
-    /// Times that the gateway answered otherwise than was decided: it does not capture, void or refund what it was told to.
-    Counter GATEWAY_CONTRADICTIONS "onsale_gateway_contradictions_total" ["told"] Count NO_BUCKETS;
+    /// Times that the gateway answered otherwise than was decided: it does not capture, void or refund what it was told to, or takes a
+    /// refund back.
+    Counter GATEWAY_CONTRADICTIONS "onsale_gateway_contradictions_total" ["kind" "told"] Count NO_BUCKETS;
+    /// Charges through the gateway that are not at their end, by what is left to do, as the worker last counted them.
+    Gauge TOP_UP_OPEN "onsale_top_up_open" ["state"] Count NO_BUCKETS;
+    /// Time since the oldest of them was decided, or its time was over; 0: nothing is left to do of any.
+    Gauge TOP_UP_OVERDUE "onsale_top_up_overdue_seconds" [] Seconds NO_BUCKETS;
 
     /// Entries that a follower has not applied yet, of the log where it is furthest behind.
     Gauge FOLLOWER_LAG_ENTRIES "onsale_follower_lag_entries" ["follower"] Count NO_BUCKETS;

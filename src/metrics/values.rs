@@ -11,11 +11,15 @@ pub const RESERVATION_EVENTS: [&str; 5] = ["held", "released", "expired", "paid"
 /// How card payments and refunds to cards end at the gateway, of `end`; a refund that was refused may still end otherwise.
 pub const CARD_ENDS: [&str; 4] = ["captured", "voided", "refunded", "refused"];
 
-/// What the gateway was told and did not do, of `told`.
-pub const CONTRADICTED: [&str; 3] = ["capture", "void", "refund"];
+/// Of which money the gateway was told what it did not do: of `kind` (a payment by card, or a charge of a balance) and `told`.
+pub const CONTRADICTED: [[&str; 2]; 5] =
+    [["card", "capture"], ["card", "void"], ["card", "refund"], ["top_up", "capture"], ["top_up", "void"]];
 
 /// How far what lies in `cards` is, of `state`.
 pub const CARD_STATES: [&str; 5] = ["authorising", "capture", "void", "refund", "refused"];
+
+/// How far what lies in `top_ups` is, of `state`.
+pub const TOP_UP_STATES: [&str; 4] = ["authorising", "capture", "declined", "expired"];
 
 /// What seats are, of `status`.
 pub const SEAT_STATUSES: [&str; 4] = ["available", "held", "booked", "blocked"];

@@ -19,6 +19,8 @@ pub enum ForgetMode {
     Freeze,
     /// It ends what is live of him and gives him his new name.
     Forget,
+    /// The same, but only of one of whom nothing is live; of a wallet, of one who has nothing and has moved nothing since.
+    Idle(Millis),
     /// Behind that, once the archive has it: what was not known then, until this time.
     Sweep(Millis),
 }
@@ -44,6 +46,8 @@ pub struct ForgetRequest<'a> {
 /// What there was of him, in the order of looking: a call that changed it says what it was before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found {
+    /// Whether the call has changed it, or would have if there were anything.
+    pub forgotten: bool,
     /// Reservations; of a wallet balances, 0 or 1.
     pub records: u64,
     /// Requests that are still remembered.
@@ -72,6 +76,7 @@ impl ForgetMode {
             Self::Look => "look",
             Self::Freeze => "freeze",
             Self::Forget => "forget",
+            Self::Idle(_) => "idle",
             Self::Sweep(_) => "sweep",
         }
     }
@@ -99,7 +104,18 @@ impl Store {
             let (seq, balance) = (outcome.number(3)?, 0);
             let [holds, places, cards] = [outcome.number(4)?, outcome.number(5)?, outcome.number(6)?];
             let (records, requests) = (outcome.number(1)?, outcome.number(2)?);
-            Ok(Found { records, requests, holds, places, cards, balance, seq, number, at, top_ups: 0 })
+            Ok(Found {
+                records,
+                requests,
+                holds,
+                places,
+                cards,
+                balance,
+                seq,
+                number,
+                at,
+                ..Found::default()
+            })
         })
     }
 
@@ -188,7 +204,10 @@ fn push_ids(command: &mut Cmd, ids: &[Id20]) {
 }
 
 fn push_head(command: &mut Cmd, request: &ForgetRequest<'_>) {
-    let before = if let ForgetMode::Sweep(before) = request.mode { before.0 } else { 0 };
+    let before = match request.mode {
+        ForgetMode::Sweep(before) | ForgetMode::Idle(before) => before.0,
+        ForgetMode::Look | ForgetMode::Freeze | ForgetMode::Forget => 0,
+    };
     command.arg(request.user.as_str()).arg(request.pseudonym.as_str()).arg(request.mode.as_str()).arg(before);
 }
 
@@ -200,7 +219,10 @@ fn read(
         return Err(fault(MalformedReply(format!("{} outcomes for one request", decided.outcomes.len()))));
     };
     match outcome.name().map_err(fault)? {
-        "found" | "forgotten" => found(outcome).map(Some).map_err(fault),
+        name @ ("found" | "forgotten") => {
+            let found = found(outcome).map_err(fault)?;
+            Ok(Some(Found { forgotten: name == "forgotten", ..found }))
+        }
         "incomplete" => Ok(None),
         _ => Err(Failure::Refused(outcome.refusal().map_err(fault)?)),
     }

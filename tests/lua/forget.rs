@@ -8,7 +8,7 @@ use super::sale::{
 };
 
 /// `a` is forgotten as `anon`; `reservations` and `requests` are what was read of him.
-fn forget(mode: &str, before: &str, reservations: &[&str], requests: &[&str]) -> Call {
+pub(super) fn forget(mode: &str, before: &str, reservations: &[&str], requests: &[&str]) -> Call {
     forget_cards(mode, before, (reservations, requests), &[])
 }
 
@@ -30,7 +30,7 @@ fn forget_cards(
     Call::one("forget", &words).shows(&[12, 13])
 }
 
-fn forget_wallet(mode: &str, before: &str, requests: &[&str]) -> Call {
+pub(super) fn forget_wallet(mode: &str, before: &str, requests: &[&str]) -> Call {
     forget_top_ups(mode, before, requests, &[])
 }
 

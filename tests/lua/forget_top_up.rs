@@ -69,6 +69,8 @@ async fn one_who_leaves_begins_none_and_is_credited_still() {
     assert_eq!(step.outcome(), "forgotten 1 3 10500 0");
     assert_eq!(sale.get("w00:balances/anon"), "10500 1900000001000");
     assert_eq!(sale.get(&format!("w00:idem/4:anonended:{}", id("c1"))), "- credited 10000 10500");
+    let counts = ["a", "anon"].map(|user| sale.get(&format!("w00:idem_user/{user}")));
+    assert_eq!(counts, ["-", "2"], "his own keys count, what became of them does not");
 }
 
 /// What a run that is given again finds under the old id belongs to somebody else.

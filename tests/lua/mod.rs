@@ -19,6 +19,7 @@ mod charge;
 mod claim;
 mod expire;
 mod forget;
+mod forget_idle;
 mod forget_top_up;
 mod hold;
 mod hold_place;

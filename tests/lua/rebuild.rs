@@ -330,10 +330,14 @@ impl Rebuilt<'_> {
             return;
         }
         let user = Fields::new(request).text("user").expect("a request begins with its user");
-        self.set(&format!("idem/{request}"), &kept);
-        self.set(&format!("idem_end/{request}"), &(self.now + DAY_MS));
+        self.keep_result(request, kept);
         self.add(&format!("idem_user/{user}"), 1);
         assert!(request.starts_with(&prefixed(user)), "{request}");
+    }
+
+    fn keep_result(&mut self, request: &str, kept: &str) {
+        self.set(&format!("idem/{request}"), &kept);
+        self.set(&format!("idem_end/{request}"), &(self.now + DAY_MS));
     }
 
     fn place(&self, user: &str) -> [i64; 4] {

@@ -2,6 +2,7 @@
 
 use super::call::{Call, Seen};
 use super::sale::{Charge, Hold, Pay, Sale, charge, hold, id, pay};
+use super::top_up::{TopUp, begun, said, top_up};
 
 const DAY: i64 = 86_400_000;
 
@@ -10,7 +11,7 @@ fn tidy() -> Call {
     Call::one("tidy", &["0"])
 }
 
-fn tidy_wallets(partitions: &[u8]) -> Call {
+pub(super) fn tidy_wallets(partitions: &[u8]) -> Call {
     Call::one("tidy_wallet", &[]).without_concert().wallets(partitions)
 }
 
@@ -58,6 +59,24 @@ async fn a_request_of_a_wallet_is_known_for_a_day() {
     told.sort();
     assert_eq!(told, ["tidied 0", "tidied 1"], "partitions come in no order");
     assert_eq!(sale.run_aside(&charge(&[first])).outcome(), "charged c1 100 200");
+}
+
+/// His own key counts until it is forgotten, what became of the charge never.
+#[tokio::test]
+async fn an_end_of_a_top_up_is_forgotten_without_being_counted() {
+    let mut sale = begun().await;
+    sale.at(2000);
+    sale.run(&said("declined"));
+    sale.run(&said("voided"));
+    assert_eq!(sale.get("w00:idem_user/a"), "2");
+    sale.at(DAY + 1000);
+    assert_eq!(sale.run_aside(&tidy_wallets(&[0])).outcome(), "tidied 2");
+    assert_eq!(sale.get("w00:idem_user/a"), "-");
+    sale.run_aside(&top_up(&[TopUp::new("a", "c2", "5", "k")]));
+    sale.at(DAY + 2000);
+    let gone = ["w00:idem/1:aended:c1: gone", "w00:idem_end/1:aended:c1: gone"];
+    sale.run_aside(&tidy_wallets(&[0])).is(&["tidied 1"], &[], &gone);
+    assert_eq!(sale.get("w00:idem_user/a"), "1");
 }
 
 #[tokio::test]

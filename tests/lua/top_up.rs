@@ -99,7 +99,6 @@ async fn all_that_a_top_up_writes_on_its_way_to_the_balance() {
             "w00:balances/a: 10500 T+3000",
             "w00:idem/1:aended:c1: - credited 10000 10500",
             "w00:idem_end/1:aended:c1: T+86403000",
-            "w00:idem_user/a: 3",
             "w00:top_ups/c1: gone",
         ],
     );
@@ -129,7 +128,6 @@ async fn what_is_given_up_leaves_the_balance_as_it_was() {
             &[
                 &format!("w00:idem/1:aended:c1: - {reason} 10000"),
                 &format!("w00:idem_end/1:aended:c1: T+{}", 86_400_000 + ms),
-                "w00:idem_user/a: 3",
                 "w00:top_ups/c1: gone",
             ],
         );

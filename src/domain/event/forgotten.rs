@@ -33,8 +33,8 @@ impl<'a> Entry<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// There is no catch-all: a new word of the log is named here, or it does not compile.
-    fn namings(&self) -> [Option<Naming<'a>>; 2] {
+    /// Whom it names. There is no catch-all: a new word of the log is named here, or it does not compile.
+    pub fn namings(&self) -> [Option<Naming<'a>>; 2] {
         let user = |user| [Some(Naming::User(user)), None];
         let both = |user, request| [Some(Naming::User(user)), Some(Naming::Request(request))];
         match self {

@@ -67,19 +67,24 @@ pub(super) struct Refund {
 impl Refund {
     /// Whether nothing comes of it any more.
     pub(super) fn has_failed(&self) -> bool {
-        matches!(self.status.as_deref(), Some("failed" | "canceled"))
+        self.status.as_deref().is_some_and(is_failure)
     }
 
     pub(super) fn given_back(&self) -> GivenBack {
         match self.status.as_deref() {
             Some("succeeded") => GivenBack::Done,
-            Some(status @ ("failed" | "canceled")) => {
+            Some(status) if is_failure(status) => {
                 GivenBack::Refused { reason: self.failure_reason.as_deref().unwrap_or(status).to_owned() }
             }
             // `pending`, `requires_action`.
             _ => GivenBack::Pending,
         }
     }
+}
+
+/// Whether nothing comes any more of a refund with this status.
+pub(super) fn is_failure(status: &str) -> bool {
+    ["failed", "canceled"].contains(&status)
 }
 
 /// A page of a list or of what a search found.

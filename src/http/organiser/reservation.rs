@@ -101,11 +101,15 @@ pub(crate) async fn refund(ctx: &Context, request: &mut Request) -> Result<Respo
         return Err(Problem::new(Code::NotImplemented).detail("No payment gateway is configured."));
     }
     let layout = layout::with_seats(ctx, id.show, &record.seats, request.deadline).await?;
+    let seats = indexes(&layout, &record, labels.unwrap_or_default())?;
+    if method == Method::Card {
+        check_sum(ctx, &layout.currency, &record, &seats)?;
+    }
     let asked = RefundRequest {
         reservation: id,
         user: owner(&record)?,
         refund: ctx.store.new_id(),
-        seats: indexes(&layout, &record, labels.unwrap_or_default())?,
+        seats,
         fingerprint: idempotency::fingerprint(request, &form)?,
         by: Some((identity.user.clone(), key)),
     };
@@ -143,6 +147,22 @@ fn tell(ctx: &Context, reservation: ReservationId, refund: Id20) {
             tracing::warn!(refund = %name, error = &error as &dyn std::error::Error, "a refund to a card waits");
         }
     });
+}
+
+/// Refuses seats whose price no gateway can give back: afterwards they would be free, and their money nowhere. All that a payment
+/// came to goes back in any currency, since it could be paid.
+fn check_sum(ctx: &Context, currency: &str, record: &Reservation, seats: &[u32]) -> Result<(), Problem> {
+    let Some(clearing) = &ctx.clearing else {
+        return Ok(());
+    };
+    let sum = record.price_of(seats);
+    if clearing.gives_back(currency, sum) {
+        return Ok(());
+    }
+    let says = format!(
+        "The payment gateway can't give back {sum} minor units of {currency}: choose seats of another sum, or all of them."
+    );
+    Err(Problem::field("seats", says))
 }
 
 /// The reservation as Redis has it: refunds are decided there only. It forgets one a day after its end, and then the archive

@@ -129,10 +129,9 @@ async fn ask(
 }
 
 fn waits(id: PaymentId, error: &ClearingError) {
-    if matches!(error, ClearingError::Busy) {
-        return;
+    if error.is_news() {
+        tracing::warn!(payment = %id, error = error as &dyn std::error::Error, "a card payment waits");
     }
-    tracing::warn!(payment = %id, error = error as &dyn std::error::Error, "a card payment waits");
 }
 
 fn declined(reason: String) -> Problem {

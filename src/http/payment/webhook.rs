@@ -6,6 +6,7 @@ use hyper::header::HeaderName;
 use utoipa::ToSchema;
 
 use super::Problem;
+use crate::clearing::ClearingError;
 use crate::domain::ids::PaymentId;
 use crate::http::body;
 use crate::http::context::Context;
@@ -19,6 +20,7 @@ use crate::http::wallet;
 /// The sandbox's, as it is described; other fields are its own. Stripe's are its events.
 #[derive(ToSchema)]
 #[schema(as = GatewayMessage)]
+#[expect(dead_code, reason = "describes what the gateway's adapter reads")]
 struct Message {
     payment: String,
 }
@@ -46,14 +48,15 @@ pub(crate) async fn told(ctx: &Context, request: &mut Request) -> Result<Respons
     }
     let told = clearing.told(&bytes);
     let told = told.map_err(|_| Problem::field("payment", "Expected the name of a payment."))?;
-    // Nothing is named so.
-    let message = Message { payment: told.unwrap_or_default() };
     let done = || Ok(response::empty(StatusCode::NO_CONTENT));
-    if let Ok(charge) = message.payment.parse() {
+    let Some(told) = told else {
+        return done();
+    };
+    if let Ok(charge) = told.payment.parse() {
         return wallet::top_up::told(ctx, request, clearing, charge).await;
     }
     // Of a payment that is not ours there is nothing to do.
-    let Ok(payment) = message.payment.parse::<PaymentId>() else {
+    let Ok(payment) = told.payment.parse::<PaymentId>() else {
         return done();
     };
     if ctx.live.concert(payment.reservation.concert).is_none() {
@@ -61,9 +64,23 @@ pub(crate) async fn told(ctx: &Context, request: &mut Request) -> Result<Respons
     }
     let card = ctx.store.card(payment, request.deadline).await?;
     let (clearing, deadline) = (clearing.clone(), request.deadline);
-    let cleared = tokio::spawn(async move { clearing.hear(payment, card, deadline).await });
+    let cleared = tokio::spawn(async move {
+        match told.failed_refund {
+            Some(refund) => clearing.hear_of_failed_refund(payment, &refund).await,
+            None => clearing.hear(payment, card, deadline).await,
+        }
+    });
     match tokio::time::timeout_at(request.deadline, cleared).await {
         Ok(Ok(Ok(()))) => done(),
+        Ok(Ok(Err(error))) if error.contradicted().is_some() => {
+            // Nobody looks at a payment that is at its end, and the gateway tells of it for some days only.
+            tracing::error!(%payment, error = &error as &dyn std::error::Error, "a card payment needs people");
+            match error {
+                // To be told again would change nothing.
+                ClearingError::RefundFailed { .. } => done(),
+                other => Err(Problem::caused(Code::Unavailable, other)),
+            }
+        }
         Ok(Ok(Err(error))) => Err(Problem::caused(Code::Unavailable, error)),
         Ok(Err(_)) | Err(_) => Err(Problem::new(Code::Unavailable)),
     }

@@ -132,7 +132,9 @@ fn stands(id: ChargeId, open: TopUp, progress: Result<Option<Progress>, Clearing
         Ok(Some(Progress::Open(standing))) => (Some(standing), None),
         Ok(Some(Progress::Forgotten) | None) => (None, None),
         Err(error) => {
-            tracing::warn!(charge = %id, error = &error as &dyn std::error::Error, "a top-up waits");
+            if error.is_news() {
+                tracing::warn!(charge = %id, error = &error as &dyn std::error::Error, "a top-up waits");
+            }
             (None, None)
         }
     };
@@ -250,5 +252,44 @@ pub(crate) async fn told(
         Ok(Ok(Ok(_))) => done(),
         Ok(Ok(Err(error))) => Err(Problem::caused(Code::Unavailable, error)),
         Ok(Err(_)) | Err(_) => Err(Problem::new(Code::Unavailable)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What the log has of this.
+    fn logged(error: ClearingError) -> String {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let open = TopUp::decode("authorising 5 KRW 2 1 u").unwrap();
+        let writer = Arc::clone(&lines);
+        let subscriber = tracing_subscriber::fmt().with_writer(move || Lines(Arc::clone(&writer))).finish();
+        let id = format!("t00-{}", "9".repeat(20)).parse().unwrap();
+        let stands = tracing::subscriber::with_default(subscriber, || stands(id, open, Err(error)));
+        assert!(matches!(stands.known, KnownTopUp::Open(_)));
+        String::from_utf8(lines.lock().unwrap().clone()).unwrap()
+    }
+
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_gateway_that_is_slow_does_not_flood_the_log() {
+        assert_eq!(logged(ClearingError::Busy), "");
+        let other = logged(ClearingError::NotLevel(crate::domain::ids::ConcertId(7)));
+        assert!(other.contains("a top-up waits"), "{other}");
     }
 }

@@ -1,6 +1,7 @@
 //! Somebody is forgotten: no byte of his id is left, all that he bought and paid is, whatever breaks off or goes on meanwhile.
 
 mod calls;
+mod retention;
 mod top_up;
 
 use std::time::Duration;

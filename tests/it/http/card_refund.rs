@@ -49,7 +49,7 @@ fn given_back(gateway: &Gateway) -> Vec<(String, i64)> {
 }
 
 /// A series of this process.
-fn metric(series: &str) -> f64 {
+pub(super) fn metric(series: &str) -> f64 {
     let text = metrics::install().unwrap().render();
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     line.map_or(0.0, |value| value.parse().unwrap())
@@ -181,7 +181,7 @@ async fn answers_that_are_lost_move_no_money_twice() {
 async fn what_the_gateway_refuses_or_is_not_sure_of_stays_and_shows() {
     metrics::install().unwrap();
     let contradictions =
-        |told: &str| metric(&format!("onsale_gateway_contradictions_total{{told=\"{told}\"}}"));
+        |told: &str| metric(&format!("onsale_gateway_contradictions_total{{kind=\"card\",told=\"{told}\"}}"));
     let (app, gateway) = start().await;
     let sale = on_sale(&app).await;
     let (_, id, name) = paid(&app, sale, "u", &["C-1-1"]).await;

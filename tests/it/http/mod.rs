@@ -7,6 +7,7 @@ mod card;
 mod card_refund;
 mod client;
 mod connection;
+mod contradictions;
 mod documents;
 mod errors;
 mod events;

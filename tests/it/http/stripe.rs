@@ -1,6 +1,6 @@
 //! Payments by card over Stripe: bought, declined and tried again, too late; and whatever fails between.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use onsale::gateway::WebhookSecret;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::support::wait_until;
 
 const SOON: Duration = Duration::from_secs(20);
 
-async fn start() -> (App, Stripe, (u64, u64)) {
+pub(super) async fn start() -> (App, Stripe, (u64, u64)) {
     let stripe = Stripe::start().await;
     let gateway = Some(format!("stripe+{}", stripe.url()));
     let app = App::start_with(Setup { gateway, ..Setup::default() }).await;
@@ -23,9 +23,13 @@ async fn start() -> (App, Stripe, (u64, u64)) {
 }
 
 /// A buyer who holds this seat, and his reservation.
-async fn held(app: &App, (concert, show): (u64, u64), user: &str, seat: &str) -> (Caller, String) {
+pub(super) async fn held(app: &App, sale: (u64, u64), user: &str, seat: &str) -> (Caller, String) {
+    with_seats(app, sale, user, &[seat]).await
+}
+
+async fn with_seats(app: &App, (concert, show): (u64, u64), user: &str, seats: &[&str]) -> (Caller, String) {
     let mut buyer = app.in_line(user, concert).await;
-    let held = buyer.post("/v1/reservations", &json!({"showId": show, "seats": [seat]})).await;
+    let held = buyer.post("/v1/reservations", &json!({"showId": show, "seats": seats})).await;
     assert_eq!(held.status, 201, "{held:?}");
     (buyer, held.text("reservationId"))
 }
@@ -35,7 +39,7 @@ fn by_card(reservation: &str) -> Value {
 }
 
 /// What Stripe sends.
-async fn event(app: &App, kind: &str, object: Value) -> Answered {
+pub(super) async fn event(app: &App, kind: &str, object: Value) -> Answered {
     let body =
         json!({"id": "evt_1", "object": "event", "type": kind, "data": {"object": object}}).to_string();
     let now = jsonwebtoken::get_current_timestamp();
@@ -54,6 +58,65 @@ async fn moved(app: &App, stripe: &Stripe, name: &str) -> Answered {
 
 async fn payment(buyer: &mut Caller, id: &str) -> Value {
     buyer.get(&format!("/v1/payments/{id}")).await.json()
+}
+
+/// The name of a payment that has paid this reservation of his.
+pub(super) async fn bought(app: &App, stripe: &Stripe, buyer: &mut Caller, reservation: &str) -> String {
+    let name = buyer.post("/v1/payments", &by_card(reservation)).await.text("paymentId");
+    stripe.confirm(&name, true);
+    assert_eq!(moved(app, stripe, &name).await.status, 204);
+    assert_eq!(payment(buyer, &name).await["status"], "CONFIRMED");
+    name
+}
+
+/// Stripe takes so many reads a second, and a buyer's client asks as often as it likes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_buyer_at_his_bank_costs_a_read_in_a_while_and_is_served_at_once() {
+    let (app, stripe, sale) = start().await;
+    let (mut buyer, id) = held(&app, sale, "u", "A-1-1").await;
+    let name = buyer.post("/v1/payments", &by_card(&id)).await.text("paymentId");
+    // The worker looks every 100 ms, or would.
+    let until = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < until {
+        assert_eq!(payment(&mut buyer, &name).await["status"], "REQUIRES_ACTION");
+    }
+    assert_eq!(stripe.count("standing"), 0);
+    stripe.confirm(&name, false);
+    assert_eq!(moved(&app, &stripe, &name).await.status, 204);
+    let told = payment(&mut buyer, &name).await;
+    assert_eq!(told["nextAction"]["declined"], "insufficient_funds", "{told}");
+    stripe.confirm(&name, true);
+    assert_eq!(moved(&app, &stripe, &name).await.status, 204);
+    assert_eq!(payment(&mut buyer, &name).await["status"], "CONFIRMED");
+    assert_eq!(stripe.count("standing"), 2);
+}
+
+/// Of a dinar Stripe takes hundredths, though it counts in thousandths: two of these seats, not one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sum_that_stripe_can_not_give_back_is_refused_before_anything_happens() {
+    let (app, stripe, (concert, _)) = start().await;
+    let mut boss = app.boss().await;
+    let section = json!({"name": "A", "rows": 1, "seatsPerRow": 4, "price": 5005});
+    let show = json!({"startsAt": "2030-01-01T00:00:00Z", "currency": "KWD", "sections": [section]});
+    let made = boss.post(&format!("/v1/admin/concerts/{concert}/shows"), &show).await;
+    let show = made.number("showId");
+    let (mut buyer, id) = with_seats(&app, (concert, show), "u", &["A-1-1", "A-1-2"]).await;
+    let name = bought(&app, &stripe, &mut buyer, &id).await;
+    let path = format!("/v1/admin/reservations/{id}/refund");
+    let refused = boss.post_once("k", &path, &json!({"seats": ["A-1-2"]})).await;
+    assert!(refused.is(400, "invalid_request") && refused.text("field") == "seats", "{refused:?}");
+    assert!(refused.text("detail").contains("5005 minor units of KWD"), "{refused:?}");
+    let map = buyer.get(&format!("/v1/shows/{show}/seats?view=status")).await;
+    assert_eq!(map.text("status"), "2200");
+    assert_eq!(payment(&mut buyer, &name).await["status"], "CONFIRMED");
+
+    for body in [json!({"seats": ["A-1-1", "A-1-2"]}), json!({})] {
+        let all = boss.post_once(&body.to_string(), &path, &body).await;
+        assert!(all.status == 200 || all.is(400, "invalid_reservation"), "{all:?}");
+    }
+    wait_until(SOON, "it is given back", async || stripe.refunds().len() == 1).await;
+    assert_eq!(stripe.refunds()[0].1, 10_010);
+    app.audit().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,6 +263,8 @@ async fn what_a_card_paid_goes_back_to_it_once() {
         stripe.confirm(&name, true);
         stripe.fail(number % 3, number % 2);
         let confirmed = async || {
+            // Stripe sends it again until it is heard.
+            moved(&app, &stripe, &name).await;
             let user = format!("u{number}");
             app.caller(&user, &[]).await.get(&format!("/v1/reservations/{id}")).await.text("status")
                 == "CONFIRMED"

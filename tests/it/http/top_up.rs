@@ -24,12 +24,12 @@ async fn start_within(within: Duration) -> (App, Gateway) {
     (App::start_with(setup).await, gateway)
 }
 
-async fn start() -> (App, Gateway) {
+pub(super) async fn start() -> (App, Gateway) {
     start_within(Duration::from_mins(15)).await
 }
 
 /// An amount that ends in 00 is authorised at once, in 01 declined, in 02 and 03 waited for.
-async fn charge(user: &mut Caller, key: &str, amount: i64) -> Answered {
+pub(super) async fn charge(user: &mut Caller, key: &str, amount: i64) -> Answered {
     user.post_once(key, PATH, &json!({ "amount": amount })).await
 }
 
@@ -43,7 +43,7 @@ fn only(gateway: &Gateway) -> String {
     begun.clone()
 }
 
-async fn none_is_open(app: &App) {
+pub(super) async fn none_is_open(app: &App) {
     let open = async || {
         let mut open = 0;
         for partition in 0..4 {

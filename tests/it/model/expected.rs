@@ -164,7 +164,10 @@ fn request_lines(prefix: &str, requests: &Requests, lines: &mut Lines) {
     for (request, (fingerprint, result, stop, user)) in requests {
         lines.insert(format!("{prefix}idem/{request}"), format!("{fingerprint} {result}"));
         lines.insert(format!("{prefix}idem_end/{request}"), stop.to_string());
-        *of_user.entry(user).or_default() += 1;
+        // What became of a top-up is no key of his own.
+        if !request.starts_with(&format!("{}:{user}ended:", user.len())) {
+            *of_user.entry(user).or_default() += 1;
+        }
     }
     let counts = of_user.into_iter();
     lines.extend(counts.map(|(user, count)| (format!("{prefix}idem_user/{user}"), count.to_string())));

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use onsale::domain::event::EndReason;
 use onsale::metrics::{
     CARD_ENDS, CARD_STATES, CONTRADICTED, FAILURES, FOLLOWERS, RESERVATION_EVENTS, SEAT_STATUSES,
+    TOP_UP_STATES,
 };
 
 use super::expressions::expressions;
@@ -15,7 +16,8 @@ use crate::tidy::outcomes::all_promised;
 
 /// Every value of a label; `None` if they are not ours to list.
 fn known(label: &str) -> Option<BTreeSet<String>> {
-    let owned = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+    let owned =
+        |values: &[&str]| -> BTreeSet<String> { values.iter().map(|value| (*value).to_owned()).collect() };
     Some(match label {
         "result" => all_promised().into_iter().chain(FAILURES.map(str::to_owned)).collect(),
         "verb" | "script" => verbs().into_iter().collect(),
@@ -24,8 +26,9 @@ fn known(label: &str) -> Option<BTreeSet<String>> {
         "status" => owned(&SEAT_STATUSES),
         "follower" => owned(&FOLLOWERS),
         "end" => owned(&CARD_ENDS),
-        "state" => owned(&CARD_STATES),
-        "told" => owned(&CONTRADICTED),
+        "state" => owned(&CARD_STATES).into_iter().chain(owned(&TOP_UP_STATES)).collect(),
+        "kind" => owned(&CONTRADICTED.map(|[kind, _]| kind)),
+        "told" => owned(&CONTRADICTED.map(|[_, told]| told)),
         "alertstate" => owned(&["pending", "firing"]),
         _ => return None,
     })

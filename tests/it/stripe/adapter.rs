@@ -6,6 +6,7 @@ use onsale::gateway::{Error, Gateway, GivenBack, Intent, Standing};
 
 use super::{intent, process};
 use crate::support::stripe::Stripe;
+use crate::support::wait_until;
 
 fn waits(standing: &Standing) -> bool {
     matches!(standing, Standing::RequiresAction { .. })
@@ -159,6 +160,25 @@ async fn a_payment_older_than_its_key_is_found() {
     assert_eq!(stripe.refunds(), [("r".to_owned(), 7)]);
 }
 
+/// A process that looks is led by the key to the one that was made to find the true one, and canceled.
+#[tokio::test]
+async fn a_canceled_replacement_is_not_taken_for_the_payment() {
+    let stripe = Stripe::start().await;
+    authorised(&stripe, "p").await;
+    stripe.forget_keys();
+    assert_eq!(process(&stripe).standing(&intent("p")).await.unwrap(), Standing::Authorised);
+    assert_eq!(stripe.of("p"), ["requires_capture", "canceled"]);
+    assert_eq!(process(&stripe).begin(&intent("p")).await.unwrap(), Standing::Authorised);
+    let gateway = process(&stripe);
+    let searched = stripe.count("search");
+    for _ in 0..2 {
+        assert_eq!(gateway.standing(&intent("p")).await.unwrap(), Standing::Authorised);
+    }
+    assert_eq!(stripe.count("search"), searched + 1, "it is known then");
+    assert_eq!(gateway.void(&intent("p")).await.unwrap(), Standing::Voided);
+    assert_eq!(process(&stripe).standing(&intent("p")).await.unwrap(), Standing::Voided);
+}
+
 /// What gets lost right after the wrong PaymentIntent was made leaves no trust in that.
 #[tokio::test]
 async fn a_payment_that_was_made_anew_is_not_believed_before_a_search() {
@@ -199,6 +219,76 @@ async fn a_failure_that_stripe_keeps_is_passed_by() {
     }
     assert_eq!(process(&stripe).void(&payment).await.unwrap(), Standing::Voided);
     assert_eq!(stripe.of("p"), ["canceled"]);
+}
+
+#[tokio::test]
+async fn a_failure_of_a_refund_that_stripe_keeps_is_passed_by() {
+    let stripe = Stripe::start().await;
+    authorised(&stripe, "p").await;
+    process(&stripe).capture(&intent("p")).await.unwrap();
+    stripe.keep_failing(2);
+    for _ in 0..2 {
+        let failed = process(&stripe).refund(&intent("p"), "r", 500).await;
+        assert!(matches!(failed.unwrap_err(), Error::Unanswered(_)));
+    }
+    for _ in 0..2 {
+        assert_eq!(process(&stripe).refund(&intent("p"), "r", 500).await.unwrap(), GivenBack::Done);
+    }
+    assert_eq!(stripe.refunds(), [("r".to_owned(), 500)]);
+    stripe.keep_failing(3);
+    for _ in 0..4 {
+        let failed = process(&stripe).refund(&intent("p"), "r2", 500).await;
+        assert!(matches!(failed.unwrap_err(), Error::Unanswered(_)));
+    }
+}
+
+/// The failure that is kept is another process's, made after this one had looked into the list; and its refund was made all the same.
+#[tokio::test]
+async fn a_refund_behind_a_failure_that_is_kept_is_found() {
+    let stripe = Stripe::start().await;
+    authorised(&stripe, "p").await;
+    process(&stripe).capture(&intent("p")).await.unwrap();
+    stripe.hold("refunds");
+    let late = tokio::spawn({
+        let gateway = process(&stripe);
+        async move { gateway.refund(&intent("p"), "r", 500).await }
+    });
+    wait_until(Duration::from_secs(20), "it has looked", async || stripe.count("refunds") == 1).await;
+    let form = [
+        ("payment_intent", stripe.id("p")),
+        ("amount", "500".to_owned()),
+        ("metadata[onsale]", "p".to_owned()),
+        ("metadata[onsale_refund]", "r".to_owned()),
+    ];
+    stripe.keep_failing_late(1);
+    assert_eq!(stripe.post("refunds", "refund-r~0", &form).await, 500);
+    assert_eq!(stripe.refunds().len(), 1);
+    stripe.hold("");
+    assert_eq!(late.await.unwrap().unwrap(), GivenBack::Done);
+    assert_eq!(stripe.refunds(), [("r".to_owned(), 500)]);
+}
+
+#[tokio::test]
+async fn a_refund_that_fails_after_it_had_succeeded_is_told_by_a_webhook() {
+    let stripe = Stripe::start().await;
+    authorised(&stripe, "p").await;
+    let gateway = process(&stripe);
+    gateway.capture(&intent("p")).await.unwrap();
+    gateway.refund(&intent("p"), "r", 500).await.unwrap();
+    assert!(gateway.has_given_back(&intent("p"), "r").await.unwrap());
+    stripe.refund_as("failed");
+    let object = serde_json::json!({
+        "id": "re_0", "object": "refund", "status": "failed", "payment_intent": stripe.id("p"),
+        "metadata": { "onsale": "p", "onsale_refund": "r" },
+    });
+    let event = serde_json::json!({ "type": "refund.failed", "data": { "object": object } }).to_string();
+    let hearing = process(&stripe);
+    let told = hearing.told(event.as_bytes()).unwrap().unwrap();
+    assert_eq!((told.payment.as_str(), told.failed_refund.as_deref()), ("p", Some("r")));
+    let calls = stripe.calls().len();
+    assert!(!hearing.has_given_back(&intent("p"), "r").await.unwrap());
+    assert_eq!(stripe.calls().len(), calls + 1, "the message names the PaymentIntent");
+    assert!(!hearing.has_given_back(&intent("p"), "another").await.unwrap());
 }
 
 #[tokio::test]
@@ -279,7 +369,7 @@ async fn a_webhook_tells_which_payment_it_is_about() {
         "metadata": { "onsale": "p" },
     });
     let told = gateway.told(event("payment_intent.amount_capturable_updated", about).as_bytes()).unwrap();
-    assert_eq!(told.as_deref(), Some("p"));
+    assert_eq!(told.map(|told| told.payment).as_deref(), Some("p"));
     let begun = stripe.count("begin");
     assert_eq!(gateway.capture(&intent("p")).await.unwrap(), Standing::Captured);
     assert_eq!(stripe.count("begin"), begun);

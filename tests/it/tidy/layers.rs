@@ -3,7 +3,7 @@
 use super::source::{File, code, files, names_crate, production};
 
 /// Modules of the crate from the bottom up; each may name those of lower rows, itself, and nobody else.
-const ROWS: [&[&str]; 8] = [
+const ROWS: [&[&str]; 9] = [
     &["domain"],
     // What is counted, below all who count.
     &["config", "metrics"],
@@ -11,6 +11,8 @@ const ROWS: [&[&str]; 8] = [
     &["follow"],
     // What takes store and archive together, and how entries follow each other.
     &["opening", "clearing", "forgetting"],
+    // All that was long over, forgotten at once.
+    &["retention"],
     // The loops drive the followers; the audit reads the logs by itself.
     &["http", "loops", "embedded", "audit"],
     &["app"],

@@ -31,7 +31,9 @@ impl Rebuilt<'_> {
                 continue;
             };
             let field = match name {
-                "idem" | "idem_end" => renamed_request(field, user, pseudonym),
+                "idem" | "idem_end" => {
+                    renamed_request(field, |named| (named == *user).then(|| (*pseudonym).to_owned()))
+                }
                 _ => (field == *user).then(|| (*pseudonym).to_owned()),
             }
             .unwrap_or_else(|| field.to_owned());

@@ -36,6 +36,6 @@ impl Rebuilt<'_> {
 
     fn end_top_up(&mut self, top_up: &TopUp<'_>, told: &str) {
         self.remove(&format!("top_ups/{}", top_up.charge));
-        self.remember(&format!("{}ended:{}", prefixed(top_up.user), top_up.charge), &format!("- {told}"));
+        self.keep_result(&format!("{}ended:{}", prefixed(top_up.user), top_up.charge), &format!("- {told}"));
     }
 }

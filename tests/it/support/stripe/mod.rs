@@ -15,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -59,6 +59,8 @@ struct Inner {
     lose: AtomicU32,
     /// So many calls with a key fail, and that is kept.
     keep: AtomicU32,
+    /// The same, though they do what they say.
+    keep_late: AtomicU32,
     /// Calls of this kind do what they say and are not answered meanwhile.
     held: watch::Sender<&'static str>,
 }
@@ -96,6 +98,7 @@ impl Stripe {
             refuse: AtomicU32::new(0),
             lose: AtomicU32::new(0),
             keep: AtomicU32::new(0),
+            keep_late: AtomicU32::new(0),
             held: watch::channel("").0,
         };
         let stripe = Self(Arc::new(inner));
@@ -188,6 +191,21 @@ impl Stripe {
         self.0.keep.store(keys, Ordering::Relaxed);
     }
 
+    /// So many calls under new keys do what they say and fail then, each time they are made.
+    pub(crate) fn keep_failing_late(&self, keys: u32) {
+        self.0.keep_late.store(keys, Ordering::Relaxed);
+    }
+
+    /// What another process posts: the status of its answer.
+    pub(crate) async fn post(&self, path: &str, key: &str, form: &[(&str, String)]) -> u16 {
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let pairs = form.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+        let request = reqwest::Client::new().post(format!("{}/v1/{path}", self.url())).bearer_auth(KEY);
+        let request = request.header("idempotency-key", key).header("stripe-version", "any");
+        let body = pairs.collect::<Vec<_>>().join("&");
+        request.body(body).send().await.unwrap().status().as_u16()
+    }
+
     /// Calls of this kind are not answered until it holds another.
     pub(crate) fn hold(&self, kind: &'static str) {
         self.0.held.send_replace(kind);
@@ -254,10 +272,12 @@ impl Stripe {
             }
             None => {}
         }
+        let failure = || error(500, "api_error", &json!({ "type": "api_error" }));
         let said = if take(&self.0.keep).is_some() {
-            error(500, "api_error", &json!({ "type": "api_error" }))
+            failure()
         } else {
-            self.0.account.lock().unwrap().call(method, path, &form)
+            let said = self.0.account.lock().unwrap().call(method, path, &form);
+            if take(&self.0.keep_late).is_some() { failure() } else { said }
         };
         kept.insert(key, (asked, said.clone()));
         (said, false)

@@ -1,0 +1,1 @@
+alter table card_refunds add key of_reservation (concert, reservation)
