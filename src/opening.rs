@@ -79,6 +79,17 @@ impl Opening {
         Ok(())
     }
 
+    /// Refuses a number of wallet partitions other than that of the installation, if it has any. Changes nothing.
+    pub async fn check_wallets(&self) -> Result<(), OpeningError> {
+        let known = self.archive.offsets().await?;
+        let born = known.iter().filter(|known| matches!(known.log, LogName::Wallet(_))).count();
+        let configured = self.store.partitions();
+        if born == 0 || born == usize::from(configured) {
+            return Ok(());
+        }
+        Err(OpeningError::Partitions { configured, born })
+    }
+
     /// Makes sure that the log of a concert is born, and known here. Answers its id.
     pub async fn concert(
         &self,

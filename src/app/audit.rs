@@ -19,7 +19,8 @@ const FIRST_MAX: Duration = Duration::from_mins(1);
 
 /// Runs every check; the report's `ok` says whether all of them hold.
 pub async fn audit(config: &Config) -> Result<serde_json::Value, Error> {
-    let installation = Installation::connect(config).await?;
+    let installation = Installation::look_at(config).await?;
+    installation.opening()?.check_wallets().await?;
     let report = audit::run(&installation.archive, &installation.store()?, &installation.tail()?).await?;
     Ok(serde_json::to_value(report).expect("a report is plain data"))
 }

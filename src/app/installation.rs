@@ -50,6 +50,13 @@ pub(super) struct Installation {
 impl Installation {
     /// Connects, checks the engine's settings and makes sure that the wallets' logs are born.
     pub(super) async fn connect(config: &Config) -> Result<Self, Error> {
+        let installation = Self::look_at(config).await?;
+        installation.opening()?.wallets(Instant::now() + START).await?;
+        Ok(installation)
+    }
+
+    /// The same for whoever only looks: changes nothing, an empty installation stays empty.
+    pub(super) async fn look_at(config: &Config) -> Result<Self, Error> {
         let archive = Archive::connect(&config.mysql).await?;
         archive.check_engine().await?;
         let (settings, limits) = (redis_settings(config), limits(config));
@@ -64,9 +71,7 @@ impl Installation {
             durable = engine.durable,
             "Redis is fit"
         );
-        let installation = Self { archive, seen, engine, settings, limits, partitions, memory };
-        installation.opening()?.wallets(Instant::now() + START).await?;
-        Ok(installation)
+        Ok(Self { archive, seen, engine, settings, limits, partitions, memory })
     }
 
     /// A store for the server or for a loop.

@@ -11,7 +11,7 @@ use sqlx::{MySql, QueryBuilder, Row as _};
 
 use super::error::stored;
 use super::log::read_text;
-use super::page::{InvalidCursor, Page};
+use super::page::{InvalidCursor, Page, read_all};
 use super::{Archive, Error};
 use crate::domain::ids::{ConcertId, Id20, LogName, PaymentId, ReservationId, ShowId};
 use crate::domain::reservation::{Seats, Status};
@@ -81,8 +81,7 @@ impl Archive {
                       from reservations where concert = ? and reservation > ? order by reservation limit ?";
         let after = after.map_or_else(String::new, |id| id.as_str().to_owned());
         let query = sqlx::query(select).bind(concert.0).bind(after).bind(limit + 1);
-        let rows = query.fetch_all(&self.pool).await?;
-        let items = rows.iter().map(|row| read_reservation(concert, row)).collect::<Result<_, _>>()?;
+        let items = read_all(query.fetch(&self.pool), |row| read_reservation(concert, row)).await?;
         Ok(Page::of(items, limit, |item: &ExportedReservation| item.reservation.id))
     }
 
@@ -107,8 +106,8 @@ impl Archive {
             query.push(", ").push_bind(cursor.number).push(", ").push_bind(cursor.ordinal).push(")");
         }
         query.push(" order by log, number, ordinal limit ").push_bind(limit + 1);
-        let rows = query.build().fetch_all(&self.pool).await?;
-        let items = rows.iter().map(|row| read_movement(concert, row)).collect::<Result<_, _>>()?;
+        let rows = query.build().fetch(&self.pool);
+        let items = read_all(rows, |row| read_movement(concert, row)).await?;
         Ok(Page::of(items, limit, |item: &Movement| item.entry))
     }
 }

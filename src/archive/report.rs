@@ -7,6 +7,7 @@ use sqlx::Row as _;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 
 use super::error::stored;
+use super::page::read_all;
 use super::{Archive, Error};
 use crate::domain::ids::{ConcertId, ShowId};
 use crate::domain::reservation::{Seats, Status};
@@ -98,14 +99,17 @@ async fn taken(
                   order by reservation limit ?";
     let mut after = String::new();
     loop {
-        let query = sqlx::query(select).bind(concert.0).bind(&after).bind(now.0).bind(PAGE);
-        let rows = query.fetch_all(&mut *connection).await?;
-        for row in &rows {
+        let query = sqlx::query(select).bind(concert.0).bind(after.clone()).bind(now.0).bind(PAGE);
+        let mut rows = 0;
+        let read = |row: &MySqlRow| {
+            rows += 1;
+            after = row.try_get("reservation")?;
             seats_of(row)?.for_each(&mut take);
-        }
-        match rows.last() {
-            Some(last) if rows.len() == PAGE as usize => after = last.try_get("reservation")?,
-            _ => return Ok(()),
+            Ok(())
+        };
+        read_all(query.fetch(&mut *connection), read).await?;
+        if rows < PAGE {
+            return Ok(());
         }
     }
 }

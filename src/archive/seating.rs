@@ -2,11 +2,10 @@
 
 use sqlx::Row as _;
 use sqlx::mysql::MySqlConnection;
-use tokio::task::spawn_blocking;
 
 use super::concert::next_version;
 use super::rows::{self, Query, Row};
-use super::show::{ShowRow, count, insert_seats, names_json, rows_of, seats};
+use super::show::{ShowRow, count, elsewhere, insert_seats, names_json, rows_of, seats};
 use super::{Archive, Error};
 use crate::domain::catalog::{Seat, Section};
 use crate::domain::ids::{ConcertId, ShowId};
@@ -72,14 +71,13 @@ impl Archive {
     }
 }
 
-/// What these sections change of a show's seats, which come back: both take a fifth of a second for 200,000 seats, on a thread
-/// where that may be.
+/// What these sections change of a show's seats, which come back.
 async fn changed(
     row: ShowRow,
     known: Vec<Seat>,
     sections: Vec<Section>,
 ) -> (Vec<Seat>, Result<SeatingChange, Error>) {
-    let comparing = spawn_blocking(move || {
+    elsewhere(move || {
         let change = SeatingChange::of(&row.sections, &known, &sections).map_err(|error| match error {
             SeatingError::Layout(error) => Error::Layout(error),
             SeatingError::Dropped(seats) => {
@@ -88,8 +86,8 @@ async fn changed(
             }
         });
         (known, change)
-    });
-    comparing.await.expect("comparing panics at nothing, and nobody aborts it")
+    })
+    .await
 }
 
 /// Gives seats (index, section, price; by index) their section and price, a thousand with one statement: the concert's row

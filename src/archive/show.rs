@@ -2,9 +2,11 @@
 
 use sqlx::Row as _;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
+use tokio::task::spawn_blocking;
 
 use super::concert::next_version;
 use super::error::stored;
+use super::page::read_all;
 use super::rows::{self, Query, Row};
 use super::{Archive, Error};
 use crate::domain::catalog::{Seat, Section, Show};
@@ -33,9 +35,9 @@ impl Archive {
         concert: ConcertId,
         starts_at: Millis,
         currency: &str,
-        sections: &[Section],
+        sections: Vec<Section>,
     ) -> Result<Option<(ShowId, u64)>, Error> {
-        let (sections, seats) = Show::layout(sections)?;
+        let (sections, seats) = elsewhere(move || Show::layout(&sections)).await?;
         let mut transaction = self.pool.begin().await?;
         let Some(version) = next_version(&mut transaction, concert).await? else {
             return Ok(None);
@@ -73,7 +75,11 @@ impl Archive {
         let mut shows = Vec::new();
         for row in rows_of(&mut connection, concert).await? {
             let seats = seats(&mut connection, &row).await?;
-            let by_label = Show::index(&seats);
+            let (seats, by_label) = elsewhere(move || {
+                let by_label = Show::index(&seats);
+                (seats, by_label)
+            })
+            .await;
             shows.push(Show {
                 show: row.show,
                 concert: row.concert,
@@ -99,24 +105,31 @@ pub(super) async fn rows_of(
     rows.iter().map(read_row).collect()
 }
 
+/// What may take a fifth of a second for 200,000 seats, on a thread where that may be: who asks may be a core that serves buyers.
+pub(super) async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    spawn_blocking(work).await.expect("laying out seats panics at nothing, and nobody aborts it")
+}
+
 /// All seats of a show, by index.
 pub(super) async fn seats(connection: &mut MySqlConnection, show: &ShowRow) -> Result<Vec<Seat>, Error> {
     let select = "select label, section, seat_row, seat_number, price, seat_index from seats \
                   where show_id = ? and seat_index >= ? order by seat_index limit ?";
     let mut seats = Vec::with_capacity(show.seats_total as usize);
     while seats.len() < show.seats_total as usize {
-        let query = sqlx::query(select).bind(show.show.0).bind(count(&seats)).bind(PAGE);
-        let rows = query.fetch_all(&mut *connection).await?;
-        if rows.is_empty() {
-            return Err(stored("seats", format!("show {} ends at seat {}", show.show, seats.len())));
-        }
-        for row in &rows {
+        let first = count(&seats);
+        let query = sqlx::query(select).bind(show.show.0).bind(first).bind(PAGE);
+        let read = |row: &MySqlRow| {
             let seat = read_seat(row)?;
             let index: u32 = row.try_get(5)?;
             if index != count(&seats) || usize::from(seat.section) >= show.sections.len() {
                 return Err(stored("seats", format!("show {} at seat {index}", show.show)));
             }
             seats.push(seat);
+            Ok(())
+        };
+        read_all(query.fetch(&mut *connection), read).await?;
+        if count(&seats) == first {
+            return Err(stored("seats", format!("show {} ends at seat {first}", show.show)));
         }
     }
     Ok(seats)

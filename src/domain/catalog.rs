@@ -36,6 +36,14 @@ pub struct Section {
     pub seats: Option<Vec<String>>,
 }
 
+impl Section {
+    /// The number of its seats, if [`Show::layout`] takes it.
+    pub fn places(&self) -> usize {
+        let counted = || (self.rows.unwrap_or(0) * self.seats_per_row.unwrap_or(0)) as usize;
+        self.seats.as_ref().map_or_else(counted, Vec::len)
+    }
+}
+
 /// One seat of a show. Its index is its place in [`Show::seats`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seat {

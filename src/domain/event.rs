@@ -309,11 +309,7 @@ impl<'a> Event<'a> {
             "paid" => Self::Spent {
                 payment: fields.parse("payment")?,
                 user: fields.text("user")?,
-                reservation: ReservationId {
-                    concert: ConcertId(fields.parse("concert")?),
-                    show: ShowId(fields.parse("show")?),
-                    id: fields.parse("reservation")?,
-                },
+                reservation: decode_reservation(fields)?,
                 amount: fields.parse("amount")?,
                 balance: fields.parse("balance")?,
             },
@@ -337,6 +333,15 @@ fn decode_held<'a>(fields: &mut Fields<'a>) -> Result<Held<'a>, Malformed> {
         seats: fields.parse("seats")?,
         request: fields.text("request")?,
         fingerprint: fields.word("fingerprint")?,
+    })
+}
+
+/// A reservation as logs of wallets name it.
+fn decode_reservation(fields: &mut Fields<'_>) -> Result<ReservationId, Malformed> {
+    Ok(ReservationId {
+        concert: ConcertId(fields.parse("concert")?),
+        show: ShowId(fields.parse("show")?),
+        id: fields.parse("reservation")?,
     })
 }
 

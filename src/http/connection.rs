@@ -1,4 +1,7 @@
 //! One connection from accept to close: hyper's HTTP/1.1, its limits, and how it is told to end.
+//!
+//! A head that can't be read (400) or is too large (431) hyper answers by itself, without a body, and closes: it asks nobody for
+//! one, and by the time that it says so here its answer is on its way. So these two are no `application/problem+json`.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 //! Redis may know a catalog version that this server's view has not read from MySQL yet. That lasts for
 //! the time of one reload, so waiting is cheaper than refusing.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,18 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(crate) fn labels<'a>(layout: &'a Show, seats: &Seats) -> Option<Vec<&'a str>> {
     let label = |index: u32| layout.seats.get(index as usize).map(|seat| seat.label.as_str());
     seats.indexes().map(label).collect()
+}
+
+/// 400 unless the field names a seat, and none twice.
+pub(crate) fn check_named(field: &'static str, labels: &[String]) -> Result<(), Problem> {
+    match labels {
+        [] => return Err(Problem::field(field, "Expected at least one seat.")),
+        [_] => return Ok(()),
+        _ => {}
+    }
+    let mut seen = HashSet::with_capacity(labels.len());
+    let repeated = labels.iter().find(|label| !seen.insert(label.as_str()));
+    repeated.map_or(Ok(()), |label| Err(Problem::field(field, format!("{label:?} appears twice."))))
 }
 
 /// 409 `seat_unavailable` that names these seats by their labels.

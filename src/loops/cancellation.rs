@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::{every, for_each_selling, report, step_deadline};
@@ -19,6 +19,10 @@ use crate::store::{Cleared, Failure, RefundRequest, Store};
 
 /// Pages of 100 seats of one show in one tick: what bounds a tick in which nothing is left to refund.
 const PAGES_MAX: usize = 50;
+
+/// Pages that a worker clears at once, of all concerts: each takes Redis 0.15 ms, more where much is held, and what came together over one
+/// connection it runs without a look at any other. Many shows that are cancelled together take turns here, not before everybody's batches.
+const PAGES_AT_ONCE: usize = 2;
 
 /// Where the next tick goes on; a loop that has just begun starts at the first seat.
 type Cursors = Arc<Mutex<HashMap<ShowId, Cursor>>>;
@@ -43,10 +47,11 @@ pub struct RefundRate {
 
 /// Clears and refunds for all concerts until shut down.
 pub async fn cancellation(store: Store, live: Live, rate: RefundRate, shutdown: watch::Receiver<bool>) {
-    let cursors = Cursors::default();
+    let (cursors, turns) = (Cursors::default(), Arc::new(Semaphore::new(PAGES_AT_ONCE)));
     let step = |store: Store, concert: ConcertId| {
         let shows = live.concert(concert).map(|view| view.to_clear()).unwrap_or_default();
-        let round = Round { store, concert, cursors: Arc::clone(&cursors), batch: rate.batch };
+        let (cursors, turns) = (Arc::clone(&cursors), Arc::clone(&turns));
+        let round = Round { store, concert, cursors, turns, batch: rate.batch };
         round.run(shows)
     };
     every(rate.period, shutdown, || for_each_selling("cancel", &store, &live, has_work, &step)).await;
@@ -62,6 +67,7 @@ struct Round {
     store: Store,
     concert: ConcertId,
     cursors: Cursors,
+    turns: Arc<Semaphore>,
     batch: usize,
 }
 
@@ -81,7 +87,9 @@ impl Round {
     async fn clear(&self, show: ShowId, mut left: usize) -> Result<usize, Failure> {
         let mut at = self.cursor(show);
         for _ in 0..PAGES_MAX {
+            let turn = self.turns.acquire().await.expect("nobody closes it");
             let page = self.store.clear(self.concert, show, at.first, step_deadline()).await?;
+            drop(turn);
             let Cleared { next, confirmed } = page;
             let wanted = confirmed.len().saturating_sub(at.skip);
             let tried = wanted.min(left);

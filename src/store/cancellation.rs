@@ -1,4 +1,7 @@
 //! Cancelled shows: nothing of one is sold any more, and what it still has is cleared page by page.
+//!
+//! Neither call has a lane (0003): a lane gathers the requests of one concert, and a show is cancelled once and cleared by one loop
+//! of each worker. What many shows that are cancelled together would take at once is bounded there (`loops/cancellation.rs`).
 
 use redis::Cmd;
 use tokio::time::Instant;

@@ -140,25 +140,28 @@ impl Store {
             command.arg(cursor);
         };
         let decided = self.caller().ask(&scripts::SNAPSHOT_WALLET, scope, deadline, arguments).await?;
-        let lost = decided
-            .outcomes
-            .first()
-            .is_some_and(|outcome| outcome.name().is_ok_and(|name| name == "log_lost"));
-        if lost {
+        self.wallet_page(&decided, log, "balances")
+    }
+
+    /// The page of a wallet partition that a script told; one whose log was lost is refused as stopped.
+    pub(super) fn wallet_page(
+        &self,
+        decided: &Decided,
+        log: LogName,
+        name: &'static str,
+    ) -> Result<ScanPage, Failure> {
+        let is_lost = |outcome: &Outcome| outcome.name().is_ok_and(|name| name == "log_lost");
+        if decided.outcomes.first().is_some_and(is_lost) {
             return Err(self.caller().stop(log).into());
         }
         let [position] = decided.wallets.as_slice() else {
             return Err(fault(MalformedReply(format!("{} wallets for one", decided.wallets.len()))));
         };
-        only_outcome(&decided, "balances", |outcome| read_page(outcome, position.offset, &decided))
+        only_outcome(decided, name, |outcome| read_page(outcome, position.offset, decided))
     }
 }
 
-pub(super) fn read_page(
-    outcome: &Outcome,
-    at: Offset,
-    decided: &Decided,
-) -> Result<ScanPage, MalformedReply> {
+fn read_page(outcome: &Outcome, at: Offset, decided: &Decided) -> Result<ScanPage, MalformedReply> {
     let next: u64 = outcome.number(1)?;
     let text = |at| bytes(outcome, at).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let item = |at| Ok((text(at)?, text(at + 1)?));

@@ -9,10 +9,9 @@ use tokio::time::Instant;
 use super::call::Scope;
 use super::coalesce::Verb;
 use super::reply::{MalformedReply, Outcome};
-use super::scan::read_page;
 use super::scripts::{self, Script};
 use super::wallet::refusal_argument;
-use super::{Answer, Failure, Store, fault, keys, only_outcome};
+use super::{Answer, Failure, Store, fault, keys};
 use crate::domain::fields::{Malformed, prefixed};
 use crate::domain::ids::{ChargeId, Id20, LogName, Mark, UserId};
 use crate::domain::outcome::Refusal;
@@ -254,14 +253,7 @@ impl Store {
             command.arg(cursor);
         };
         let decided = self.caller().ask(&scripts::SNAPSHOT_TOP_UPS, scope, deadline, arguments).await?;
-        let is_lost = |outcome: &Outcome| outcome.name().is_ok_and(|name| name == "log_lost");
-        if decided.outcomes.first().is_some_and(is_lost) {
-            return Err(self.caller().stop(log).into());
-        }
-        let [position] = decided.wallets.as_slice() else {
-            return Err(fault(MalformedReply(format!("{} wallets for one", decided.wallets.len()))));
-        };
-        only_outcome(&decided, "top_ups", |outcome| read_page(outcome, position.offset, &decided))
+        self.wallet_page(&decided, log, "top_ups")
     }
 
     /// The same page with its records read, the time of the call, and where the next page begins. One may come twice.

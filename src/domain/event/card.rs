@@ -1,7 +1,8 @@
 //! What the log says of card payments: one that begins, what was decided of it, what the gateway did then (formats 7).
 
+use super::decode_reservation;
 use crate::domain::fields::{Fields, Malformed};
-use crate::domain::ids::{ConcertId, Id20, ReservationId, ShowId};
+use crate::domain::ids::{Id20, ReservationId, ShowId};
 use crate::domain::time::Millis;
 
 /// A hold that lapses later now, as `extended` tells it.
@@ -124,11 +125,7 @@ pub(super) fn decode_passed<'a>(fields: &mut Fields<'a>) -> Result<Passed<'a>, M
     Ok(Passed {
         payment: fields.parse("payment")?,
         user: fields.text("user")?,
-        reservation: ReservationId {
-            concert: ConcertId(fields.parse("concert")?),
-            show: ShowId(fields.parse("show")?),
-            id: fields.parse("reservation")?,
-        },
+        reservation: decode_reservation(fields)?,
         amount: fields.parse("amount")?,
         balance: fields.parse("balance")?,
     })

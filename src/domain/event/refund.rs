@@ -2,8 +2,9 @@
 //! card (formats 7).
 
 use super::card::{Card, decode_card};
+use super::decode_reservation;
 use crate::domain::fields::{Fields, Malformed};
-use crate::domain::ids::{ConcertId, Id20, ReservationId, ShowId};
+use crate::domain::ids::{Id20, ReservationId, ShowId};
 use crate::domain::reservation::{Seats, Status};
 
 /// A refund, as `refunded` in a concert's log tells it.
@@ -115,11 +116,7 @@ pub(super) fn decode_returned<'a>(fields: &mut Fields<'a>) -> Result<Returned<'a
     Ok(Returned {
         refund: fields.parse("refund")?,
         user: fields.text("user")?,
-        reservation: ReservationId {
-            concert: ConcertId(fields.parse("concert")?),
-            show: ShowId(fields.parse("show")?),
-            id: fields.parse("reservation")?,
-        },
+        reservation: decode_reservation(fields)?,
         amount: fields.parse("amount")?,
         balance: fields.parse("balance")?,
     })

@@ -31,7 +31,9 @@ use super::{catalog, organiser, payment, queue, reservation, router, seats, wall
 #[openapi(
     info(
         title = "onsale",
-        description = "Sells seats when everybody comes at once: a line, seat maps, reservations, payments.",
+        description = "Sells seats when everybody comes at once: a line, seat maps, reservations, payments. What can't be read as \
+                       HTTP/1.1 gets 400, and a head of more than 16 KiB or 100 fields 431, both without a body or \
+                       `X-Request-Id`; the connection ends then.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(

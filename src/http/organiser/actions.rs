@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::caller;
+use super::{caller, org};
 use crate::archive::{ActionCursor, StoredAction};
 use crate::domain::time::Millis;
 use crate::http::auth::Role;
@@ -51,12 +51,7 @@ pub(crate) async fn list(ctx: &Context, request: &Request) -> Result<Response, P
     let identity = caller(ctx, request)?;
     let asked = page::asked(request)?;
     let after: Option<ActionCursor> = page::parsed_cursor(&asked)?;
-    let org = if identity.is(Role::Admin) {
-        None
-    } else {
-        let no_org = || Problem::new(Code::Forbidden).detail("The identity token names no org.");
-        Some(identity.org.as_deref().ok_or_else(no_org)?)
-    };
+    let org = if identity.is(Role::Admin) { None } else { Some(org(&identity)?) };
     let page = history::read(request, ctx.archive.actions(org, after, asked.limit)).await?;
     response::ok(&List {
         items: page.items.into_iter().map(body).collect::<Result<_, _>>()?,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{caller, deadline, owned, trail};
+use super::{caller, check_reason, deadline, owned, trail};
 use crate::domain::ids::{LogName, ShowId};
 use crate::http::body;
 use crate::http::context::Context;
@@ -16,14 +16,11 @@ use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
 
-/// Bytes of a reason: what its column holds.
-const REASON_BYTES_MAX: usize = 200;
-
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CancelForm {
-    /// At most 200 bytes.
-    #[schema(max_length = 200)]
+    /// At most 200 bytes without control characters.
+    #[schema(max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     reason: Option<String>,
 }
 
@@ -93,10 +90,8 @@ refusals!(CancelRefusals: JSON, ORGANISER, DURABILITY, BODY, PATH, STORE);
 pub(crate) async fn cancel(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let form: CancelForm = body::read_optional(ctx, request).await?;
+    check_reason(form.reason.as_deref())?;
     let reason = form.reason.unwrap_or_default();
-    if reason.len() > REASON_BYTES_MAX || reason.chars().any(char::is_control) {
-        return Err(Problem::field("reason", "Expected at most 200 bytes without control characters."));
-    }
     let show = ShowId(request.path_id()?);
     let (view, _) = ctx.live.show(show).ok_or_else(|| Problem::new(Code::NotFound))?;
     owned(ctx, view.id(), &identity)?;

@@ -7,7 +7,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::policy::{self, PolicyForm};
-use super::{caller, deadline, opening, owned_by_path, trail};
+use super::{caller, deadline, opening, org, owned_by_path, seating_turn, trail, written};
 use crate::archive::{ConcertUpdate, NewConcert};
 use crate::domain::catalog::{Section, Show};
 use crate::domain::ids::{ConcertId, ShowId};
@@ -101,8 +101,7 @@ refusals!(CreateConcertRefusals: JSON, ORGANISER, DURABILITY, BODY, STORE, NOT_B
 )]
 pub(crate) async fn create_concert(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
-    let no_org = || Problem::new(Code::Forbidden).detail("The identity token names no org.");
-    let org = identity.org.clone().ok_or_else(no_org)?;
+    let org = org(&identity)?.to_owned();
     let form: NewConcertForm = body::read(ctx, request).await?;
     check_names([
         ("title", Some(&form.title)),
@@ -121,7 +120,7 @@ pub(crate) async fn create_concert(ctx: &Context, request: &mut Request) -> Resu
     let described =
         json!({ "title": new.title, "artist": new.artist, "venue": new.venue, "policy": new.policy });
     trail::note(request, described);
-    let concert = ctx.archive.create_concert(&new).await?;
+    let concert = written(deadline(), ctx.archive.create_concert(&new)).await??;
     let view = opening::concert(ctx, concert, &new.policy, deadline()).await?;
     let mut response = concert_response(&view, StatusCode::CREATED)?;
     response::set(&mut response, LOCATION, format!("/v1/concerts/{concert}"));
@@ -160,8 +159,8 @@ pub(crate) async fn update_concert(ctx: &Context, request: &mut Request) -> Resu
     }
     if form.title.is_some() || form.artist.is_some() || form.venue.is_some() {
         let update = ConcertUpdate { title: form.title, artist: form.artist, venue: form.venue };
-        let catalog = ctx.archive.update_concert(view.concert().concert, &update).await?;
-        let catalog = catalog.ok_or_else(|| Problem::new(Code::NotFound))?;
+        let catalog = ctx.archive.update_concert(view.concert().concert, &update);
+        let catalog = written(deadline, catalog).await??.ok_or_else(|| Problem::new(Code::NotFound))?;
         opening::changed(ctx, &view, catalog, deadline).await?;
     }
     concert_response(&view, StatusCode::OK)
@@ -184,30 +183,37 @@ refusals!(CreateShowRefusals: JSON, ORGANISER, DURABILITY, BODY, PATH, STORE);
 )]
 pub(crate) async fn create_show(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
-    let form: ShowForm = body::read(ctx, request).await?;
-    if form.currency.len() != 3 || !form.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Err(Problem::field("currency", "Expected an ISO 4217 code such as KRW."));
-    }
-    let layout = Show::layout(&form.sections);
-    let (_, seats) = layout.map_err(|error| Problem::field("sections", format!("{error}.")))?;
+    let _turn = seating_turn(deadline()).await?;
+    let form = body::read_large(ctx, request, ctx.settings.max_body_bytes, planned).await?;
     let view = owned_by_path(ctx, request, &identity)?;
 
     let concert = view.concert().concert;
-    let described = json!({ "startsAt": form.starts_at, "currency": form.currency, "seats": seats.len() });
-    trail::note(request, described);
-    let created = ctx.archive.create_show(concert, form.starts_at, &form.currency, &form.sections);
-    let (show, catalog) = created.await?.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let seats: usize = form.sections.iter().map(Section::places).sum();
+    trail::note(request, json!({ "startsAt": form.starts_at, "currency": form.currency, "seats": seats }));
+    let created = ctx.archive.create_show(concert, form.starts_at, &form.currency, form.sections);
+    let created = written(deadline(), created).await??;
+    let (show, catalog) = created.ok_or_else(|| Problem::new(Code::NotFound))?;
     opening::show(ctx, &view, show, catalog, deadline()).await?;
     let body = ShowBody {
         show_id: show,
         concert_id: concert,
         starts_at: form.starts_at,
         currency: form.currency,
-        seats_total: seats.len() as u64,
+        seats_total: seats as u64,
     };
     let mut response = response::json(StatusCode::CREATED, &body)?;
     response::set(&mut response, LOCATION, format!("/v1/shows/{show}/seats"));
     Ok(response)
+}
+
+/// A form whose sections make a seat map.
+fn planned(form: ShowForm) -> Result<ShowForm, Problem> {
+    if form.currency.len() != 3 || !form.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Err(Problem::field("currency", "Expected an ISO 4217 code such as KRW."));
+    }
+    let layout = Show::layout(&form.sections);
+    layout.map_err(|error| Problem::field("sections", format!("{error}.")))?;
+    Ok(form)
 }
 
 fn changed_state(form: &ConcertForm, stands: &PolicyState) -> Result<PolicyState, Problem> {

@@ -58,12 +58,18 @@ pub(crate) async fn events(ctx: &Context, request: &Request) -> Result<Response,
         owned(ctx, concert, &identity)?;
         cursor.read.retain(|read, _| *read == concert);
     }
-    let heads = history::read(request, ctx.archive.offsets()).await?;
+    let heads = match one {
+        Some(concert) => {
+            let head = ctx.archive.offset(LogName::Concert(concert));
+            history::read(request, head).await?.into_iter().collect()
+        }
+        None => history::read(request, ctx.archive.offsets()).await?,
+    };
     let wanted = |head: &&LogOffset| match head.log {
-        LogName::Concert(concert) if one.is_none_or(|one| one == concert) => {
+        LogName::Concert(concert) => {
             ctx.live.concert(concert).is_some_and(|view| identity.runs(&view.concert()))
         }
-        _ => false,
+        LogName::Wallet(_) => false,
     };
     let mut heads: Vec<&LogOffset> = heads.iter().filter(wanted).collect();
     heads.sort_by_key(|head| head.log);

@@ -16,7 +16,7 @@ use crate::http::page;
 use crate::http::problem::Problem;
 use crate::http::request::Request;
 use crate::http::response::Response;
-use crate::http::sheet::{self, Cell, Sheet};
+use crate::http::sheet::{self, Cell, Sheet, SheetPage};
 
 const RESERVATIONS: &[&str] = &[
     "reservationId",
@@ -51,14 +51,7 @@ refusals!(SheetRefusals: ORGANISER, FORM, PATH, FRESH);
     get, path = "/v1/admin/concerts/{concertId}/reservations.csv", operation_id = "exportReservations", tag = "organiser",
     summary = "All reservations, as a table",
     params(ConcertPath, SheetPaging),
-    responses(
-        (status = 200, description = "A page, RFC 4180.", body = String, content_type = "text/csv",
-            headers(
-                ("Link" = String, description = "The next page, if there is one."),
-                ("Content-Disposition" = String, description = "A name for the file."),
-            )),
-        SheetRefusals,
-    ),
+    responses(SheetPage, SheetRefusals),
     security(("identity" = [])),
 )]
 pub(crate) async fn reservations(ctx: &Context, request: &Request) -> Result<Response, Problem> {
@@ -71,7 +64,7 @@ pub(crate) async fn reservations(ctx: &Context, request: &Request) -> Result<Res
     for row in &page.items {
         let layout = layout::with_seats(ctx, row.reservation.show, &row.seats, request.deadline).await?;
         let labels = layout::labels(&layout, &row.seats).unwrap_or_default();
-        rows.row(reservation(row, &labels, &layout.currency, now))?;
+        rows.row(reservation(row, &labels, &layout.currency, now)).await?;
     }
     rows.answer(request, &asked, page.next.map(|id| id.as_str().to_owned()))
 }
@@ -108,14 +101,7 @@ fn reservation<'a>(
     get, path = "/v1/admin/concerts/{concertId}/ledger.csv", operation_id = "exportLedger", tag = "organiser",
     summary = "All money, as a table",
     params(ConcertPath, SheetPaging),
-    responses(
-        (status = 200, description = "A page, RFC 4180.", body = String, content_type = "text/csv",
-            headers(
-                ("Link" = String, description = "The next page, if there is one."),
-                ("Content-Disposition" = String, description = "A name for the file."),
-            )),
-        SheetRefusals,
-    ),
+    responses(SheetPage, SheetRefusals),
     security(("identity" = [])),
 )]
 pub(crate) async fn ledger(ctx: &Context, request: &Request) -> Result<Response, Problem> {
@@ -127,7 +113,7 @@ pub(crate) async fn ledger(ctx: &Context, request: &Request) -> Result<Response,
     let mut rows = Sheet::new(&asked, LEDGER)?;
     for row in &page.items {
         let currency = currency(ctx, request, row.reservation.show).await?;
-        rows.row(movement(row, &currency))?;
+        rows.row(movement(row, &currency)).await?;
     }
     rows.answer(request, &asked, page.next.map(|cursor| cursor.to_string()))
 }

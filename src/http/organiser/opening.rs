@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::domain::catalog::{Concert, Show};
+use super::written;
+use crate::domain::catalog::Show;
 use crate::domain::ids::{ConcertId, Mark, ShowId};
 use crate::domain::policy::PolicyState;
 use crate::http::context::Context;
@@ -22,9 +23,8 @@ pub(super) async fn concert(
     state: &PolicyState,
     deadline: Instant,
 ) -> Result<Arc<ConcertView>, Problem> {
-    let log_id = ctx.opening.concert(concert, state, deadline).await?;
-    let record = read(ctx, concert).await?;
-    publish(ctx, record, log_id).await?;
+    let log_id = written(deadline, ctx.opening.concert(concert, state, deadline)).await??;
+    written(deadline, read_and_publish(ctx, concert, log_id)).await??;
     let view = ctx.live.concert(concert);
     let view =
         view.ok_or_else(|| Problem::caused(Code::Internal, "a published concert is not in the view"))?;
@@ -42,8 +42,7 @@ pub(super) async fn show(
     deadline: Instant,
 ) -> Result<(), Problem> {
     let concert = view.concert().concert;
-    let record = read(ctx, concert).await?;
-    let shows = publish(ctx, record, view.log_id()).await?;
+    let shows = written(deadline, read_and_publish(ctx, concert, view.log_id())).await??;
     let found = shows.iter().find(|known| known.show == show);
     let seats = found.and_then(|show| u32::try_from(show.seats.len()).ok());
     let seats = seats.ok_or_else(|| Problem::caused(Code::Internal, "a show just created has no seats"))?;
@@ -61,21 +60,22 @@ pub(super) async fn changed(
     deadline: Instant,
 ) -> Result<(), Problem> {
     let concert = view.concert().concert;
-    let record = read(ctx, concert).await?;
-    publish(ctx, record, view.log_id()).await?;
+    written(deadline, read_and_publish(ctx, concert, view.log_id())).await??;
     let at = ctx.store.catalog_changed(concert, catalog, deadline).await?;
     view.reached(at.number, deadline).await;
     Ok(())
 }
 
-async fn read(ctx: &Context, concert: ConcertId) -> Result<Concert, Problem> {
+/// Shows here what MySQL has of a concert that was just written.
+async fn read_and_publish(
+    ctx: &Context,
+    concert: ConcertId,
+    log_id: Mark,
+) -> Result<Vec<Arc<Show>>, Problem> {
     let found = ctx.archive.concert(concert).await?;
-    found.ok_or_else(|| Problem::caused(Code::Internal, "a concert just written is not in MySQL"))
-}
-
-async fn publish(ctx: &Context, concert: Concert, log_id: Mark) -> Result<Vec<Arc<Show>>, Problem> {
-    let shows = ctx.archive.shows(concert.concert).await?;
-    let shows: Vec<_> = shows.into_iter().map(Arc::new).collect();
-    ctx.live.publish(Arc::new(concert), shows.clone(), log_id);
+    let record =
+        found.ok_or_else(|| Problem::caused(Code::Internal, "a concert just written is not in MySQL"))?;
+    let shows: Vec<_> = ctx.archive.shows(concert).await?.into_iter().map(Arc::new).collect();
+    ctx.live.publish(Arc::new(record), shows.clone(), log_id);
     Ok(shows)
 }

@@ -49,7 +49,7 @@ impl PolicyForm {
             hold_seconds: self.hold_seconds.unwrap_or(to.hold_seconds),
             max_seats_per_reservation: self.max_seats_per_reservation.unwrap_or(to.max_seats_per_reservation),
             max_seats_per_user: self.max_seats_per_user.unwrap_or(to.max_seats_per_user),
-            gated: self.gated.clone().unwrap_or_else(|| to.gated.clone()),
+            gated: self.gated.as_deref().map_or_else(|| to.gated.clone(), each_once),
             end_token_on: self.end_token_on.unwrap_or(to.end_token_on),
             order: to.order,
         };
@@ -58,6 +58,17 @@ impl PolicyForm {
             None => Ok(policy),
         }
     }
+}
+
+/// A gate that is named again is no other: what is kept, and told to everybody, stays small.
+fn each_once(named: &[Gate]) -> Vec<Gate> {
+    let mut gates = Vec::new();
+    for gate in named {
+        if !gates.contains(gate) {
+            gates.push(*gate);
+        }
+    }
+    gates
 }
 
 /// A sale that closes before it opens is a mistake.
@@ -110,6 +121,12 @@ mod tests {
     fn given_fields_change_and_the_others_stay() {
         let policy = apply(r#"{"maxActive": 7, "gated": []}"#).unwrap();
         assert_eq!((policy.max_active, policy.hold_seconds, policy.gated.len()), (7, 180, 0));
+    }
+
+    #[test]
+    fn a_gate_is_kept_once_however_often_it_is_named() {
+        let many = format!(r#"{{"gated": ["pay"{}]}}"#, r#", "seats", "pay""#.repeat(1000));
+        assert_eq!(apply(&many).unwrap().gated, [Gate::Pay, Gate::Seats]);
     }
 
     #[test]

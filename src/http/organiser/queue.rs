@@ -5,7 +5,7 @@ use serde_json::json;
 use tokio::time::timeout_at;
 use utoipa::ToSchema;
 
-use super::{caller, deadline, owned_by_path, policy, trail};
+use super::{caller, check_reason, deadline, owned_by_path, policy, trail};
 use crate::domain::ids::{ConcertId, LogName};
 use crate::domain::policy::PolicyState;
 use crate::http::body;
@@ -18,14 +18,11 @@ use crate::http::request::Request;
 use crate::http::response::{self, Response};
 use crate::live::ConcertView;
 
-/// Bytes of a reason: it is sent to everybody who waits.
-const REASON_BYTES_MAX: usize = 200;
-
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PauseForm {
-    /// At most 200 bytes.
-    #[schema(max_length = 200)]
+    /// At most 200 bytes without control characters.
+    #[schema(max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     reason: Option<String>,
 }
 
@@ -72,9 +69,7 @@ refusals!(PauseRefusals: JSON, ORGANISER, DURABILITY, BODY, PATH, STORE);
 pub(crate) async fn pause(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let form: PauseForm = body::read_optional(ctx, request).await?;
-    if form.reason.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
-        return Err(Problem::field("reason", "Expected at most 200 bytes."));
-    }
+    check_reason(form.reason.as_deref())?;
     let view = owned_by_path(ctx, request, &identity)?;
     trail::note(request, json!({ "reason": form.reason }));
     let paused = |stands: &PolicyState| {
@@ -147,7 +142,6 @@ fn answer(view: &ConcertView) -> Result<Response, Problem> {
 /// How many entries of the log MySQL lacks; `None` when it does not say.
 pub(super) async fn lag(ctx: &Context, request: &Request, view: &ConcertView) -> Option<u64> {
     let log = LogName::Concert(view.concert().concert);
-    let offsets = timeout_at(request.deadline, ctx.archive.offsets()).await;
-    let stored = offsets.ok()?.ok()?.into_iter().find(|row| row.log == log)?;
+    let stored = timeout_at(request.deadline, ctx.archive.offset(log)).await.ok()?.ok()??;
     Some(view.number().saturating_sub(stored.offset.number))
 }

@@ -1,7 +1,5 @@
 //! An organiser's look at one reservation, and its refund.
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -90,7 +88,9 @@ pub(crate) async fn refund(ctx: &Context, request: &mut Request) -> Result<Respo
     let key = idempotency::required_key(request)?;
     let form: RefundForm = body::read_optional(ctx, request).await?;
     let labels = form.seats.as_deref();
-    check_form(labels)?;
+    if let Some(labels) = labels {
+        layout::check_named("seats", labels)?;
+    }
     let id: ReservationId = request.path_id()?;
     owned(ctx, id.concert, &identity)?;
 
@@ -147,20 +147,6 @@ fn tell(ctx: &Context, reservation: ReservationId, refund: Id20) {
             tracing::warn!(refund = %name, error = &error as &dyn std::error::Error, "a refund to a card waits");
         }
     });
-}
-
-fn check_form(labels: Option<&[String]>) -> Result<(), Problem> {
-    let Some(labels) = labels else {
-        return Ok(());
-    };
-    if labels.is_empty() {
-        return Err(Problem::field("seats", "Expected at least one seat."));
-    }
-    let mut seen = HashSet::with_capacity(labels.len());
-    match labels.iter().find(|label| !seen.insert(label.as_str())) {
-        Some(label) => Err(Problem::field("seats", format!("{label:?} appears twice."))),
-        None => Ok(()),
-    }
 }
 
 /// Refuses seats whose price no gateway can give back: afterwards they would be free, and their money nowhere. All that a payment

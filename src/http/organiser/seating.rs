@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::Semaphore;
-use tokio::time::timeout_at;
 use utoipa::ToSchema;
 
-use super::{caller, deadline, opening, owned, trail};
+use super::{caller, deadline, opening, owned, seating_turn, trail, written};
 use crate::archive;
 use crate::domain::catalog::{Section, Show};
 use crate::domain::ids::ShowId;
@@ -25,8 +23,6 @@ use crate::live::ShowView;
 /// Bytes of a body with a plan: a seat takes some 200 in pretix's form.
 const BODY_BYTES_MAX: usize = 16 << 20;
 
-/// Plans that are read and written at once, by all cores: one of 16 MiB takes some 100 MB while it is read.
-static PLANS: Semaphore = Semaphore::const_new(2);
 /// Of a plan's prices the trail names so many, and how many sections there are.
 const PRICES_NOTED: usize = 50;
 
@@ -92,19 +88,18 @@ refusals!(SeatingRefusals: JSON, ORGANISER, BODY, PATH, STORE; SeatUnavailable);
 )]
 pub(crate) async fn put(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
-    let too_many = || Problem::new(Code::Overloaded).detail("Other seating plans are being read.");
-    let _turn = timeout_at(deadline(), PLANS.acquire()).await.map_err(|_| too_many())?;
+    let _turn = seating_turn(deadline()).await?;
     let sections = body::read_large(ctx, request, BODY_BYTES_MAX, planned).await?;
     let not_found = || Problem::new(Code::NotFound);
     let show = ShowId(request.path_id()?);
     let (view, seats) = ctx.live.show(show).ok_or_else(not_found)?;
     owned(ctx, view.id(), &identity)?;
 
-    let count: usize = sections.iter().map(places).sum();
+    let count: usize = sections.iter().map(Section::places).sum();
     let prices: BTreeMap<_, _> =
         sections.iter().take(PRICES_NOTED).map(|section| (&section.name, section.price)).collect();
     trail::note(request, json!({ "seats": count, "sections": sections.len(), "prices": prices }));
-    let seated = ctx.archive.change_seating(view.id(), show, sections).await;
+    let seated = written(deadline(), ctx.archive.change_seating(view.id(), show, sections)).await?;
     let seated = seated.map_err(|error| refused(&seats, error))?.ok_or_else(not_found)?;
     opening::show(ctx, &view, show, seated.version, deadline()).await?;
     response::ok(&SeatingBody {
@@ -113,13 +108,6 @@ pub(crate) async fn put(ctx: &Context, request: &mut Request) -> Result<Response
         added: seated.added,
         changed: seated.changed,
     })
-}
-
-/// Seats that a section describes; its form was checked.
-fn places(section: &Section) -> usize {
-    let listed = section.seats.as_ref().map(Vec::len);
-    let counted = || (section.rows.unwrap_or(0) * section.seats_per_row.unwrap_or(0)) as usize;
-    listed.unwrap_or_else(counted)
 }
 
 /// 409 with the seats that somebody has; if none of the dropped is taken, 400 all the same: a seat is never dropped.

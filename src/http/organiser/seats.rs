@@ -1,7 +1,5 @@
 //! Taking seats out of sale, and putting them back.
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -78,7 +76,10 @@ async fn change(ctx: &Context, request: &mut Request, change: SeatChange) -> Res
     let identity = caller(ctx, request)?;
     let key = idempotency::key(request)?;
     let form: SeatsForm = body::read(ctx, request).await?;
-    check_form(&form)?;
+    if form.seats.len() > SEATS_MAX {
+        return Err(Problem::new(Code::TooManySeats).with("limit", SEATS_MAX));
+    }
+    layout::check_named("seats", &form.seats)?;
     let not_found = || Problem::new(Code::NotFound);
     let id = ShowId(request.path_id()?);
     let (view, show) = ctx.live.show(id).ok_or_else(not_found)?;
@@ -109,20 +110,6 @@ async fn change(ctx: &Context, request: &mut Request, change: SeatChange) -> Res
     idempotency::mark_replayed(&mut response, answer.replayed);
     freshness::mark_answer(&mut response, &answer);
     Ok(response)
-}
-
-fn check_form(form: &SeatsForm) -> Result<(), Problem> {
-    if form.seats.is_empty() {
-        return Err(Problem::field("seats", "Expected at least one seat."));
-    }
-    if form.seats.len() > SEATS_MAX {
-        return Err(Problem::new(Code::TooManySeats).with("limit", SEATS_MAX));
-    }
-    let mut seen = HashSet::with_capacity(form.seats.len());
-    match form.seats.iter().find(|label| !seen.insert(label.as_str())) {
-        Some(label) => Err(Problem::field("seats", format!("{label:?} appears twice."))),
-        None => Ok(()),
-    }
 }
 
 fn indexes(layout: &Show, labels: &[String]) -> Result<Vec<u32>, Problem> {

@@ -1,17 +1,18 @@
 //! Where an organiser wants to be told of what happens in his concerts.
 
+use std::collections::HashSet;
+
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{caller, trail};
+use super::{caller, org, trail};
 use crate::archive::{Webhook, WebhookState};
 use crate::config::Secret;
 use crate::domain::cloud_event::TYPES;
 use crate::domain::time::Millis;
 use crate::follow::{check_url, origin};
-use crate::http::auth::Identity;
 use crate::http::auth::rights::Right;
 use crate::http::body;
 use crate::http::context::Context;
@@ -102,10 +103,7 @@ pub(crate) async fn create(ctx: &Context, request: &mut Request) -> Result<Respo
     check_url(&form.url, ctx.settings.insecure_webhooks)
         .map_err(|invalid| Problem::field("url", invalid.to_string()))?;
     let types = form.types.unwrap_or_default();
-    let repeated = types.iter().enumerate().any(|(at, kind)| types[..at].contains(kind));
-    if repeated || types.iter().any(|kind| !TYPES.contains(&kind.as_str())) {
-        return Err(Problem::field("types", "Expected types of docs/events, each once."));
-    }
+    check_types(&types)?;
     let secret = Secret::new(rand::random::<[u8; 32]>());
     let mut new =
         Webhook { webhook: 0, org, url: form.url, types, secret: secret.clone(), created: Context::now() };
@@ -185,13 +183,30 @@ pub(crate) async fn resend(ctx: &Context, request: &mut Request) -> Result<Respo
     response::ok(&Resent { resent })
 }
 
-fn org(identity: &Identity) -> Result<&str, Problem> {
-    let no_org = || Problem::new(Code::Forbidden).detail("The identity token names no org.");
-    identity.org.as_deref().ok_or_else(no_org)
+fn check_types(types: &[String]) -> Result<(), Problem> {
+    let mut seen = HashSet::new();
+    let mut kinds = types.iter().map(String::as_str);
+    if kinds.all(|kind| TYPES.contains(&kind) && seen.insert(kind)) {
+        return Ok(());
+    }
+    Err(Problem::field("types", "Expected types of docs/events, each once."))
 }
 
 /// As Standard Webhooks writes a secret.
 fn shown(secret: &[u8]) -> String {
     use base64::Engine as _;
     format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_those_that_are_told_each_once() {
+        let owned = |types: &[&str]| types.iter().map(|kind| (*kind).to_owned()).collect::<Vec<_>>();
+        assert!(check_types(&owned(&TYPES)).is_ok() && check_types(&[]).is_ok());
+        assert!(check_types(&owned(&[TYPES[0], TYPES[1], TYPES[0]])).is_err());
+        assert!(check_types(&owned(&[TYPES[0], "payment.lost"])).is_err());
+    }
 }

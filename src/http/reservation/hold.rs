@@ -1,7 +1,5 @@
 //! `POST /v1/reservations`: all of the seats or none.
 
-use std::collections::HashSet;
-
 use hyper::StatusCode;
 use hyper::header::LOCATION;
 use serde::{Deserialize, Serialize};
@@ -129,7 +127,7 @@ fn check_form(form: &HoldForm) -> Result<(), Problem> {
     }
     let lists = form.any_of.iter().flatten().map(|labels| ("anyOf", labels));
     for (field, labels) in form.seats.iter().map(|labels| ("seats", labels)).chain(lists) {
-        check_named(field, labels)?;
+        layout::check_named(field, labels)?;
     }
     match &form.any_of {
         Some(lists) if lists.is_empty() => {
@@ -137,18 +135,6 @@ fn check_form(form: &HoldForm) -> Result<(), Problem> {
         }
         _ => Ok(()),
     }
-}
-
-fn check_named(field: &'static str, labels: &[String]) -> Result<(), Problem> {
-    if labels.is_empty() {
-        return Err(Problem::field(field, "Expected at least one seat."));
-    }
-    if let [_] = labels {
-        return Ok(());
-    }
-    let mut seen = HashSet::with_capacity(labels.len());
-    let repeated = labels.iter().find(|label| !seen.insert(label.as_str()));
-    repeated.map_or(Ok(()), |label| Err(Problem::field(field, format!("{label:?} appears twice."))))
 }
 
 fn check_labels(layout: &Show, labels: &[String]) -> Result<(), Problem> {

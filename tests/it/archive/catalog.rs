@@ -1,10 +1,13 @@
 //! The catalog: what organisers make and what files say.
 
+use std::pin::pin;
+
+use futures_util::FutureExt as _;
 use onsale::archive::{
     Archive, CatalogFile, Change, ConcertUpdate, Error, IMPORTED_IDS_MAX, ImportRefused, InvalidCatalog,
     NewConcert,
 };
-use onsale::domain::catalog::Section;
+use onsale::domain::catalog::{LayoutError, Section};
 use onsale::domain::ids::{ConcertId, ShowId};
 use onsale::domain::policy::{Policy, PolicyState};
 use onsale::domain::time::Millis;
@@ -156,18 +159,34 @@ async fn organisers_get_ids_above_those_of_files() {
     assert_eq!(concert, ConcertId(IMPORTED_IDS_MAX + 1));
     let section =
         Section { name: "A".to_owned(), price: 5, rows: Some(40), seats_per_row: Some(51), seats: None };
-    let made =
-        fresh.archive.create_show(concert, Millis(9), "KRW", std::slice::from_ref(&section)).await.unwrap();
+    let made = fresh.archive.create_show(concert, Millis(9), "KRW", vec![section.clone()]).await.unwrap();
     assert_eq!(made, Some((ShowId(IMPORTED_IDS_MAX + 1), 2)));
     assert_eq!(fresh.archive.shows(concert).await.unwrap()[0].seats.len(), 2040);
     let stored = fresh.archive.concert(concert).await.unwrap().unwrap();
     assert_eq!((stored.title, stored.policy.max_active, stored.version), (new.title, 3, 2));
 
-    let nowhere = fresh.archive.create_show(ConcertId(99), Millis(9), "KRW", &[section]).await.unwrap();
+    let nowhere = fresh.archive.create_show(ConcertId(99), Millis(9), "KRW", vec![section]).await.unwrap();
     assert_eq!(nowhere, None);
     assert_eq!(fresh.archive.update_concert(ConcertId(99), &ConcertUpdate::default()).await.unwrap(), None);
-    let empty = fresh.archive.create_show(concert, Millis(9), "KRW", &[]).await;
+    let empty = fresh.archive.create_show(concert, Millis(9), "KRW", Vec::new()).await;
     assert!(matches!(empty, Err(Error::Layout(_))));
+}
+
+/// Whoever asks may be a core that serves buyers: it has others to serve while the largest show is laid out.
+#[tokio::test]
+async fn seats_are_laid_out_elsewhere() {
+    let fresh = fresh().await;
+    let section = |name: &str, rows, seats| Section {
+        name: name.to_owned(),
+        price: 5,
+        rows,
+        seats_per_row: rows,
+        seats,
+    };
+    let plan = vec![section("A", Some(447), None), section("B", None, Some(vec!["A-1-1".to_owned()]))];
+    let mut making = pin!(fresh.archive.create_show(ConcertId(1), Millis(9), "KRW", plan));
+    assert!(making.as_mut().now_or_never().is_none());
+    assert!(matches!(making.await, Err(Error::Layout(LayoutError::Repeated(_)))));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The audit on a real Redis and MariaDB: nothing to say of a sale that runs, and the right check for each thing broken on purpose.
 
 mod broken;
+mod empty;
 pub(crate) mod forget;
 
 use std::time::Duration;

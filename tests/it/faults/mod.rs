@@ -2,6 +2,7 @@
 //!
 //! The servers are processes of the built command. What was acknowledged must be there afterwards, once.
 
+mod brought_back;
 pub(crate) mod buyer;
 mod cancelled;
 mod card_loss;

@@ -103,6 +103,10 @@ async fn a_line_is_told_what_the_sale_has_come_to() {
             || pending.json()["estimatedWaitSeconds"].is_null()
     );
     let pause = format!("/v1/admin/concerts/{concert}/queue/pause");
+    for reason in ["a\nb", &"x".repeat(201)] {
+        let refused = boss.post(&pause, &json!({ "reason": reason })).await;
+        assert!(refused.is(400, "invalid_request") && refused.text("field") == "reason", "{refused:?}");
+    }
     assert_eq!(boss.post(&pause, &json!({"reason": "rain"})).await.status, 200);
     let state = boss.get(&format!("/v1/concerts/{concert}")).await;
     assert_eq!(state.text("state"), "PAUSED");
