@@ -9,8 +9,8 @@
 -- OUTCOMES one, then { 'wallet', partition, number, mark }
 --   { 'log_lost', partition, number, mark }    retry: later
 --   { 'found', balances, requests, balance, top-ups }   retry: current answer    balances 0: he has none, or it has its new name already;
---                                              of `idle`: he is not
---   { 'forgotten', balances, requests, balance, top-ups }   retry: balances 0    one that has its new name already stays alone
+--                                              of `idle`: he is not; of `forget`: he was
+--   { 'forgotten', balances, requests, balance, top-ups }   retry: found    one that has its new name already stays alone
 --   { 'internal', message }                    retry: no
 -- INCLUDES text arguments clock journal map log idem wallet top_up pseudonym
 -- COST     O(his requests and top-ups); touches 100 + 20 a request + 6 a top-up
@@ -83,7 +83,8 @@ local function decide_forget()
   local until_then = mode == 'sweep' and tonumber(before) or wallet.log.now
   local found, own = requests_about(wallet.idem, names, user, pseudonym, until_then)
   local told = { 'found', moves and 1 or 0, #found, moves and read_balance(wallet, user) or 0, #open }
-  if mode == 'look' or mode == 'idle' and not is_idle(open) then
+  -- Given again, it would give the name to what a new user has asked for since.
+  if mode == 'look' or mode == 'idle' and not is_idle(open) or mode == 'forget' and is_done then
     return told
   end
   if mode == 'freeze' then

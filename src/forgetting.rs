@@ -267,7 +267,10 @@ impl Forgetter {
         self.level(person.wallet, before.number).await?;
         let found = self.call(person, person.wallet, ForgetMode::Forget).await?;
         person.count(person.wallet, &found);
-        let swept = self.call(person, person.wallet, ForgetMode::Sweep(found.at)).await?;
+        // A run that broke off may have done it: what he has asked for since is a new user's.
+        let told = self.archive.forgotten_at(person.wallet, &person.user, &person.pseudonym).await?;
+        let until = told.filter(|_| !found.forgotten).unwrap_or(found.at);
+        let swept = self.call(person, person.wallet, ForgetMode::Sweep(until)).await?;
         person.changed.requests += swept.requests;
         Ok(ForgottenLog { number: found.number, seq: 0 })
     }

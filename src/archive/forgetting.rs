@@ -207,6 +207,18 @@ impl Archive {
         Ok(shows.into_iter().map(ShowId).collect())
     }
 
+    /// When a log told that a user has this name.
+    pub async fn forgotten_at(
+        &self,
+        log: LogName,
+        user: &UserId,
+        pseudonym: &UserId,
+    ) -> Result<Option<Millis>, Error> {
+        let select = "select at from events where log = ? and instr(body, ?) > 0 order by number limit 1";
+        let query = sqlx::query_scalar(select).bind(log.to_string()).bind(said(user, pseudonym).into_bytes());
+        Ok(query.fetch_optional(&self.pool).await?.map(Millis))
+    }
+
     /// Gives him his new name in all that is in these logs, which the archive must have, and forgets his id. `None`: somebody
     /// else has.
     pub async fn finish_forgetting(
@@ -292,7 +304,7 @@ impl Archive {
         upto: &mut ForgottenLog,
         [user, pseudonym]: [&UserId; 2],
     ) -> Result<(), Error> {
-        let said = format!("forgotten {} {}\n", prefixed(user.as_str()), prefixed(pseudonym.as_str()));
+        let said = said(user, pseudonym);
         for (at, number) in naming.iter().enumerate() {
             let select = sqlx::query("select body from events where log = ? and number = ?")
                 .bind(log.to_string())
@@ -320,4 +332,9 @@ impl Archive {
         }
         Ok(found)
     }
+}
+
+/// The line that gives him the name.
+fn said(user: &UserId, pseudonym: &UserId) -> String {
+    format!("forgotten {} {}\n", prefixed(user.as_str()), prefixed(pseudonym.as_str()))
 }

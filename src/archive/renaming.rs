@@ -5,7 +5,7 @@ use sqlx::mysql::MySqlConnection;
 use super::Error;
 use super::log::read_text;
 use crate::domain::event::{Entry, Event, Forgotten, LogKind, TopUp, TopUpStep};
-use crate::domain::forgetting::rewritten;
+use crate::domain::forgetting::{only, rewritten};
 use crate::domain::ids::{ConcertId, LogName, UserId};
 
 /// Follows an event: his reservations up to it are those of the pseudonym.
@@ -84,9 +84,7 @@ impl Renaming<'_> {
                 .bind(log.to_string())
                 .bind(number);
             let body = read_text(&select.fetch_one(&mut *self.connection).await?, "body")?;
-            let told = rewritten(kind, &body, |name| {
-                (name == self.user.as_str()).then(|| self.pseudonym.as_str().to_owned())
-            });
+            let told = rewritten(kind, &body, only(self.user.as_str(), self.pseudonym.as_str()));
             let told = told.map_err(|source| Error::Entry { log, number: *number, source })?;
             let Some(told) = told else { continue };
             let update = sqlx::query("update events set body = ? where log = ? and number = ?")

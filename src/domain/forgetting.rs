@@ -5,6 +5,11 @@
 use super::event::{Entry, LogKind, Naming};
 use super::fields::{Fields, Malformed, prefixed};
 
+/// One user's new name; nobody else gets one.
+pub fn only(user: &str, pseudonym: &str) -> impl Fn(&str) -> Option<String> {
+    move |named| (named == user).then(|| pseudonym.to_owned())
+}
+
 /// The entry with a new name wherever it names somebody who gets one; `None` if it names nobody such.
 pub fn rewritten(
     kind: LogKind,
@@ -81,10 +86,9 @@ mod tests {
 
     fn told(kind: LogKind, user: &str, lines: &str) -> Option<String> {
         let text = format!("{HEAD}{lines}");
-        let name = |named: &str| (named == user).then(|| NAME.to_owned());
-        let told = rewritten(kind, &text, name).unwrap()?;
+        let told = rewritten(kind, &text, only(user, NAME)).unwrap()?;
         Entry::decode(kind, &told).unwrap();
-        assert_eq!(rewritten(kind, &told, name), Ok(None), "once is enough");
+        assert_eq!(rewritten(kind, &told, only(user, NAME)), Ok(None), "once is enough");
         Some(told.strip_prefix(HEAD).unwrap().to_owned())
     }
 
@@ -146,10 +150,7 @@ mod tests {
         let renamed = steps(NAME, "11:forgotten-xtopup:k");
         assert_eq!(told(LogKind::Wallet, "7", &steps("7", "1:7topup:k")), Some(renamed));
         let ended = format!("1:7ended:{ID}");
-        assert_eq!(
-            renamed_request(&ended, |named| (named == "7").then(|| NAME.to_owned())),
-            Some(format!("11:forgotten-xended:{ID}"))
-        );
+        assert_eq!(renamed_request(&ended, only("7", NAME)), Some(format!("11:forgotten-xended:{ID}")));
     }
 
     #[test]

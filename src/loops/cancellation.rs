@@ -127,15 +127,15 @@ impl Round {
         let mut failed = 0;
         while let Some(ended) = refunds.join_next().await {
             match ended {
-                Ok((_, Ok(_))) => continue,
-                // By another worker, or by an earlier call whose outcome nobody learned.
-                Ok((_, Err(Failure::Refused(Refusal::InvalidReservation(InvalidReason::Refunded))))) => {
-                    continue;
-                }
-                // Nobody knows whose balance it was (0015): outstanding for good.
-                Ok((_, Err(Failure::Refused(Refusal::InvalidReservation(InvalidReason::Anonymous))))) => {
-                    continue;
-                }
+                // By us, by another worker, or by an earlier call whose outcome nobody learned; or outstanding for good, since nobody
+                // knows whose balance it was (0015).
+                Ok((
+                    _,
+                    Ok(_)
+                    | Err(Failure::Refused(Refusal::InvalidReservation(
+                        InvalidReason::Refunded | InvalidReason::Anonymous,
+                    ))),
+                )) => continue,
                 // Tried again at the next round, and outstanding in the report until then.
                 Ok((reservation, Err(Failure::Refused(refusal)))) => {
                     tracing::debug!(%reservation, refusal = refusal.name(), "a refund has to wait");

@@ -81,7 +81,7 @@ async fn a_new_user_of_that_id_keeps_his() {
     sale.run(&forget_top_ups("forget", "0", &REQUESTS, &["c1"]));
     sale.run(&top_up(&[TopUp::new("a", "c2", "5", "k")]));
     let step = sale.run(&forget_top_ups("forget", "0", &[], &["c1", "c2"]));
-    assert_eq!(step.outcome(), "forgotten 0 0 0 0");
+    assert_eq!(step.outcome(), "found 0 0 0 0");
     assert!(sale.get(&format!("w00:top_ups/{}", id("c2"))).ends_with(" a"));
 }
 

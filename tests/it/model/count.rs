@@ -36,10 +36,6 @@ fn met_of(request: &Forget, verb: &str, fields: &[&str], outcome: &str) -> Vec<S
     let numbers = outcome.split(' ').skip(1);
     let some = fields.iter().zip(numbers).filter(|(field, number)| !field.is_empty() && *number != "0");
     let mut met: Vec<_> = some.map(|(field, _)| format!("{head}, with {field}")).collect();
-    if verb == "forget_wallet" && outcome.starts_with("forgotten 0 ") {
-        // The pseudonym has it already.
-        met.push(format!("{head}, no balance"));
-    }
     if verb == "forget" && outcome.starts_with("forgotten 0 0 ") && !outcome.ends_with(" 0") {
         met.push(format!("{head}, cards alone"));
     }
@@ -77,7 +73,8 @@ const MET: [&str; 24] = [
     "forget_wallet forget: forgotten, with balances",
     "forget_wallet forget: forgotten, with requests",
     "forget_wallet forget: forgotten, with top-ups",
-    "forget_wallet forget: forgotten, no balance",
+    // The pseudonym has it already.
+    "forget_wallet forget: found",
     "forget_wallet sweep: forgotten, with requests",
     "pay request_in_progress",
     "refund request_in_progress",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use onsale::domain::fields::prefixed;
-use onsale::domain::forgetting::renamed_request;
+use onsale::domain::forgetting::{only, renamed_request};
 
 use super::batch::{SHOWS, partition};
 use super::line::is_over;
@@ -78,7 +78,9 @@ impl Forget {
         let known =
             named.into_iter().filter(|name| kept.get(*name).is_some_and(|kept| kept.2 <= before + DAY_MS));
         known
-            .filter_map(|name| Some((name.clone(), renamed_request(name, &self.user, &self.pseudonym)?)))
+            .filter_map(|name| {
+                Some((name.clone(), renamed_request(name, only(&self.user, &self.pseudonym))?))
+            })
             .collect()
     }
 
@@ -218,6 +220,8 @@ impl Model {
                 }
                 return format!("found {told}");
             }
+            // Given again: what there is now is a new user's.
+            Mode::Forget if done => return format!("found {told}"),
             Mode::Forget => {
                 for charge in &open {
                     wallet.top_ups.get_mut(charge).unwrap().user.clone_from(pseudonym);

@@ -1,7 +1,7 @@
 //! What `leaving` and `forgotten` do to what was told before.
 
 use onsale::domain::event::Forgotten;
-use onsale::domain::forgetting::renamed_request;
+use onsale::domain::forgetting::{only, renamed_request};
 
 use super::Rebuilt;
 
@@ -31,9 +31,7 @@ impl Rebuilt<'_> {
                 continue;
             };
             let field = match name {
-                "idem" | "idem_end" => {
-                    renamed_request(field, |named| (named == *user).then(|| (*pseudonym).to_owned()))
-                }
+                "idem" | "idem_end" => renamed_request(field, only(user, pseudonym)),
                 _ => (field == *user).then(|| (*pseudonym).to_owned()),
             }
             .unwrap_or_else(|| field.to_owned());

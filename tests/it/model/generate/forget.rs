@@ -4,8 +4,8 @@
 mod had;
 mod named;
 
-use onsale::domain::forgetting::pseudonym;
 use onsale::domain::ids::UserId;
+use onsale::domain::pseudonym::pseudonym;
 
 use self::had::Had;
 
@@ -54,6 +54,8 @@ pub(super) struct Run {
     noted: bool,
     had: Had,
     had_wallet: Had,
+    /// When his balance got its new name.
+    told_at: Option<i64>,
     /// Whether the sweep under way names all that it would.
     complete: bool,
 }
@@ -136,6 +138,7 @@ impl Generator {
             noted: false,
             had: Had::default(),
             had_wallet: Had::default(),
+            told_at: None,
             complete: true,
         });
     }
@@ -222,7 +225,8 @@ impl Generator {
                 }
             }
             Step::LevelWallet => Step::ForgetWallet,
-            Step::ForgetWallet => Step::SweepWallet(wallet.now),
+            // Given again it goes by the time of the first, which the archive tells: a new user may have asked for something since.
+            Step::ForgetWallet => Step::SweepWallet(*run.told_at.get_or_insert(wallet.now)),
             Step::SweepWallet(_) => {
                 if run.complete {
                     run.had_wallet.check_requests_gone(&wallet.requests);

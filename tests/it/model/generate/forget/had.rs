@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use onsale::domain::forgetting::renamed_request;
+use onsale::domain::forgetting::{only, renamed_request};
 
 use crate::model::rules::{Model, Requests};
 
@@ -25,7 +25,7 @@ impl Had {
     }
 
     pub(super) fn take_requests(&mut self, requests: &Requests, user: &str) {
-        let his = requests.iter().filter(|(name, _)| renamed_request(name, user, "").is_some());
+        let his = requests.iter().filter(|(name, _)| renamed_request(name, only(user, "")).is_some());
         self.requests.extend(his.map(|(name, kept)| (name.clone(), kept.2)));
     }
 

@@ -1,7 +1,7 @@
 //! Whom a run forgets, and what its calls name: what the archive has of him, at times too little of it, or of others, too.
 
 use onsale::domain::fields::prefixed;
-use onsale::domain::forgetting::renamed_request;
+use onsale::domain::forgetting::{only, renamed_request};
 
 use super::Run;
 use crate::model::batch::partition;
@@ -79,7 +79,8 @@ impl Generator {
             self.add(&mut reservations, others.map(|(id, _)| id), NO_ID);
             let others = model.cards.iter().filter(|(_, card)| card.user != run.user);
             self.add(&mut cards, others.map(|(name, _)| name), NO_ID);
-            let others = model.requests.keys().filter(|name| renamed_request(name, &run.user, "").is_none());
+            let others =
+                model.requests.keys().filter(|name| renamed_request(name, only(&run.user, "")).is_none());
             self.add(&mut requests, others, NO_REQUEST);
         }
         let (user, pseudonym) = (run.user.clone(), run.pseudonym.clone());
@@ -88,7 +89,7 @@ impl Generator {
 
     pub(super) fn named_in_wallet(&mut self, model: &Model, run: &mut Run, mode: Mode) -> Forget {
         let wallet = &model.wallets[usize::from(partition(&run.user))];
-        if mode == Mode::Forget {
+        if mode == Mode::Forget && run.told_at.is_none() {
             run.had_wallet.take_requests(&wallet.requests, &run.user);
         }
         let his = wallet.top_ups.iter().filter(|(_, open)| open.user == run.user);
@@ -100,7 +101,8 @@ impl Generator {
             requests.retain(|name| name.contains("topup:") || self.random.percent(60));
         }
         if self.random.percent(30) {
-            let others = wallet.requests.keys().filter(|name| renamed_request(name, &run.user, "").is_none());
+            let others =
+                wallet.requests.keys().filter(|name| renamed_request(name, only(&run.user, "")).is_none());
             self.add(&mut requests, others, NO_REQUEST);
             let others = wallet.top_ups.iter().filter(|(_, open)| open.user != run.user);
             self.add(&mut cards, others.map(|(charge, _)| charge), NO_ID);
