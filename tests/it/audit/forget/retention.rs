@@ -1,8 +1,10 @@
 //! What is over names nobody (decision 0015): seats, sums and books stay, whatever breaks off, comes back or is forgotten meanwhile.
 
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use onsale::archive::RetentionState;
+use onsale::domain::event::{Entry, Event, LogKind};
 use onsale::domain::outcome::{InvalidReason, Refusal};
 use onsale::domain::retention::RetentionKey;
 use onsale::domain::time::Millis;
@@ -69,9 +71,23 @@ impl Sale {
         found
     }
 
+    /// Nothing is wrong with anything; and each place is his whom its entry names, which an audit asks of those only that have not ended.
     pub(super) async fn is_whole(&self) {
         let report = self.audit().await;
         assert!(report.ok, "{report:#?}");
+        let mut joined = BTreeMap::new();
+        let entries = self.fresh.archive.entries_after(LogName::Concert(CONCERT), 0, 10_000).await.unwrap();
+        for (_, text) in &entries {
+            for event in Entry::decode(LogKind::Concert, text).unwrap().events {
+                if let Event::Joined { seq, user } = event {
+                    joined.insert(seq, user.to_owned());
+                }
+            }
+        }
+        let rows = sqlx::query_as("select seq, user from queue_tokens where concert = 7");
+        let rows: Vec<(u64, Vec<u8>)> = rows.fetch_all(&self.fresh.pool).await.unwrap();
+        let rows = rows.into_iter().map(|(seq, user)| (seq, String::from_utf8(user).unwrap())).collect();
+        assert_eq!(joined, rows);
     }
 
     /// As if it were tomorrow: partitions that were looked through today may be again.
