@@ -86,3 +86,28 @@ async fn a_buyer_is_forgotten_by_the_command_and_never_named_outside() {
         "she may come again, as somebody new"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_applies_the_retention_that_is_set() {
+    let (redis, mysql) = (Redis::start().await, MariaDb::database().await);
+    let site = Site::open(&redis.url(), &mysql).await.set("LOG__KEEP_SECONDS", "0");
+    let server = site.serve().await;
+    let mut buyer = Buyer::new(ANNA, &site.folder().join("identity.key"));
+    let pool = MySqlPool::connect(&mysql).await.unwrap();
+    let long_ago = {
+        let _worker = site.work();
+        assert_eq!(buyer.join(&server.client, 1).await.unwrap().status, 201);
+        let joined = "select count(*) from queue_tokens";
+        let archived = async || sqlx::query_scalar::<_, i64>(joined).fetch_one(&pool).await.unwrap() == 1;
+        wait_until(SOON, "her place is archived", archived).await;
+        "update events e, shows s, queue_tokens q set e.at = 1, s.starts_at = 1, q.issued_at = 1"
+    };
+    sqlx::query(long_ago).execute(&pool).await.unwrap();
+
+    let site = site.set("PRIVACY__RETENTION_DAYS", "1");
+    let _worker = site.work();
+    let gone = async || traces(&redis.url(), &pool, ANNA).await.is_empty();
+    wait_until(SOON, "no byte of her id is left", gone).await;
+    let named = "select count(*) from queue_tokens where user like 'anonymous-%' and end_reason = 'left'";
+    assert_eq!(sqlx::query_scalar::<_, i64>(named).fetch_one(&pool).await.unwrap(), 1);
+}
