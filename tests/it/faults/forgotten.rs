@@ -108,6 +108,9 @@ async fn a_worker_applies_the_retention_that_is_set() {
     let _worker = site.work();
     let gone = async || traces(&redis.url(), &pool, ANNA).await.is_empty();
     wait_until(SOON, "no byte of her id is left", gone).await;
-    let named = "select count(*) from queue_tokens where user like 'anonymous-%' and end_reason = 'left'";
-    assert_eq!(sqlx::query_scalar::<_, i64>(named).fetch_one(&pool).await.unwrap(), 1);
+    let rows = "select cast(user as char), end_reason from queue_tokens";
+    let rows: Vec<(String, Option<String>)> = sqlx::query_as(rows).fetch_all(&pool).await.unwrap();
+    // He was sent away, or his time was over just before.
+    let [(user, Some(_))] = rows.as_slice() else { panic!("{rows:?}") };
+    assert!(user.starts_with("anonymous-"), "{rows:?}");
 }
