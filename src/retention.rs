@@ -22,8 +22,8 @@ use crate::store::Store;
 /// How long the archive may need to have what Redis has.
 const LEVEL: Duration = Duration::from_mins(1);
 
-/// MySQL gives a lock back when it has seen its connection end, s.
-const LOCK_SECONDS: u32 = 2;
+/// For whoever is being forgotten; MySQL gives a lock back when it has seen its connection end. s.
+const LOCK_SECONDS: u32 = 10;
 
 /// When a round begins no more logs: whoever wants to forget somebody waits for 30 s.
 const TURN: Duration = Duration::from_secs(20);

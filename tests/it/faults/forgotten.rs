@@ -106,6 +106,10 @@ async fn a_worker_applies_the_retention_that_is_set() {
 
     let site = site.set("PRIVACY__RETENTION_DAYS", "1");
     let _worker = site.work();
+    let done = "select count(*) from retentions where log = 'c1' and done_at is not null";
+    let is_done = async || sqlx::query_scalar::<_, i64>(done).fetch_one(&pool).await.unwrap() == 1;
+    wait_until(SOON, "the concert is done with", is_done).await;
+    // Nothing but trimming goes on now.
     let gone = async || traces(&redis.url(), &pool, ANNA).await.is_empty();
     wait_until(SOON, "no byte of her id is left", gone).await;
     let rows = "select cast(user as char), end_reason from queue_tokens";
