@@ -300,7 +300,9 @@ impl Sale {
     /// A user has another name; nothing of his is PENDING then.
     pub(super) fn rename(&mut self, user: &str, name: &str) {
         for id in self.of.rename(user, name) {
-            let Some(made) = self.reservations.get_mut(&id).filter(|made| made.user == user) else { continue };
+            let Some(made) = self.reservations.get_mut(&id).filter(|made| made.user == user) else {
+                continue;
+            };
             name.clone_into(&mut made.user);
             let Some(show) = self.shows.get_mut(&made.show) else { continue };
             if let Some(seats) = show.owned.remove(user) {
