@@ -5,9 +5,10 @@
 
 mod concert;
 mod last;
+mod waiting;
 mod wallet;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,7 +18,10 @@ use crate::domain::ids::LogName;
 use crate::domain::retention::{Names, RetentionKey};
 use crate::domain::time::Millis;
 use crate::forgetting::{ForgettingError, now};
+use crate::metrics;
 use crate::store::Store;
+
+pub use self::waiting::Waiting;
 
 /// How long the archive may need to have what Redis has.
 const LEVEL: Duration = Duration::from_mins(1);
@@ -32,16 +36,25 @@ const TURN: Duration = Duration::from_secs(20);
 const WALLET_EVERY: i64 = 24 * 3600 * 1000;
 
 /// What a round has done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Round {
     /// Logs in which nobody has his name any more who should not.
     pub done: u64,
     /// Rows of MySQL that were rewritten.
     pub rows: u64,
-    /// Logs in which something is live, or that can't be used now: the next round looks again.
-    pub waiting: BTreeSet<LogName>,
+    /// Logs that have to wait: the next round looks again.
+    pub waiting: BTreeMap<LogName, Waiting>,
     /// Whether its time was over before it had looked at all that may be due.
     pub more: bool,
+}
+
+/// Logs that are on their way to the end of their retention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnderWay {
+    /// How many.
+    pub logs: u64,
+    /// How long ago the first of them was begun; 0 if there is none.
+    pub oldest: Duration,
 }
 
 /// What it takes to apply it.
@@ -50,6 +63,7 @@ pub struct Retention {
     archive: Archive,
     store: Store,
     keep: Option<Duration>,
+    ended: metrics::Counter,
 }
 
 /// A log at its turn.
@@ -64,7 +78,7 @@ struct Turn {
 impl Retention {
     /// Everything that has been over for `keep` is due; `None`: nothing is, but what is half rewritten is brought to its end.
     pub fn new(archive: Archive, store: Store, keep: Option<Duration>) -> Self {
-        Self { archive, store, keep }
+        Self { archive, store, keep, ended: metrics::RETENTION_LOGS.handle() }
     }
 
     /// The earlier of MySQL's time and that of this machine: what one clock alone takes for over is not, since nothing of it can be undone.
@@ -84,16 +98,12 @@ impl Retention {
         while let Some(turn) = self.next(at, &round.waiting).await? {
             let log = turn.state.log;
             match self.apply(&turn).await {
-                Ok(Some(rows)) => {
+                Ok(rows) => {
                     round.done += 1;
                     round.rows += rows;
                 }
-                Ok(None) => drop(round.waiting.insert(log)),
                 // Others need not wait for it.
-                Err(error) => {
-                    tracing::warn!(%log, error = &error as &dyn std::error::Error, "its retention has to wait");
-                    round.waiting.insert(log);
-                }
+                Err(waiting) => drop(round.waiting.insert(log, waiting)),
             }
             if Instant::now() > until {
                 round.more = true;
@@ -103,14 +113,32 @@ impl Retention {
         Ok(round)
     }
 
+    /// What is under way at a time, whichever worker is at it. What was begun before the setting was taken back is not, nor is a concert
+    /// that has got another show meanwhile: both go on one day by themselves, or never.
+    pub async fn under_way(&self, at: Millis) -> Result<UnderWay, ForgettingError> {
+        let before = self.keep.is_some().then(|| self.before(at));
+        let (logs, first) = self.archive.retentions_awaited(before).await?;
+        let oldest = first.and_then(|begun| u64::try_from(at.0 - begun.0).ok()).unwrap_or_default();
+        Ok(UnderWay { logs, oldest: Duration::from_millis(oldest) })
+    }
+
+    /// What is older is over.
+    fn before(&self, at: Millis) -> Millis {
+        let keep = self.keep.map_or(i64::MAX, |keep| i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
+        Millis(at.0.saturating_sub(keep))
+    }
+
     /// The next log; what was begun goes before what is due.
-    async fn next(&self, at: Millis, waiting: &BTreeSet<LogName>) -> Result<Option<Turn>, ForgettingError> {
+    async fn next(
+        &self,
+        at: Millis,
+        waiting: &BTreeMap<LogName, Waiting>,
+    ) -> Result<Option<Turn>, ForgettingError> {
         let begun = self.archive.retentions_under_way().await?;
         let is_next = |state: &RetentionState| {
-            !waiting.contains(&state.log) && (self.keep.is_some() || state.upto.is_some())
+            !waiting.contains_key(&state.log) && (self.keep.is_some() || state.upto.is_some())
         };
-        let keep = self.keep.map_or(i64::MAX, |keep| i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
-        let before = Millis(at.0.saturating_sub(keep));
+        let before = self.before(at);
         if let Some(state) = begun.into_iter().find(is_next) {
             return Ok(Some(Turn { state, before, at }));
         }
@@ -119,52 +147,48 @@ impl Retention {
         }
         let mut due = self.archive.concerts_over(before).await?;
         due.extend(self.archive.wallets_not_kept_since(Millis(at.0.saturating_sub(WALLET_EVERY))).await?);
-        let Some(log) = due.into_iter().find(|log| !waiting.contains(log)) else { return Ok(None) };
+        let Some(log) = due.into_iter().find(|log| !waiting.contains_key(log)) else { return Ok(None) };
         let key = RetentionKey(rand::random());
         self.archive.begin_retention(log, key, at).await?;
         Ok(Some(Turn { state: RetentionState { log, key, since: None, upto: None }, before, at }))
     }
 
-    /// Goes on with a log as far as it can. Answers how many rows were rewritten; `None`: not now.
-    async fn apply(&self, turn: &Turn) -> Result<Option<u64>, ForgettingError> {
+    /// Goes on with a log as far as it can. Answers how many rows were rewritten, or why not now.
+    async fn apply(&self, turn: &Turn) -> Result<u64, Waiting> {
         let (log, archive) = (turn.state.log, &self.archive);
         let (since, upto) = match (turn.state.since, turn.state.upto) {
             // Redis has been told all.
             (Some(since), Some(upto)) => (since, upto),
-            _ => match self.rename(turn).await? {
-                Some(renamed) => renamed,
-                None => return Ok(None),
-            },
+            _ => self.rename(turn).await?,
         };
         let rows = self.rewrite(&turn.state, since, upto).await?;
         is_ours(log, archive.end_retention(&turn.state, turn.at).await?)?;
+        self.ended.increment(1);
         tracing::info!(%log, rows, "the retention of the log is over");
-        Ok(Some(rows))
+        Ok(rows)
     }
 
     /// Gives Redis the new names. Answers from which entry and number in line on nothing was live, and the last entry that may tell an
-    /// old name; `None`: something is live, or the log can't be used.
-    async fn rename(&self, turn: &Turn) -> Result<Option<((u64, u64), u64)>, ForgettingError> {
+    /// old name.
+    async fn rename(&self, turn: &Turn) -> Result<((u64, u64), u64), Waiting> {
         let (log, archive) = (turn.state.log, &self.archive);
-        let known = archive.offset(log).await?.filter(|known| known.state == LogState::Selling);
-        let Some(known) = known else { return Ok(None) };
+        let known = archive.offset(log).await?.ok_or(Waiting::Unusable(LogState::Unborn))?;
+        if known.state != LogState::Selling {
+            return Err(Waiting::Unusable(known.state));
+        }
         self.store.seen().register(log, known.log_id, known.offset);
-        let begun = match log {
+        let (since, seq) = match log {
             LogName::Concert(concert) => self.begin_concert(turn, concert).await?,
-            LogName::Wallet(_) => Some(turn.state.since.unwrap_or((known.offset.number, 0))),
+            LogName::Wallet(_) => turn.state.since.unwrap_or((known.offset.number, 0)),
         };
-        let Some((since, seq)) = begun else { return Ok(None) };
         is_ours(log, archive.note_idle(&turn.state, since, seq).await?)?;
-        let renamed = match log {
+        match log {
             LogName::Concert(concert) => self.rename_buyers(turn, (concert, since)).await?,
             LogName::Wallet(partition) => self.rename_idle(turn, partition).await?,
-        };
-        if !renamed {
-            return Ok(None);
         }
         let upto = self.name_nobody_last(&turn.state).await?;
         is_ours(log, archive.note_renamed(&turn.state, upto).await?)?;
-        Ok(Some(((since, seq), upto)))
+        Ok(((since, seq), upto))
     }
 
     async fn rewrite(

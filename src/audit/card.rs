@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::by_user::ByUser;
 use super::findings::{Check, Findings};
 use super::reservation::At;
 use crate::domain::event::{Authorising, Card, Event, Paid, VoidReason};
@@ -25,11 +26,12 @@ pub(super) struct Cards {
     concert: ConcertId,
     made: HashMap<Id20, Made>,
     open: HashSet<Id20>,
+    of: ByUser,
 }
 
 impl Cards {
     pub(super) fn new(concert: ConcertId) -> Self {
-        Self { concert, made: HashMap::new(), open: HashSet::new() }
+        Self { concert, made: HashMap::new(), open: HashSet::new(), of: ByUser::default() }
     }
 
     /// Takes a step of a card payment in; other events are none of its business.
@@ -50,8 +52,10 @@ impl Cards {
 
     /// A user has another name.
     pub(super) fn rename(&mut self, user: &str, name: &str) {
-        for made in self.made.values_mut().filter(|made| made.user == user) {
-            name.clone_into(&mut made.user);
+        for payment in self.of.rename(user, name) {
+            if let Some(made) = self.made.get_mut(&payment).filter(|made| made.user == user) {
+                name.clone_into(&mut made.user);
+            }
         }
     }
 
@@ -68,6 +72,7 @@ impl Cards {
         };
         let before = self.made.insert(card.payment, made);
         self.open.insert(card.payment);
+        self.of.add(card.user, card.payment);
         findings.expect(Check::Payments, before.is_none(), || {
             format!("c{}: entry {}: card payment {} begins twice", self.concert, at.number, card.payment)
         });

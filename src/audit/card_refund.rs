@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::by_user::ByUser;
 use super::card::Cards;
 use super::findings::{Check, Findings};
 use super::reservation::At;
@@ -29,6 +30,7 @@ pub(super) struct CardRefunds {
     concert: ConcertId,
     made: HashMap<Id20, Made>,
     open: HashSet<Id20>,
+    of: ByUser,
     /// What each payment has given back, minor units.
     given_back: HashMap<Id20, i64>,
 }
@@ -36,7 +38,7 @@ pub(super) struct CardRefunds {
 impl CardRefunds {
     pub(super) fn new(concert: ConcertId) -> Self {
         let (made, open, given_back) = (HashMap::new(), HashSet::new(), HashMap::new());
-        Self { concert, made, open, given_back }
+        Self { concert, made, open, of: ByUser::default(), given_back }
     }
 
     /// Takes a step of one in; `cards` are the payments as the log has told them so far.
@@ -66,8 +68,10 @@ impl CardRefunds {
 
     /// A user has another name.
     pub(super) fn rename(&mut self, user: &str, name: &str) {
-        for made in self.made.values_mut().filter(|made| made.user == user) {
-            name.clone_into(&mut made.user);
+        for refund in self.of.rename(user, name) {
+            if let Some(made) = self.made.get_mut(&refund).filter(|made| made.user == user) {
+                name.clone_into(&mut made.user);
+            }
         }
     }
 
@@ -89,6 +93,7 @@ impl CardRefunds {
                 at.number
             )
         });
+        self.of.add(&made.user, refund);
         let before = self.made.insert(refund, made);
         self.open.insert(refund);
         findings.expect(Check::Payments, before.is_none(), || {

@@ -5,6 +5,7 @@
 //! that each atomic page names. So nothing has to stand still, and nothing is a difference that is only a delay. Memory: one
 //! concert at a time, and some 100 bytes for each payment.
 
+mod by_user;
 mod card;
 mod card_refund;
 mod concert;

@@ -1,9 +1,10 @@
 //! Request ids: the same one has one effect as long as its first answer is kept.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::findings::{Check, Findings};
-use crate::domain::fields::prefixed;
+use crate::domain::forgetting::named_in;
 use crate::domain::ids::LogName;
 use crate::domain::time::Millis;
 
@@ -14,8 +15,39 @@ const KEEP_MS: i64 = 24 * 3600 * 1000;
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     since: Millis,
-    today: HashMap<Box<str>, Millis>,
-    yesterday: HashMap<Box<str>, Millis>,
+    today: Day,
+    yesterday: Day,
+}
+
+/// Those of about a day.
+#[derive(Debug, Default)]
+struct Day {
+    made: HashMap<Arc<str>, Millis>,
+    /// By whom they are, and whose balance they charge.
+    of: HashMap<Box<str>, Vec<Arc<str>>>,
+}
+
+impl Day {
+    /// Answers when the same was made before.
+    fn insert(&mut self, request: &str, at: Millis) -> Option<Millis> {
+        if let Some(made) = self.made.get_mut(request) {
+            return Some(std::mem::replace(made, at));
+        }
+        let request: Arc<str> = request.into();
+        for user in named_in(&request).into_iter().flatten() {
+            match self.of.get_mut(user) {
+                Some(his) => his.push(Arc::clone(&request)),
+                None => drop(self.of.insert(user.into(), vec![Arc::clone(&request)])),
+            }
+        }
+        self.made.insert(request, at)
+    }
+
+    fn forget(&mut self, user: &str) {
+        for request in self.of.remove(user).unwrap_or_default() {
+            self.made.remove(&request);
+        }
+    }
 }
 
 impl Requests {
@@ -28,7 +60,7 @@ impl Requests {
             self.since = at;
             self.yesterday = std::mem::take(&mut self.today);
         }
-        let before = self.today.insert(request.into(), at).or_else(|| self.yesterday.get(request).copied());
+        let before = self.today.insert(request, at).or_else(|| self.yesterday.made.get(request).copied());
         let again = before.is_some_and(|before| at.0 < before.0 + KEEP_MS);
         findings.expect(Check::Requests, !again, || {
             format!("{log}: request {request:?} has had an effect twice")
@@ -37,9 +69,8 @@ impl Requests {
 
     /// A user has another name: whoever has his id from now on is somebody else, whose requests are others.
     pub(super) fn forget(&mut self, user: &str) {
-        let named = prefixed(user);
-        self.today.retain(|request, _| !request.contains(&named));
-        self.yesterday.retain(|request, _| !request.contains(&named));
+        self.today.forget(user);
+        self.yesterday.forget(user);
     }
 }
 
@@ -57,5 +88,23 @@ mod tests {
         }
         requests.take(LogName::Wallet(0), "", Millis(5), &mut findings);
         assert!(findings.report(Vec::new()).ok);
+    }
+
+    #[test]
+    fn a_request_of_whoever_has_another_name_is_another() {
+        let log = LogName::Wallet(0);
+        for (request, user, ok) in [
+            ("1:apay:k", "a", true),
+            ("4:bosscharge:1:ak", "a", true),
+            ("4:bosscharge:1:ak", "boss", true),
+            ("4:bosspay:1:ak", "a", false),
+            ("1:apay:k", "b", false),
+        ] {
+            let (mut findings, mut requests) = (Findings::default(), Requests::default());
+            requests.take(log, request, Millis(0), &mut findings);
+            requests.forget(user);
+            requests.take(log, request, Millis(1), &mut findings);
+            assert_eq!(findings.report(Vec::new()).ok, ok, "{request} of {user}");
+        }
     }
 }

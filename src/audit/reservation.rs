@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 
+use super::by_user::ByUser;
 use super::findings::{Check, Findings};
 use crate::domain::event::{Authorising, Blocking, Extended, Freed, Held, Paid, Refunded};
 use crate::domain::ids::{ConcertId, Id20, ShowId};
@@ -63,6 +64,7 @@ pub(super) struct Sale {
     pub(super) concert: ConcertId,
     pub(super) shows: BTreeMap<ShowId, Show>,
     pub(super) reservations: HashMap<Id20, Reservation>,
+    of: ByUser,
     /// User → his PENDING ones in the order they were made.
     pub(super) pending: HashMap<String, Vec<Id20>>,
     /// Those EXPIRED, CANCELLED or REFUNDED.
@@ -81,6 +83,7 @@ impl Sale {
             concert,
             shows: BTreeMap::new(),
             reservations: HashMap::new(),
+            of: ByUser::default(),
             pending: HashMap::new(),
             ended: HashSet::new(),
             count_pending: 0,
@@ -132,6 +135,7 @@ impl Sale {
             self.violated(findings, at, &text);
         }
         self.pending.entry(held.user.to_owned()).or_default().push(id);
+        self.of.add(held.user, id);
         self.count_pending += 1;
         let made = Reservation {
             status: Status::Pending,
@@ -295,10 +299,12 @@ impl Sale {
 
     /// A user has another name; nothing of his is PENDING then.
     pub(super) fn rename(&mut self, user: &str, name: &str) {
-        for made in self.reservations.values_mut().filter(|made| made.user == user) {
+        for id in self.of.rename(user, name) {
+            let Some(made) = self.reservations.get_mut(&id).filter(|made| made.user == user) else {
+                continue;
+            };
             name.clone_into(&mut made.user);
-        }
-        for show in self.shows.values_mut() {
+            let Some(show) = self.shows.get_mut(&made.show) else { continue };
             if let Some(seats) = show.owned.remove(user) {
                 *show.owned.entry(name.to_owned()).or_default() += seats;
             }

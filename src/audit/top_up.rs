@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::by_user::ByUser;
 use super::findings::{Check, Findings, Listing};
 use super::log::{Replay, Sources, call_deadline};
 use super::wallet::Wallet;
@@ -32,6 +33,7 @@ struct Made {
 pub(super) struct TopUps {
     made: HashMap<Id20, Made>,
     open: HashSet<Id20>,
+    of: ByUser,
 }
 
 impl TopUps {
@@ -51,6 +53,7 @@ impl TopUps {
                 since: at.0,
             };
             self.open.insert(charge);
+            self.of.add(user, charge);
             let before = self.made.insert(charge, made);
             findings.expect(Check::Payments, before.is_none(), || {
                 format!("{place}: top-up {charge} begins twice")
@@ -80,8 +83,10 @@ impl TopUps {
 
     /// A user has another name from here on.
     pub(super) fn rename(&mut self, user: &str, pseudonym: &str) {
-        for made in self.made.values_mut().filter(|made| made.user == user) {
-            pseudonym.clone_into(&mut made.user);
+        for charge in self.of.rename(user, pseudonym) {
+            if let Some(made) = self.made.get_mut(&charge).filter(|made| made.user == user) {
+                pseudonym.clone_into(&mut made.user);
+            }
         }
     }
 

@@ -24,8 +24,8 @@ pub(super) struct Wallet {
     pub(super) top_ups: TopUps,
     /// What the rows in MySQL add up to, by user.
     sums: HashMap<String, i64>,
-    /// Users with the names that they got, by the entry that says so. Their rows before it get it later than their balance.
-    renamed: Vec<(u64, String, String)>,
+    /// The names that users got, each with the entry that says so, in order. Rows before it get it later than the balance.
+    renamed: HashMap<String, Vec<(u64, String)>>,
     /// Users who are about to get another name.
     leaving: HashSet<String>,
 }
@@ -58,7 +58,7 @@ impl Wallet {
             transactions: BTreeMap::new(),
             top_ups: TopUps::default(),
             sums: HashMap::new(),
-            renamed: Vec::new(),
+            renamed: HashMap::new(),
             leaving: HashSet::new(),
         }
     }
@@ -167,7 +167,7 @@ impl Wallet {
             if let Some(sum) = self.sums.remove(user) {
                 *self.sums.entry(pseudonym.to_owned()).or_default() += sum;
             }
-            self.renamed.push((number, user.to_owned(), pseudonym.to_owned()));
+            self.renamed.entry(user.to_owned()).or_default().push((number, pseudonym.to_owned()));
         }
     }
 
@@ -175,8 +175,8 @@ impl Wallet {
     fn owner<'a>(&'a self, row: &TableRow, user: &'a str) -> &'a str {
         let number =
             row.key.split('|').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or_default();
-        let renamed = self.renamed.iter().find(|(at, old, _)| number < *at && old == user);
-        renamed.map_or(user, |(_, _, name)| name)
+        let names = self.renamed.get(user).map_or(&[][..], Vec::as_slice);
+        names.iter().find(|(at, _)| number < *at).map_or(user, |(_, name)| name)
     }
 
     /// The balance told must be the one before with the change, and not negative.

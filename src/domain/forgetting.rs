@@ -40,11 +40,7 @@ pub fn rewritten(
 
 /// A request as it were made by and for those names (`lua/lib/pseudonym.lua` has the same); `None` if it is about nobody who gets one.
 pub fn renamed_request(request: &str, name: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let (by, rest) = split_text(request)?;
-    let (verb, key) = rest.split_once(':')?;
-    let charged = (verb == "charge").then(|| split_text(key)).flatten();
-    let key = charged.map_or(key, |(_, key)| key);
-    let whose = charged.map(|(charged, _)| charged);
+    let Request { by, verb, whose, key } = read_request(request)?;
     let (new_by, new_whose) = (name(by), whose.and_then(&name));
     if new_by.is_none() && new_whose.is_none() {
         return None;
@@ -61,6 +57,27 @@ pub fn renamed_request(request: &str, name: impl Fn(&str) -> Option<String>) -> 
     };
     let whose = whose.map_or_else(String::new, |old| prefixed(new_whose.as_deref().unwrap_or(old)));
     Some(format!("{}{verb}:{whose}{key}", prefixed(new_by.as_deref().unwrap_or(by))))
+}
+
+/// By whom a request is, and whose balance it charges; nobody if it can't be read.
+pub fn named_in(request: &str) -> [Option<&str>; 2] {
+    read_request(request).map_or([None, None], |request| [Some(request.by), request.whose])
+}
+
+struct Request<'a> {
+    by: &'a str,
+    verb: &'a str,
+    /// Of a charge: who gets the money.
+    whose: Option<&'a str>,
+    key: &'a str,
+}
+
+fn read_request(request: &str) -> Option<Request<'_>> {
+    let (by, rest) = split_text(request)?;
+    let (verb, key) = rest.split_once(':')?;
+    let charged = (verb == "charge").then(|| split_text(key)).flatten();
+    let (whose, key) = charged.map_or((None, key), |(charged, key)| (Some(charged), key));
+    Some(Request { by, verb, whose, key })
 }
 
 /// Whose request it is.

@@ -165,6 +165,13 @@ table! {
     /// Time since the oldest of them was decided, or its time was over; 0: nothing is left to do of any.
     Gauge TOP_UP_OVERDUE "onsale_top_up_overdue_seconds" [] Seconds NO_BUCKETS;
 
+    /// Logs that this process brought to the end of their retention; those of wallets once a day.
+    Counter RETENTION_LOGS "onsale_retention_logs_total" [] Count NO_BUCKETS;
+    /// Logs whose retention was begun and is not at its end, as the worker last counted them.
+    Gauge RETENTION_OPEN "onsale_retention_open" [] Count NO_BUCKETS;
+    /// Time since the first of them was begun; 0: there is none.
+    Gauge RETENTION_OPEN_FOR "onsale_retention_open_seconds" [] Seconds NO_BUCKETS;
+
     /// Entries that a follower has not applied yet, of the log where it is furthest behind.
     Gauge FOLLOWER_LAG_ENTRIES "onsale_follower_lag_entries" ["follower"] Count NO_BUCKETS;
     /// Age of the oldest entry that a follower has not applied yet, to a second.

@@ -2,7 +2,7 @@
 
 use tokio::task::JoinSet;
 
-use super::{Retention, Turn};
+use super::{Retention, Turn, Waiting};
 use crate::domain::ids::{ConcertId, LogName, ShowId, UserId};
 use crate::domain::time::Millis;
 use crate::forgetting::{ForgettingError, deadline};
@@ -17,35 +17,35 @@ const LIVE: [Index; 7] =
 const PAGE: u32 = 500;
 
 impl Retention {
-    /// The last entry, and the last number in line, when nothing was live in a concert; `None`: something is, or it is not over any
-    /// more, since it got another show.
-    pub(super) async fn begin_concert(
-        &self,
-        turn: &Turn,
-        concert: ConcertId,
-    ) -> Result<Option<(u64, u64)>, ForgettingError> {
+    /// The last entry, and the last number in line, when nothing was live in a concert. One that got another show is not over any more.
+    pub(super) async fn begin_concert(&self, turn: &Turn, concert: ConcertId) -> Result<(u64, u64), Waiting> {
         let log = LogName::Concert(concert);
         if self.archive.has_show_ahead(concert, turn.before).await? {
-            tracing::warn!(%log, "its retention has to wait: a show lies ahead, or has to be paid back");
             self.archive.abandon_retention(log).await?;
-            return Ok(None);
+            return Err(Waiting::ShowAhead);
         }
-        if turn.state.since.is_some() {
-            return Ok(turn.state.since);
+        // Not abandoned: how long it has been waiting shows in what was begun.
+        if self.archive.owes_for_cancelled(concert).await? {
+            return Err(Waiting::Unpaid);
+        }
+        if let Some(since) = turn.state.since {
+            return Ok(since);
         }
         self.end_line(concert, turn.before).await?;
         let mut since = None;
-        for index in LIVE {
-            let page = self.store.scan(concert, index, 0, deadline()).await?;
+        for key in LIVE {
+            let page = self.store.scan(concert, key, 0, deadline()).await?;
             let number = page.at.number;
-            if page.total > 0 || *since.get_or_insert(number) != number {
-                tracing::warn!(%log, index = index.name(), left = page.total, "its retention has to wait: something is live");
-                return Ok(None);
+            if page.total > 0 {
+                return Err(Waiting::Live { key, left: page.total });
+            }
+            if *since.get_or_insert(number) != number {
+                return Err(Waiting::Moving);
             }
         }
-        let Some(number) = since else { return Ok(None) };
+        let number = since.ok_or(Waiting::Moving)?;
         self.level(log, number).await?;
-        Ok(Some((number, self.archive.last_place(concert).await?)))
+        Ok((number, self.archive.last_place(concert).await?))
     }
 
     /// Ends the places of all who were never let in, or never left.
@@ -71,20 +71,19 @@ impl Retention {
         }
     }
 
-    /// All who have bought, or have been paid back since; `false`: one of them has come back, and something of his is live.
+    /// All who have bought, or have been paid back since.
     pub(super) async fn rename_buyers(
         &self,
         turn: &Turn,
         (concert, since): (ConcertId, u64),
-    ) -> Result<bool, ForgettingError> {
+    ) -> Result<(), Waiting> {
         let shows = self.archive.shows_of(concert).await?;
         for user in self.archive.buyers(concert, since).await? {
             if !self.rename_buyer(turn, (concert, &shows), &user).await? {
-                tracing::warn!(%concert, "its retention has to wait: a buyer has come back, or is owed something");
-                return Ok(false);
+                return Err(Waiting::Buyer);
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     async fn rename_buyer(

@@ -11,7 +11,7 @@ const USERS_MAX: u32 = 20_000;
 
 impl Retention {
     /// Gives them their names, those of whom Redis says the same.
-    pub(super) async fn rename_idle(&self, turn: &Turn, partition: u8) -> Result<bool, ForgettingError> {
+    pub(super) async fn rename_idle(&self, turn: &Turn, partition: u8) -> Result<(), ForgettingError> {
         for user in self.archive.idle_users(LogName::Wallet(partition), turn.before, USERS_MAX).await? {
             let request = ForgetRequest {
                 user: &user,
@@ -23,6 +23,6 @@ impl Retention {
             };
             self.store.forget_wallet(partition, request, deadline()).await?;
         }
-        Ok(true)
+        Ok(())
     }
 }

@@ -94,12 +94,14 @@ fn expressions_name_metrics_that_there_are() {
 
 /// Whether every process says the same of it: what is read in the logs or asked of an engine, not what it did itself.
 fn is_shared(row: &Row) -> bool {
-    const ENGINES: [&str; 5] = [
+    const ENGINES: [&str; 7] = [
         "onsale_log_entries",
         "onsale_redis_used_memory_bytes",
         "onsale_redis_memory_bound_bytes",
         "onsale_top_up_open",
         "onsale_top_up_overdue_seconds",
+        "onsale_retention_open",
+        "onsale_retention_open_seconds",
     ];
     row.labels.contains(&"concert") || ENGINES.contains(&row.name)
 }

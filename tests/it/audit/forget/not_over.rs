@@ -6,7 +6,7 @@ use super::retention::{DAY, buys_for_all, now, store_joined};
 use super::*;
 use onsale::domain::reservation::Seats;
 use onsale::domain::time::Millis;
-use onsale::retention::{Retention, Round};
+use onsale::retention::{Retention, Round, UnderWay, Waiting};
 
 impl Sale {
     async fn adds_a_show(&self) {
@@ -20,6 +20,17 @@ impl Sale {
         let store = store_on(&self.redis, SeenLogs::default());
         let keep = Some(Duration::from_hours(24 * 30));
         Retention::new(self.fresh.archive.clone(), store, keep).run(now()).await.unwrap()
+    }
+
+    /// For what the concert waits at a time, and how long everything will have been under way three days later, by the setting and
+    /// without one.
+    async fn waits(&self, at: Millis) -> (Option<Waiting>, [UnderWay; 2]) {
+        let waiting = self.retention().run(at).await.unwrap().waiting.remove(&LogName::Concert(CONCERT));
+        let store = store_on(&self.redis, SeenLogs::default());
+        let unset = Retention::new(self.fresh.archive.clone(), store, None);
+        let later = Millis(at.0 + 3 * DAY);
+        let set = self.retention().under_way(later).await.unwrap();
+        (waiting, [set, unset.under_way(later).await.unwrap()])
     }
 
     async fn reservations_of(&self, name: &str) -> i64 {
@@ -60,19 +71,51 @@ async fn a_concert_that_gets_another_show_is_not_over() {
     let held = hold(&sale.store, "zoe@", 7).await.unwrap();
     sale.level().await;
     let concert = LogName::Concert(CONCERT);
-    assert!(sale.retain().await.waiting.contains(&concert));
+    assert!(sale.retain().await.waiting.contains_key(&concert));
     sale.store.release(held, &user("zoe@"), soon()).await.unwrap();
     sale.adds_a_show().await;
     hold(&sale.store, "carl@", 20).await.unwrap();
     store_joined(&sale, "dan@").await;
     sale.level().await;
-    assert!(sale.retain().await.waiting.contains(&concert));
+    assert!(sale.retain().await.waiting.contains_key(&concert));
     sale.level().await;
     let places = sale.fresh.archive.open_places(CONCERT, Millis(i64::MAX), 0, 100).await.unwrap();
     let names: Vec<_> = places.iter().map(|(_, user)| user.as_str()).collect();
     assert_eq!(names, ["carl@", "dan@"], "they are in its line");
     assert!(sale.fresh.archive.retentions_under_way().await.unwrap().is_empty(), "it begins anew one day");
     sale.is_whole().await;
+}
+
+#[tokio::test]
+async fn for_what_it_waits_and_how_long_is_known() {
+    const NOTHING: UnderWay = UnderWay { logs: 0, oldest: Duration::ZERO };
+    const FOR_DAYS: UnderWay = UnderWay { logs: 1, oldest: Duration::from_hours(72) };
+    let sale = Sale::with_shows(50).await;
+    buys_for_all(&sale.store, "anna@", 0).await;
+    let held = hold(&sale.store, "zoe@", 7).await.unwrap();
+    sale.level().await;
+    let at = Millis(sale.clock().await + 10 * DAY);
+    let (waiting, under_way) = sale.waits(at).await;
+    assert!(matches!(waiting, Some(Waiting::Live { left: 1, .. })), "{waiting:?}");
+    assert_eq!(under_way, [FOR_DAYS, NOTHING], "nothing goes on without the setting");
+    sale.store.release(held, &user("zoe@"), soon()).await.unwrap();
+    sale.store.cancel_show(CONCERT, SHOW, "rain", soon()).await.unwrap();
+    sale.level().await;
+    let (waiting, under_way) = sale.waits(at).await;
+    assert!(matches!(waiting, Some(Waiting::Unpaid)), "{waiting:?}");
+    assert_eq!(under_way, [FOR_DAYS, NOTHING], "it counts from its beginning");
+    sale.sql("update log_offsets set state = 'recovering' where log = 'c7'").await;
+    let (waiting, under_way) = sale.waits(at).await;
+    assert!(matches!(waiting, Some(Waiting::Unusable(_))), "{waiting:?}");
+    assert_eq!(under_way[0], FOR_DAYS);
+    sale.adds_a_show().await;
+    assert_eq!(sale.waits(at).await.1, [NOTHING; 2], "it is not over any more");
+    sale.sql("update retentions set since = 1, seq = 0, upto = 1 where log = 'c7'").await;
+    let later = Millis(at.0 + 3 * DAY);
+    assert_eq!(sale.retention().under_way(later).await.unwrap(), FOR_DAYS, "half rewritten, it goes on");
+    // As where a show was cancelled long after everybody had got his name.
+    sale.sql("update reservations set user = 'anonymous-abcdefghijklmnopqrst' where concert = 7").await;
+    assert!(!sale.fresh.archive.owes_for_cancelled(CONCERT).await.unwrap(), "nobody can be paid back");
 }
 
 #[tokio::test]
@@ -84,7 +127,7 @@ async fn who_buys_behind_the_beginning_keeps_his_name() {
     buys_without_a_key(&sale.store, "carl@", 20).await;
     sale.everybody_leaves().await;
     // By the setting alone: no show lies ahead.
-    assert!(sale.retain_for_a_month().await.waiting.contains(&LogName::Concert(CONCERT)));
+    assert!(sale.retain_for_a_month().await.waiting.contains_key(&LogName::Concert(CONCERT)));
     sale.level().await;
     assert_eq!(sale.reservations_of("carl@").await, 1);
     // And with one.
@@ -106,7 +149,7 @@ async fn what_is_owed_to_a_card_is_waited_for() {
     sale.is_idle().await;
     let owed = PaymentId { reservation: of_carla, id: refund(&sale.store, "carla@", of_carla, &[]).await };
     sale.level().await;
-    assert!(sale.retain().await.waiting.contains(&LogName::Concert(CONCERT)));
+    assert!(sale.retain().await.waiting.contains_key(&LogName::Concert(CONCERT)));
     sale.level().await;
     sale.is_whole().await;
     assert!(sale.store.settle(owed, Done::Returned, soon()).await.unwrap());
@@ -127,7 +170,7 @@ async fn a_cancelled_show_is_paid_back_first() {
     sale.level().await;
     sale.two_days_later().await;
     let concert = LogName::Concert(CONCERT);
-    assert!(sale.retain().await.waiting.contains(&concert));
+    assert!(sale.retain().await.waiting.contains_key(&concert));
     let page = sale.store.clear(CONCERT, SHOW, 0, soon()).await.unwrap();
     assert_eq!(page.confirmed.len(), 2);
     for (id, owner) in page.confirmed {
@@ -192,7 +235,7 @@ async fn ended_reservations_that_are_not_tidied_are_waited_for() {
     let of_dora = hold(&sale.store, "dora@", 6).await.unwrap();
     sale.store.release(of_dora, &user("dora@"), soon()).await.unwrap();
     sale.everybody_leaves().await;
-    assert!(sale.retain().await.waiting.contains(&LogName::Concert(CONCERT)));
+    assert!(sale.retain().await.waiting.contains_key(&LogName::Concert(CONCERT)));
     sale.level().await;
     sale.is_whole().await;
 }
