@@ -1,11 +1,13 @@
 //! Seating plans over HTTP and the command line: what they add and change, and what they may not drop.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use onsale::domain::catalog::Section;
 use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;
+use tokio::sync::Mutex;
 
 use super::app::{App, Setup};
 use super::client::{Answered, Caller};
@@ -127,20 +129,29 @@ async fn a_plan_that_makes_no_seat_map_is_refused_and_large_ones_are_taken() {
     assert_eq!(app.count("select count(*) from seats").await, 20_000);
 }
 
-/// How long a call takes that refuses sections, and the longest that a buyer waits on the same core meanwhile.
-async fn beside(app: &App, call: impl Future<Output = Answered> + Send + 'static) -> (Duration, Duration) {
-    let call = tokio::spawn(call);
+/// Whether a buyer waits on the same core while a call refuses sections: for the better half of it. A core that does the work itself makes
+/// him wait each time; a busy machine does now and then.
+async fn waits_beside<F>(app: &App, call: impl Fn() -> F) -> bool
+where
+    F: Future<Output = Answered> + Send + 'static,
+{
     let mut buyer = app.caller("u", &[]).await;
-    let (begun, mut slowest) = (Instant::now(), Duration::ZERO);
-    while !call.is_finished() {
-        let asked = Instant::now();
-        assert_eq!(buyer.get("/v1/concerts").await.status, 200);
-        slowest = slowest.max(asked.elapsed());
+    for _ in 0..10 {
+        let call = tokio::spawn(call());
+        let (begun, mut slowest) = (Instant::now(), Duration::ZERO);
+        while !call.is_finished() {
+            let asked = Instant::now();
+            assert_eq!(buyer.get("/v1/concerts").await.status, 200);
+            slowest = slowest.max(asked.elapsed());
+        }
+        let took = begun.elapsed();
+        let refused = call.await.unwrap();
+        assert_eq!((refused.status, refused.text("field")), (400, "sections".into()), "{refused:?}");
+        if slowest * 2 < took {
+            return false;
+        }
     }
-    let took = begun.elapsed();
-    let refused = call.await.unwrap();
-    assert_eq!((refused.status, refused.text("field")), (400, "sections".into()), "{refused:?}");
-    (took, slowest)
+    true
 }
 
 /// The core that reads it has buyers.
@@ -152,16 +163,22 @@ async fn a_large_plan_keeps_nobody_waiting() {
     let (concert, show) = app.seats_on_sale(json!({}), 1).await;
     // One label is there twice: they are read and laid out, and MySQL is not asked.
     let labels: Vec<_> = (1..200_000).chain([1]).map(|number| format!("A-1-{number:055}")).collect();
-    let plan = json!({"sections": [{"name": "A", "price": 7, "seats": labels}]});
+    let plan = Arc::new(json!({"sections": [{"name": "A", "price": 7, "seats": labels}]}));
     let rows = json!({"name": "A", "price": 7, "rows": 399, "seatsPerRow": 500});
     let short = json!([rows, {"name": "B", "price": 7, "seats": ["A-399-500"]}]);
-    let new = json!({"startsAt": "2030-01-01T00:00:00Z", "currency": "KRW", "sections": short});
-    let (mut boss, mut other) = (app.boss().await, app.boss().await);
-    let shows = format!("/v1/admin/concerts/{concert}/shows");
-    let (took, slowest) = beside(&app, async move { put(&mut boss, show, &plan).await }).await;
-    assert!(slowest * 2 < took, "a buyer waited {slowest:?} of {took:?} for a plan");
-    let (took, slowest) = beside(&app, async move { other.post(&shows, &new).await }).await;
-    assert!(slowest * 2 < took, "a buyer waited {slowest:?} of {took:?} for a show");
+    let new = Arc::new(json!({"startsAt": "2030-01-01T00:00:00Z", "currency": "KRW", "sections": short}));
+    let boss = Arc::new(Mutex::new(app.boss().await));
+    let shows: Arc<str> = format!("/v1/admin/concerts/{concert}/shows").into();
+    let planned = || {
+        let (boss, plan) = (Arc::clone(&boss), Arc::clone(&plan));
+        async move { put(&mut *boss.lock().await, show, &plan).await }
+    };
+    assert!(!waits_beside(&app, planned).await, "buyers wait for a plan");
+    let asked = || {
+        let (boss, new, shows) = (Arc::clone(&boss), Arc::clone(&new), Arc::clone(&shows));
+        async move { boss.lock().await.post(&shows, &new).await }
+    };
+    assert!(!waits_beside(&app, asked).await, "buyers wait for a show");
 }
 
 #[tokio::test(flavor = "multi_thread")]
