@@ -7,7 +7,7 @@ use onsale::domain::forgetting::{only, renamed_request};
 
 use super::batch::{SHOWS, partition};
 use super::line::is_over;
-use super::rules::{DAY_MS, Model, Requests, Reservation, Status};
+use super::rules::{DAY_MS, Model, Requests, Reservation, Status, Wallet};
 use super::sale::seats_text;
 use crate::lua::call::Call;
 
@@ -19,6 +19,8 @@ pub(super) enum Mode {
     Forget,
     /// What was made until then, ms.
     Sweep(i64),
+    /// Only if he has made and moved nothing since, ms, and nothing of his is live.
+    Idle(i64),
 }
 
 /// Whom to forget, and what was read of him.
@@ -39,6 +41,11 @@ pub(super) fn is_pseudonym(user: &str) -> bool {
     user.starts_with("forgotten-")
 }
 
+/// Whether its owner has this name in one log alone.
+pub(super) fn is_anonymous(user: &str) -> bool {
+    user.starts_with("anonymous-")
+}
+
 impl Mode {
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -46,13 +53,14 @@ impl Mode {
             Self::Freeze => "freeze",
             Self::Forget => "forget",
             Self::Sweep(_) => "sweep",
+            Self::Idle(_) => "idle",
         }
     }
 }
 
 impl Forget {
     fn arguments(&self, lists: &[&[String]]) -> Vec<String> {
-        let before = if let Mode::Sweep(before) = self.mode { before } else { 0 };
+        let before = if let Mode::Sweep(before) | Mode::Idle(before) = self.mode { before } else { 0 };
         let head =
             [self.user.clone(), self.pseudonym.clone(), self.mode.name().to_owned(), before.to_string()];
         let lists = lists.iter().flat_map(|list| [&[list.len().to_string()], *list].concat());
@@ -105,6 +113,7 @@ impl Forget {
 impl Model {
     pub(super) fn forget(&mut self, request: &Forget) -> String {
         self.events.clear();
+        self.reasons.clear();
         if self.stopped {
             return "sales_stopped".to_owned();
         }
@@ -119,16 +128,22 @@ impl Model {
         let renames = mine.len() + requests.len() + cards.len() > 0;
         match request.mode {
             Mode::Look | Mode::Freeze => return format!("found {told}"),
-            Mode::Forget => {
-                let unnamed = |(id, r): (&String, &Reservation)| {
-                    r.user == request.user && r.status == Status::Confirmed && !mine.contains(id)
-                };
-                if self.reservations.iter().any(unnamed) {
-                    return "incomplete".to_owned();
+            Mode::Idle(before) => {
+                self.reasons = self.reasons(&request.user, &mine, (holds, stands, before));
+                if !self.reasons.is_empty() {
+                    return format!("found {told}");
                 }
-                self.end_live(request, &mine);
             }
-            Mode::Sweep(_) => {}
+            Mode::Forget | Mode::Sweep(_) => {}
+        }
+        if !matches!(request.mode, Mode::Sweep(_)) {
+            let unnamed = |(id, r): (&String, &Reservation)| {
+                r.user == request.user && r.status == Status::Confirmed && !mine.contains(id)
+            };
+            if self.reservations.iter().any(unnamed) {
+                return "incomplete".to_owned();
+            }
+            self.end_live(request, &mine);
         }
         for id in &mine {
             self.reservations.get_mut(id).unwrap().user.clone_from(&request.pseudonym);
@@ -137,7 +152,10 @@ impl Model {
             self.cards.get_mut(name).unwrap().user.clone_from(&request.pseudonym);
         }
         request.rename_requests(&requests, &mut self.requests);
-        let changed = request.mode == Mode::Forget && renames;
+        let changed = match request.mode {
+            Mode::Idle(_) => true,
+            mode => mode == Mode::Forget && renames,
+        };
         self.events.extend(request.end_of_log(changed, self.last.get("c7").map_or("", String::as_str)));
         format!("forgotten {told}")
     }
@@ -199,6 +217,7 @@ impl Model {
 
     pub(super) fn forget_wallet(&mut self, request: &Forget) -> String {
         self.events.clear();
+        self.reasons.clear();
         let Forget { user, pseudonym, mode, .. } = request;
         let at = partition(user);
         let last = self.last.get(&format!("w{at:02}")).map_or("", String::as_str);
@@ -222,21 +241,24 @@ impl Model {
             }
             // Given again: what there is now is a new user's.
             Mode::Forget if done => return format!("found {told}"),
-            Mode::Forget => {
-                for charge in &open {
-                    wallet.top_ups.get_mut(charge).unwrap().user.clone_from(pseudonym);
-                }
-                if let Some(balance) = moves {
-                    wallet.balances.remove(user);
-                    wallet.leaving.remove(user);
-                    wallet.balances.insert(pseudonym.clone(), balance);
+            Mode::Idle(before) => {
+                self.reasons = wallet.reasons(request, (!open.is_empty(), *before));
+                if !self.reasons.is_empty() {
+                    return format!("found {told}");
                 }
             }
-            Mode::Sweep(_) => {}
+            Mode::Forget | Mode::Sweep(_) => {}
+        }
+        if !matches!(mode, Mode::Sweep(_)) {
+            wallet.rename(request, &open);
         }
         request.rename_requests(&requests, &mut wallet.requests);
         let renames = moves.is_some() || !requests.is_empty() || !open.is_empty();
-        self.events.extend(request.end_of_log(*mode == Mode::Forget && renames, last));
+        let changed = match mode {
+            Mode::Idle(_) => true,
+            mode => *mode == Mode::Forget && renames,
+        };
+        self.events.extend(request.end_of_log(changed, last));
         format!("forgotten {told}")
     }
 
@@ -247,7 +269,20 @@ impl Model {
         if r.is_paid_by_card() {
             return wallet.leaving.contains(&r.user) || is_pseudonym(&r.user) && !has_balance;
         }
-        !has_balance
+        !has_balance && !is_anonymous(&r.user)
+    }
+}
+
+impl Wallet {
+    /// His balance, without the mark, and these charges.
+    fn rename(&mut self, Forget { user, pseudonym, .. }: &Forget, open: &BTreeSet<String>) {
+        for charge in open {
+            self.top_ups.get_mut(charge).unwrap().user.clone_from(pseudonym);
+        }
+        if let Some(balance) = self.balances.remove(user) {
+            self.leaving.remove(user);
+            self.balances.insert(pseudonym.clone(), balance);
+        }
     }
 }
 

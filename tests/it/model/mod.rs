@@ -10,6 +10,7 @@ mod count;
 mod expected;
 mod forget;
 mod generate;
+mod idle;
 mod line;
 mod random;
 mod redis;
@@ -33,7 +34,7 @@ use crate::lua::call::CONCERT;
 const START: i64 = 1_900_000_000_000;
 
 /// Steps of the test run; each is a batch.
-const STEPS: u64 = 14_000;
+const STEPS: u64 = 20_000;
 
 /// Steps until everything begins anew with another concert: the seats of one are sold after a while.
 const EPISODE_STEPS: u64 = 200;
@@ -147,14 +148,14 @@ impl<'a> Episode<'a> {
         let expected_lines = self.model.lines();
         let difference = difference(&look, &expected_lines);
         assert!(difference.is_empty(), "after {batch:#?}\nat {}: {difference:#?}", self.model.now);
-        for met in count::met(batch, &expected) {
+        for met in count::met(batch, &expected, &self.model.reasons) {
             *self.told.entry(met).or_default() += 1;
         }
         for outcome in &expected {
             let name = outcome.split(' ').next().unwrap();
             *self.told.entry(format!("{} {name}", batch.call().verb)).or_default() += 1;
         }
-        self.generator.learn(&expected, &self.model);
+        self.generator.learn(batch, &expected, &self.model);
         self.looked = look;
     }
 

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::{Batch, SHOWS};
+use super::idle::Reasons;
 
 /// How long requests and ended reservations are remembered, ms.
 pub(super) const DAY_MS: i64 = 24 * 3600 * 1000;
@@ -161,6 +162,8 @@ pub(super) struct Model {
     pub(super) last: BTreeMap<String, String>,
     /// What a call of `forget` or `forget_wallet` tells.
     pub(super) events: Vec<String>,
+    /// Why such a call, of the mode `idle`, has changed nothing.
+    pub(super) reasons: Reasons,
 }
 
 impl Model {
@@ -185,6 +188,7 @@ impl Model {
             wallets: <[Wallet; 2]>::default(),
             last: BTreeMap::new(),
             events: Vec::new(),
+            reasons: Reasons::new(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The sale of the model: hold, release, expire, pay, charge.
 
 use super::batch::{Block, Charge, Hold, Pay, Refund, Release, partition};
+use super::forget::is_anonymous;
 use super::rules::{DAY_MS, Model, Requests, Reservation, Status};
 
 /// Balances stay below, so that Lua counts them exactly.
@@ -285,6 +286,9 @@ impl Model {
         let back: Vec<_> = r.left().copied().filter(|(index, _)| wanted(*index)).collect();
         if !request.seats.is_empty() && back.len() != request.seats.len() {
             return "invalid_reservation refunded".to_owned();
+        }
+        if !r.is_paid_by_card() && is_anonymous(&r.user) {
+            return "invalid_reservation anonymous".to_owned();
         }
         if self.waits_for_its_balance(r) {
             return "request_in_progress".to_owned();

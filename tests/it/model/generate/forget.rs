@@ -11,7 +11,7 @@ use self::had::Had;
 
 use super::Generator;
 use crate::model::batch::{Batch, PARTITIONS, partition};
-use crate::model::forget::{Mode, is_pseudonym};
+use crate::model::forget::{Mode, is_anonymous, is_pseudonym};
 use crate::model::rules::Model;
 
 /// Runs that have begun and are not at their end, at most. One is at work at a time; those that broke off wait.
@@ -123,7 +123,9 @@ impl Generator {
         let Some(user) = self.somebody(model) else { return };
         // Seldom one who was forgotten before.
         let user = if is_pseudonym(&user) && self.random.percent(80) { self.user() } else { user };
-        if self.forgetting.runs.iter().any(|run| run.user == user || run.pseudonym == user) {
+        // Nobody knows whom it stands for.
+        let is_known = !is_anonymous(&user);
+        if !is_known || self.forgetting.runs.iter().any(|run| run.user == user || run.pseudonym == user) {
             return;
         }
         let id = UserId::new(&user).unwrap();
@@ -152,7 +154,13 @@ impl Generator {
     }
 
     /// What came of the batch, if it was a call of a run; `model` is as it has left it.
-    pub(in crate::model) fn learn(&mut self, outcomes: &[String], model: &Model) {
+    pub(in crate::model) fn learn(&mut self, batch: &Batch, outcomes: &[String], model: &Model) {
+        if let Batch::Forget(request) | Batch::ForgetWallet(request) = batch
+            && matches!(request.mode, Mode::Idle(_))
+            && outcomes[0].starts_with("forgotten ")
+        {
+            self.is_somebody_new(&request.user);
+        }
         let Some(at) = self.forgetting.asked.take() else { return };
         let mut run = self.forgetting.runs.remove(at);
         let ended = match outcomes[0].as_str() {

@@ -6,13 +6,16 @@ use crate::model::forget::is_pseudonym;
 use crate::model::rules::Model;
 
 impl Generator {
-    pub(super) fn charge(&mut self) -> Charge {
+    pub(super) fn charge(&mut self, model: &Model) -> Charge {
         if !self.charges.is_empty() && self.random.percent(15) {
             let again = self.random.pick(&self.charges);
             let (fingerprint, refusal) = (self.fingerprint(), self.refusal());
             return Charge { fingerprint, refusal, ..again };
         }
         let (user, by) = (self.user(), self.user());
+        // Who has spent all has nothing for a while.
+        let has_nothing = |user: &String| model.balance_of(user) == Some(0);
+        let user = if has_nothing(&user) && self.random.percent(70) { self.user() } else { user };
         let by = if self.random.percent(80) { user.clone() } else { by };
         // A balance near 2^53 stays for the rest of the episode, exact to the last unit.
         let near_end = self.random.percent(2);

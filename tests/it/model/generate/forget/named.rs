@@ -36,7 +36,8 @@ impl Generator {
                 top_ups.map(|open| open.user.clone()).collect()
             }
             // Who was forgotten before has nothing, or next to nothing.
-            90..97 => self.forgetting.names.iter().map(|(old, _)| old.clone()).collect(),
+            90..94 => model.wallets.iter().flat_map(|wallet| &wallet.leaving).cloned().collect(),
+            94..98 => self.forgetting.names.iter().map(|(old, _)| old.clone()).collect(),
             _ => vec![self.user()],
         };
         (!found.is_empty()).then(|| self.random.pick(&found))
@@ -65,7 +66,7 @@ impl Generator {
                 list.retain(|_| self.random.percent(50));
             }
         }
-        if mode == Mode::Forget && self.random.percent(25) {
+        if mode == Mode::Forget && self.random.percent(35) {
             // He has bought since, or they have come to the archive since.
             let is_paid =
                 |id: &String| model.reservations.get(id).is_some_and(|r| r.status == Status::Confirmed);
