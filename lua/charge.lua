@@ -26,24 +26,13 @@ open_wallets(1)
 
 local function decide_charge(request)
   local wallet = wallets[request.partition]
-  local lost = lost_outcome(wallet)
-  if lost then
-    return lost
-  end
-  local result, refused = recall(wallet.idem, request.request, request.fingerprint)
+  local known, refused = known_charge(wallet, request, request.by)
   if refused then
     return refused
   end
-  if result then
-    local charge, amount, balance = string.match(result, '^(%S+) (%d+) (%d+)$')
+  if known then
+    local charge, amount, balance = string.match(known, '^(%S+) (%d+) (%d+)$')
     return { 'replayed', charge, amount, balance }
-  end
-  if has_too_many_requests(wallet.idem, request.request, request.by) then
-    return { 'rate_limited' }
-  end
-  local found = found_outcome(request)
-  if found then
-    return found
   end
   local balance = read_balance(wallet, request.user) + request.amount
   if balance >= AMOUNT_MAX then

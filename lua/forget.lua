@@ -25,14 +25,6 @@ end
 
 local user, pseudonym, mode, before = next_arguments(4)
 
-local function argument_list()
-  local list = {}
-  for i = 1, argument_number() do
-    list[i] = argument()
-  end
-  return list
-end
-
 local ids, names, card_names = argument_list(), argument_list(), argument_list()
 
 -- His reservations among those named, and all that are PENDING.
@@ -43,15 +35,7 @@ local function reservations_of()
     end
   end
   fetch(reservations, ids)
-  local found, seen = {}, {}
-  for _, id in ipairs(ids) do
-    local r = not seen[id] and read_reservation(id)
-    if r and r.user == user then
-      found[#found + 1] = r
-    end
-    seen[id] = true
-  end
-  return found
+  return owned_by(user, ids, read_reservation)
 end
 
 local function seats_owned(r)
@@ -82,15 +66,7 @@ local function cards_of(mine)
     card_names[#card_names + 1] = string.match(r.ext, 'card=(%w+)') or string.match(r.ext, 'declined=(%w+)')
   end
   fetch(cards, card_names)
-  local found, seen = {}, {}
-  for _, name in ipairs(card_names) do
-    local card = not seen[name] and read_card(name)
-    if card and card.user == user then
-      found[#found + 1] = card
-    end
-    seen[name] = true
-  end
-  return found
+  return owned_by(user, card_names, read_card)
 end
 
 local function count_live(mine, open)

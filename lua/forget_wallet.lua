@@ -21,14 +21,6 @@ open_top_ups()
 local _, wallet = next(wallets)
 local user, pseudonym, mode, before = next_arguments(4)
 
-local function argument_list()
-  local list = {}
-  for i = 1, argument_number() do
-    list[i] = argument()
-  end
-  return list
-end
-
 local names, charges = argument_list(), argument_list()
 
 -- A balance under the new name is the end of it: what has come under the old one since is a new user's.
@@ -54,15 +46,9 @@ end
 -- His charges through the gateway among those named; one of the old name is a new user's once the balance has the new one.
 local function top_ups_of()
   fetch(wallet.top_ups, charges)
-  local found, seen = {}, {}
-  for _, charge in ipairs(charges) do
-    local top_up = not is_done and not seen[charge] and read_top_up(wallet, charge)
-    if top_up and top_up.user == user then
-      found[#found + 1] = top_up
-    end
-    seen[charge] = true
-  end
-  return found
+  return owned_by(user, is_done and {} or charges, function(charge)
+    return read_top_up(wallet, charge)
+  end)
 end
 
 local function is_idle(open)

@@ -37,23 +37,12 @@ end
 
 local function decide_top_up(request)
   local wallet = wallets[request.partition]
-  local lost = lost_outcome(wallet)
-  if lost then
-    return lost
-  end
-  local known, refused = recall(wallet.idem, request.request, request.fingerprint)
+  local known, refused = known_charge(wallet, request, request.user)
   if refused then
     return refused
   end
   if known then
     return told('replayed', wallet, request.user, known)
-  end
-  if has_too_many_requests(wallet.idem, request.request, request.user) then
-    return { 'rate_limited' }
-  end
-  local found = found_outcome(request)
-  if found then
-    return found
   end
   if is_leaving(wallet, request.user) then
     return { 'request_in_progress' }

@@ -268,8 +268,12 @@ impl Forgetter {
         let found = self.call(person, person.wallet, ForgetMode::Forget).await?;
         person.count(person.wallet, &found);
         // A run that broke off may have done it: what he has asked for since is a new user's.
-        let told = self.archive.forgotten_at(person.wallet, &person.user, &person.pseudonym).await?;
-        let until = told.filter(|_| !found.forgotten).unwrap_or(found.at);
+        let told = if found.forgotten {
+            None
+        } else {
+            self.archive.forgotten_at(person.wallet, &person.user, &person.pseudonym).await?
+        };
+        let until = told.unwrap_or(found.at);
         let swept = self.call(person, person.wallet, ForgetMode::Sweep(until)).await?;
         person.changed.requests += swept.requests;
         Ok(ForgottenLog { number: found.number, seq: 0 })
@@ -315,14 +319,8 @@ impl Forgetter {
     async fn call(&self, person: &Person, log: LogName, mode: ForgetMode) -> Result<Found, ForgettingError> {
         for _ in 0..TRIES {
             let requests = self.store.requests_of(log, &person.user, deadline()).await?;
-            let mut request = ForgetRequest {
-                user: &person.user,
-                pseudonym: &person.pseudonym,
-                mode,
-                reservations: &[],
-                requests: &requests,
-                cards: &[],
-            };
+            let of = ForgetRequest::of(&person.user, &person.pseudonym, mode);
+            let mut request = ForgetRequest { requests: &requests, ..of };
             let concert = match log {
                 LogName::Wallet(partition) => {
                     let top_ups = self.archive.open_top_ups_named(log, &person.user).await?;

@@ -17,3 +17,19 @@ local function found_outcome(request)
   end
   return assert(FOUND[name], 'unknown refusal')
 end
+
+-- What is kept of a charge that was asked for before, or nil; and why it can't be begun, or nil. `by` is whose request it is.
+local function known_charge(wallet, request, by)
+  local lost = lost_outcome(wallet)
+  if lost then
+    return nil, lost
+  end
+  local known, refused = recall(wallet.idem, request.request, request.fingerprint)
+  if known or refused then
+    return known, refused
+  end
+  if has_too_many_requests(wallet.idem, request.request, by) then
+    return nil, { 'rate_limited' }
+  end
+  return nil, found_outcome(request)
+end

@@ -1,6 +1,28 @@
 -- pseudonym: the requests of a user who is forgotten, under the name that he has from then on (decision 0010).
 -- KEYS: idem, idem_end, idem_user of a concert or of a wallet partition.
 
+-- A number, and so many arguments.
+local function argument_list()
+  local list = {}
+  for i = 1, argument_number() do
+    list[i] = argument()
+  end
+  return list
+end
+
+-- The records of these ids that are the user's, each once.
+local function owned_by(user, ids, read)
+  local found, seen = {}, {}
+  for _, id in ipairs(ids) do
+    local record = not seen[id] and read(id)
+    if record and record.user == user then
+      found[#found + 1] = record
+    end
+    seen[id] = true
+  end
+  return found
+end
+
 -- `gsub` without patterns.
 local function replaced(text, from, to)
   local parts, at = {}, 1

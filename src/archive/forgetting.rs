@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::mysql::MySqlRow;
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, MySql, Row as _};
 
@@ -108,7 +109,7 @@ impl Archive {
     /// Users whose forgetting broke off.
     pub async fn unfinished_forgettings(&self) -> Result<Vec<UserId>, Error> {
         let query = sqlx::query("select user from forgotten_users where user is not null");
-        let read = |row: &sqlx::mysql::MySqlRow| {
+        let read = |row: &MySqlRow| {
             let text = read_text(row, "user")?;
             UserId::new(&text).ok_or_else(|| stored("forgotten_users", text))
         };
@@ -160,12 +161,7 @@ impl Archive {
         let query = sqlx::query("select reservation from reservations where user = ? and concert = ?")
             .bind(name.as_str().as_bytes())
             .bind(concert.0);
-        let rows = query.fetch_all(&self.pool).await?;
-        let read = |row: &sqlx::mysql::MySqlRow| {
-            let id: String = row.try_get(0)?;
-            id.parse().map_err(|_| stored("reservations", id))
-        };
-        rows.iter().map(read).collect()
+        read_ids(&query.fetch_all(&self.pool).await?, "reservations")
     }
 
     /// The card payments and refunds to cards that are not at their end, of such reservations.
@@ -181,11 +177,7 @@ impl Archive {
             .bind(concert.0)
             .bind(name.as_str().as_bytes())
             .bind(concert.0);
-        let read = |row: &sqlx::mysql::MySqlRow| {
-            let id: String = row.try_get(0)?;
-            id.parse().map_err(|_| stored("cards", id))
-        };
-        query.fetch_all(&self.pool).await?.iter().map(read).collect()
+        read_ids(&query.fetch_all(&self.pool).await?, "cards")
     }
 
     /// The charges through the gateway that a user of this name has in a wallet partition and that are not at their end.
@@ -193,11 +185,7 @@ impl Archive {
         let select =
             "select charge from top_ups where log = ? and user = ? and state not in ('credited', 'voided')";
         let query = sqlx::query(select).bind(log.to_string()).bind(name.as_str().as_bytes());
-        let read = |row: &sqlx::mysql::MySqlRow| {
-            let id: String = row.try_get(0)?;
-            id.parse().map_err(|_| stored("top_ups", id))
-        };
-        query.fetch_all(&self.pool).await?.iter().map(read).collect()
+        read_ids(&query.fetch_all(&self.pool).await?, "top_ups")
     }
 
     /// The shows of a concert, by id.
@@ -337,4 +325,13 @@ impl Archive {
 /// The line that gives him the name.
 fn said(user: &UserId, pseudonym: &UserId) -> String {
     format!("forgotten {} {}\n", prefixed(user.as_str()), prefixed(pseudonym.as_str()))
+}
+
+/// Ids, as the only column of a table's rows.
+fn read_ids(rows: &[MySqlRow], table: &'static str) -> Result<Vec<Id20>, Error> {
+    let read = |row: &MySqlRow| {
+        let id: String = row.try_get(0)?;
+        id.parse().map_err(|_| stored(table, id))
+    };
+    rows.iter().map(read).collect()
 }

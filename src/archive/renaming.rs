@@ -49,22 +49,24 @@ async fn rename_reservations(
     Ok(changed)
 }
 
-/// A charge through the gateway has the name that the entry which begins it tells: one of the old name may be a new user's. Answers how
-/// many rows.
-pub(super) async fn rename_charge(
+/// Charges through the gateway have the name that the entry which begins them tells: one of the old name may be a new user's. Answers
+/// how many rows.
+pub(super) async fn rename_charges(
     connection: &mut MySqlConnection,
     log: LogName,
-    top_up: &TopUp<'_>,
+    entry: &Entry<'_>,
 ) -> Result<u64, Error> {
-    if !matches!(top_up.step, TopUpStep::Charging { .. }) {
-        return Ok(0);
+    let mut changed = 0;
+    for event in &entry.events {
+        let Event::TopUp(TopUp { charge, user, step: TopUpStep::Charging { .. } }) = event else { continue };
+        let update = sqlx::query("update top_ups set user = ? where log = ? and charge = ? and user <> ?")
+            .bind(user.as_bytes())
+            .bind(log.to_string())
+            .bind(charge.as_str())
+            .bind(user.as_bytes());
+        changed += update.execute(&mut *connection).await?.rows_affected();
     }
-    let update = sqlx::query("update top_ups set user = ? where log = ? and charge = ? and user <> ?")
-        .bind(top_up.user.as_bytes())
-        .bind(log.to_string())
-        .bind(top_up.charge.as_str())
-        .bind(top_up.user.as_bytes());
-    Ok(update.execute(connection).await?.rows_affected())
+    Ok(changed)
 }
 
 /// The transaction that forgets a user.
@@ -94,11 +96,7 @@ impl Renaming<'_> {
             changed += update.execute(&mut *self.connection).await?.rows_affected();
             let entry =
                 Entry::decode(kind, &told).map_err(|source| Error::Entry { log, number: *number, source })?;
-            for event in &entry.events {
-                if let Event::TopUp(top_up) = event {
-                    top_ups += rename_charge(self.connection, log, top_up).await?;
-                }
-            }
+            top_ups += rename_charges(self.connection, log, &entry).await?;
         }
         Ok((changed, top_ups))
     }

@@ -4,11 +4,10 @@
 //! Doing it again changes what is left and nothing else, so a run that breaks off is gone on with from the beginning. Entries come last and
 //! in order: what the log tells of names stays readable until all that it is needed for is done.
 
-use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use super::log::{EventRow, read_mark, read_text};
-use super::renaming::rename_charge;
+use super::renaming::rename_charges;
 use super::rows::{self, Query, Row};
 use super::{Archive, Error};
 use crate::domain::event::{Entry, Event, LogKind};
@@ -243,20 +242,6 @@ impl Told {
 
 fn decode(log: LogName, number: u64, text: &str) -> Result<Entry<'_>, Error> {
     Entry::decode(LogKind::of(log), text).map_err(|source| Error::Entry { log, number, source })
-}
-
-/// Charges through the gateway have the name that the entry which begins them tells.
-async fn rename_charges(
-    connection: &mut MySqlConnection,
-    log: LogName,
-    entry: &Entry<'_>,
-) -> Result<(), Error> {
-    for event in &entry.events {
-        if let Event::TopUp(top_up) = event {
-            rename_charge(connection, log, top_up).await?;
-        }
-    }
-    Ok(())
 }
 
 impl Row for Rewritten<'_> {

@@ -94,14 +94,8 @@ impl Retention {
     ) -> Result<bool, ForgettingError> {
         let name = turn.state.key.name(user, self.store.partitions());
         let reservations = self.archive.reservations_named(concert, user).await?;
-        let request = ForgetRequest {
-            user,
-            pseudonym: &name,
-            mode: ForgetMode::Idle(turn.before),
-            reservations: &reservations,
-            requests: &[],
-            cards: &[],
-        };
+        let of = ForgetRequest::of(user, &name, ForgetMode::Idle(turn.before));
+        let request = ForgetRequest { reservations: &reservations, ..of };
         let found = self.store.forget(concert, shows, request, deadline()).await?;
         Ok(found.is_some_and(|found| found.forgotten))
     }

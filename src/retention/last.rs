@@ -48,14 +48,8 @@ impl Retention {
 
     /// Has another entry follow.
     async fn push_on(&self, state: &RetentionState, user: &UserId) -> Result<u64, ForgettingError> {
-        let request = ForgetRequest {
-            user,
-            pseudonym: &state.key.name(user, self.store.partitions()),
-            mode: ForgetMode::Sweep(Millis(0)),
-            reservations: &[],
-            requests: &[],
-            cards: &[],
-        };
+        let name = state.key.name(user, self.store.partitions());
+        let request = ForgetRequest::of(user, &name, ForgetMode::Sweep(Millis(0)));
         match state.log {
             LogName::Concert(concert) => {
                 let found = self.store.forget(concert, &[], request, deadline()).await?;

@@ -13,14 +13,8 @@ impl Retention {
     /// Gives them their names, those of whom Redis says the same.
     pub(super) async fn rename_idle(&self, turn: &Turn, partition: u8) -> Result<(), ForgettingError> {
         for user in self.archive.idle_users(LogName::Wallet(partition), turn.before, USERS_MAX).await? {
-            let request = ForgetRequest {
-                user: &user,
-                pseudonym: &turn.state.key.name(&user, self.store.partitions()),
-                mode: ForgetMode::Idle(turn.before),
-                reservations: &[],
-                requests: &[],
-                cards: &[],
-            };
+            let name = turn.state.key.name(&user, self.store.partitions());
+            let request = ForgetRequest::of(&user, &name, ForgetMode::Idle(turn.before));
             self.store.forget_wallet(partition, request, deadline()).await?;
         }
         Ok(())

@@ -43,6 +43,13 @@ pub struct ForgetRequest<'a> {
     pub cards: &'a [Id20],
 }
 
+impl<'a> ForgetRequest<'a> {
+    /// Of whom nothing was read.
+    pub fn of(user: &'a UserId, pseudonym: &'a UserId, mode: ForgetMode) -> Self {
+        Self { user, pseudonym, mode, reservations: &[], requests: &[], cards: &[] }
+    }
+}
+
 /// What there was of him, in the order of looking: a call that changed it says what it was before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found {
