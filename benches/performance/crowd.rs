@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use onsale::{domain::ids::UserId, store::direct};
 
 use crate::{
-    Result,
+    Result, SOON,
     catalog::Hall,
     cpu::Meter,
     direct::Direct,
     people::user,
     sale::CONCERT,
-    site::{Part, READY, Site},
+    site::{Part, Site},
     stats,
 };
 
@@ -83,7 +83,7 @@ impl Crowd {
     /// Waits until nothing goes on any more.
     pub(crate) async fn settle(&self) -> Result<()> {
         self.site.drained().await?;
-        let end = Instant::now() + READY;
+        let end = Instant::now() + SOON;
         while stats::kept(&self.site, CONCERT).await? > TRIMMED || stats::rewrites(&self.site).await? {
             if Instant::now() > end {
                 return Err("the log is not trimmed".into());

@@ -60,6 +60,9 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>
 /// Between two looks at a condition.
 const POLL: Duration = Duration::from_millis(5);
 
+/// For anything to start or to come level, on a machine that is busy.
+pub(crate) const SOON: Duration = Duration::from_mins(2);
+
 /// Measures onsale.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -127,11 +130,11 @@ fn say(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Looks at `condition` until it holds; panics, naming `what`, when `deadline` has passed.
-pub(crate) fn wait_until_blocking(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + deadline;
+/// Looks at `condition` until it holds; panics, naming `what`, when it does not by [`SOON`].
+pub(crate) fn wait_until_blocking(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + SOON;
     while !condition() {
-        assert!(Instant::now() < end, "after {deadline:?} still not: {what}");
+        assert!(Instant::now() < end, "after {SOON:?} still not: {what}");
         std::thread::sleep(POLL);
     }
 }

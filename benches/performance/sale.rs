@@ -11,13 +11,13 @@ use onsale::{
 };
 
 use crate::{
-    Result,
+    Result, SOON,
     catalog::{Hall, PRICE, Seats, WIDE_OPEN},
     direct::Direct,
     journey::{Buyer, Holding},
     people::{Person, Signer, Turn, users},
     plan::Plan,
-    site::{READY, Site},
+    site::Site,
     stats,
 };
 
@@ -100,7 +100,7 @@ impl Sale {
 
 /// Waits until nobody is in line any more.
 pub(crate) async fn admitted(site: &Site) -> Result<()> {
-    let end = Instant::now() + READY;
+    let end = Instant::now() + SOON;
     while stats::waiting(site, CONCERT).await? > 0 {
         if Instant::now() > end {
             return Err("the line does not move".into());

@@ -14,10 +14,7 @@ use onsale::{config::Config, domain::ids::LogName};
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 
-use crate::{Result, hello::free_address, process::Process};
-
-/// For anything to start, on a machine that is busy.
-pub(crate) const READY: Duration = Duration::from_mins(2);
+use crate::{Result, SOON, hello::free_address, process::Process};
 
 /// For the archive to reach the logs, behind the longest load.
 const DRAINED: Duration = Duration::from_mins(5);
@@ -73,7 +70,7 @@ impl Site {
                 &operations_text,
             ],
         );
-        engines.ready(READY).await;
+        engines.ready().await;
         fs::write(folder.path().join("catalog.yaml"), catalog)?;
         let config = text(&config_file(folder.path()));
         for arguments in
@@ -94,7 +91,7 @@ impl Site {
         let start = |arguments: &[&str]| Process::start_with(folder.path(), arguments, &environment);
         let worker = start(&["work", "--config", &config]);
         let mut server = start(&["serve", "--dev", "--config", &config]);
-        server.ready(READY).await;
+        server.ready().await;
         let redis = child(engines.id(), "redis-server")?;
         let mysql = child(engines.id(), "mariadbd")?;
         let site = Self { worker, server, engines, redis, mysql, address: listen, operations, folder };
@@ -162,7 +159,7 @@ impl Site {
     /// A connection to Redis of our own.
     pub(crate) async fn redis(&self) -> Result<MultiplexedConnection> {
         let client = redis::Client::open(self.config()?.redis.url.expose())?;
-        let patience = redis::AsyncConnectionConfig::new().set_response_timeout(Some(READY));
+        let patience = redis::AsyncConnectionConfig::new().set_response_timeout(Some(SOON));
         Ok(client.get_multiplexed_async_connection_with_config(&patience).await?)
     }
 
@@ -230,7 +227,7 @@ impl Site {
 
     /// Waits until every view of the server is whole.
     async fn whole(&self) -> Result<()> {
-        let end = Instant::now() + READY;
+        let end = Instant::now() + SOON;
         loop {
             let ready = get(self.operations, "/readyz").unwrap_or_default();
             if ready.contains("200 OK") && ready.contains("\"degraded\":[]") {
@@ -256,7 +253,7 @@ pub(crate) fn get_as(address: SocketAddr, path: &str, token: &str) -> Result<Str
 
 fn ask(address: SocketAddr, path: &str, headers: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(READY))?;
+    stream.set_read_timeout(Some(SOON))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n{headers}\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

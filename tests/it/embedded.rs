@@ -1,6 +1,6 @@
 //! `up` with its private engines: starts, restarts, a killed parent, a second instance, and the commands beside it.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{fs, path::Path, process::Command};
 
 use onsale::config::Config;
 use sqlx::{Connection, Row};
@@ -8,15 +8,13 @@ use tempfile::TempDir;
 
 use crate::support::{process::Process, wait_until};
 
-const READY: Duration = Duration::from_mins(1);
-
 fn folder() -> TempDir {
     tempfile::Builder::new().prefix("onsale-up-").tempdir().unwrap()
 }
 
 async fn start(folder: &Path, data_dir: &str) -> Process {
     let mut process = Process::start(folder, &["up", "--engines-only", "--data-dir", data_dir]);
-    process.ready(READY).await;
+    process.ready().await;
     process
 }
 
@@ -65,8 +63,7 @@ async fn a_second_start_finds_everything_after_a_stop_and_after_a_kill() {
     assert_eq!(count_start(&config).await, (3, 3));
 
     process.kill();
-    wait_until(Duration::from_secs(10), "no engine is left", async || engines_in(folder.path()).is_empty())
-        .await;
+    wait_until("no engine is left", async || engines_in(folder.path()).is_empty()).await;
 }
 
 #[tokio::test]
@@ -102,7 +99,7 @@ async fn an_engine_that_dies_ends_up_with_an_error_that_names_it() {
     let gone: redis::RedisResult<()> =
         redis::cmd("SHUTDOWN").arg("NOSAVE").query_async(&mut connection).await;
     drop(gone);
-    assert_eq!(process.wait(Duration::from_secs(30)).code(), Some(1));
+    assert_eq!(process.wait().code(), Some(1));
     assert!(process.log().contains("Redis ended"), "{}", process.log());
     assert_eq!(engines_in(folder.path()), Vec::<String>::new());
 }

@@ -1,7 +1,5 @@
 //! The harness itself: what it promises to the other tests.
 
-use std::time::Duration;
-
 use sqlx::{Connection, Row};
 
 use crate::support::{mariadb::MariaDb, redis::Redis, wait_until};
@@ -61,7 +59,7 @@ async fn a_mariadb_of_ones_own_can_be_killed_and_started_again() {
 #[tokio::test]
 async fn waiting_ends_when_the_condition_holds() {
     let server = Redis::start().await;
-    wait_until(Duration::from_secs(5), "three looks", || async {
+    wait_until("three looks", || async {
         ask(&server, &["INCR", "looks"]).await.is_ok_and(|looks| looks.parse::<u32>().is_ok_and(|n| n >= 3))
     })
     .await;

@@ -17,16 +17,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::support::redis::{Persistence, Redis};
-use crate::support::wait_until;
+use crate::support::{SOON, wait_until};
 
 const CONCERT: ConcertId = ConcertId(7);
 const SHOW: ShowId = ShowId(12);
 const LOG_ID: Mark = Mark(0xabc);
 const SEATS: u32 = 1_200;
-const PATIENCE: Duration = Duration::from_secs(20);
-
 fn deadline() -> Instant {
-    Instant::now() + PATIENCE
+    Instant::now() + SOON
 }
 
 fn settings(redis: &Redis) -> Settings {
@@ -74,7 +72,7 @@ impl Sale {
         tokio::spawn(follower.run(self.stop.subscribe()));
         self.live.publish(Arc::new(concert(CONCERT)), vec![Arc::new(show())], LOG_ID);
         let view = self.live.concert(CONCERT).unwrap();
-        wait_until(PATIENCE, "the view is warm", || async { view.warm() }).await;
+        wait_until("the view is warm", || async { view.warm() }).await;
         view
     }
 
@@ -223,16 +221,16 @@ async fn a_view_outlives_a_restart_of_redis() {
     let mut sale = Sale::open(Persistence::Always, 5).await;
     let view = sale.follow().await;
     let seq = sale.join("before").await;
-    wait_until(PATIENCE, "the join is seen", || async { view.place(seq) != PlaceView::Unknown }).await;
+    wait_until("the join is seen", || async { view.place(seq) != PlaceView::Unknown }).await;
     sale.redis.kill();
     assert!(matches!(view.place(seq), PlaceView::Active { .. }), "reads go on");
     sale.redis.restart();
     let user = UserId::new("after").unwrap();
     // A call on the old connection may be the one that finds out.
     let joins = || async { sale.store.join(CONCERT, &user, deadline()).await.is_ok() };
-    wait_until(PATIENCE, "Redis answers again", joins).await;
+    wait_until("Redis answers again", joins).await;
     let seq = sale.join("after").await;
-    wait_until(PATIENCE, "the log goes on", || async { view.place(seq) != PlaceView::Unknown }).await;
+    wait_until("the log goes on", || async { view.place(seq) != PlaceView::Unknown }).await;
     sale.compare(&view).await;
     assert!(!view.recovering());
 }
@@ -242,10 +240,10 @@ async fn a_lost_log_stops_the_concert_and_reads_go_on() {
     let mut sale = Sale::open(Persistence::None, 5).await;
     let view = sale.follow().await;
     let seq = sale.join("u").await;
-    wait_until(PATIENCE, "the join is seen", || async { view.place(seq) != PlaceView::Unknown }).await;
+    wait_until("the join is seen", || async { view.place(seq) != PlaceView::Unknown }).await;
     sale.redis.kill();
     sale.redis.restart();
-    wait_until(PATIENCE, "the loss is found", || async { view.recovering() }).await;
+    wait_until("the loss is found", || async { view.recovering() }).await;
     assert_eq!(view.state(Millis(0)), SaleState::Recovering);
     assert!(view.warm() && matches!(view.place(seq), PlaceView::Active { .. }));
     assert!(sale.seen.get(LogName::Concert(CONCERT)).unwrap().is_lost());
@@ -259,7 +257,7 @@ async fn a_newer_catalog_is_told_of_and_its_seats_are_there() {
     let opening = ShowOpening { show: SHOW, seats: SEATS + 10, catalog: 2 };
     sale.store.open_show(CONCERT, opening, deadline()).await.unwrap();
     let told = sale.catalog_changed.as_mut().unwrap().recv();
-    assert_eq!(tokio::time::timeout(PATIENCE, told).await.unwrap(), Some(CONCERT));
+    assert_eq!(tokio::time::timeout(SOON, told).await.unwrap(), Some(CONCERT));
     assert_eq!(view.shows()[0].counts().available, before + 10);
 }
 
@@ -268,12 +266,12 @@ async fn views_are_level_only_while_every_one_of_them_follows() {
     let mut sale = Sale::open(Persistence::None, 20).await;
     let view = sale.follow().await;
     let is_level = || async { sale.live.staleness().is_some_and(|stale| stale < Duration::from_millis(500)) };
-    wait_until(PATIENCE, "the views are level", is_level).await;
+    wait_until("the views are level", is_level).await;
 
     // Redis knows nothing of the second: there is no snapshot to follow from.
     let second = ConcertId(8);
     sale.live.publish(Arc::new(concert(second)), Vec::new(), Mark(0xdef));
-    wait_until(PATIENCE, "the views grow stale", || async {
+    wait_until("the views grow stale", || async {
         sale.live.staleness().is_some_and(|stale| stale > Duration::from_secs(1))
     })
     .await;
@@ -285,5 +283,5 @@ async fn views_are_level_only_while_every_one_of_them_follows() {
     let birth =
         sale.store.open_concert(second, Mark(0xdef), &PolicyState::default(), deadline()).await.unwrap();
     sale.seen.register(LogName::Concert(second), Mark(0xdef), birth.at);
-    wait_until(PATIENCE, "the views are level again", is_level).await;
+    wait_until("the views are level again", is_level).await;
 }

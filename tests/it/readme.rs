@@ -1,7 +1,6 @@
 //! The README's commands, as printed: pasted one after the other they buy a seat.
 
 use std::process::Command;
-use std::time::Duration;
 
 use crate::support::process::Process;
 
@@ -19,7 +18,7 @@ async fn the_commands_of_the_readme_buy_a_seat() {
     let listen = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
     let up = [&["up", "--data-dir", "data", "--catalog", demo], &listen[..]].concat();
     let mut onsale = Process::start(folder.path(), &up);
-    let address = onsale.ready(Duration::from_mins(1)).await;
+    let address = onsale.ready().await;
 
     let printed = lines();
     let commands = printed

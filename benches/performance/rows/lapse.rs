@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::{
-    Result,
+    Result, SOON,
     catalog::{Hall, Seat, Seats, concerts},
     goal::{Goal, Outcome, Row},
     load::{Answer, Source, closed},
     people::{Person, Signer, Turn, users},
     plan::Plan,
     rounds::Series,
-    site::{READY, Site},
+    site::Site,
     turnover::{UNGATED, hold},
 };
 
@@ -110,7 +110,7 @@ async fn count_overdue(site: &Site) -> Result<f64> {
 }
 
 async fn all_lapsed(site: &Site) -> Result<()> {
-    let end = Instant::now() + READY;
+    let end = Instant::now() + SOON;
     let mut redis = site.redis().await?;
     while redis::cmd("ZCARD").arg("{c2}:expiry").query_async::<u64>(&mut redis).await? > 0 {
         if Instant::now() > end {

@@ -8,7 +8,7 @@ use std::{
 use onsale::domain::ids::UserId;
 
 use crate::{
-    Result,
+    Result, SOON,
     catalog::Hall,
     direct::Direct,
     efficiency::Efficiency,
@@ -19,7 +19,7 @@ use crate::{
     plan::Plan,
     rounds::Series,
     sale::CONCERT,
-    site::{READY, Site, get_as},
+    site::{Site, get_as},
     stats,
 };
 
@@ -84,7 +84,7 @@ async fn line(plan: &Plan, site: &Site) -> Result<Arc<[Person]>> {
     // The view is behind until the last one is found in it: an answer from memory names its number, one from Redis too.
     let last = places.last().ok_or("nobody waits")?;
     let token = Signer::new(&site.config()?)?.place(CONCERT, &last.0, last.1);
-    let end = Instant::now() + READY;
+    let end = Instant::now() + SOON;
     while !get_as(site.address(), "/v1/queue/status", &token)?.contains("WAITING") {
         if Instant::now() > end {
             return Err("the view does not reach the end of the line".into());

@@ -7,14 +7,14 @@ use std::{
 };
 
 use crate::{
-    Result,
+    Result, SOON,
     catalog::concerts,
     goal::{Goal, Outcome, Row},
     hello::free_address,
     plan::Plan,
     process::Process,
     rounds::Series,
-    site::{READY, get},
+    site::get,
 };
 
 /// As many rounds will do: a start takes seconds.
@@ -95,14 +95,14 @@ async fn begin(folder: &Path) -> Result<(Process, f64, f64)> {
     ];
     let begun = Instant::now();
     let mut up = Process::start(folder, &arguments);
-    up.ready(READY).await;
+    up.ready().await;
     let ready = begun.elapsed();
     loop {
         let health = get(operations, "/readyz").unwrap_or_default();
         if health.contains("200 OK") && health.contains("\"degraded\":[]") {
             return Ok((up, ready.as_secs_f64(), begun.elapsed().as_secs_f64()));
         }
-        if begun.elapsed() > READY {
+        if begun.elapsed() > SOON {
             return Err(format!("never whole: {health} {}", up.log()).into());
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -77,6 +77,6 @@ async fn shown(sale: &Sale, people: &Arc<[Person]>, count: usize) -> Result<(f64
     let turns = Turn::split(people, FEW).into_iter();
     let sources = turns.map(|turn| Showing { turn, left: count / FEW }).collect();
     let meter = Meter::start(&sale.site.processes());
-    let (_, report) = closed::run(sale.site.address(), sources, crate::site::READY).await?;
+    let (_, report) = closed::run(sale.site.address(), sources, crate::SOON).await?;
     Ok((meter.stop().of("server") * 1e6 / report.count_f64(), report.trouble()))
 }

@@ -1,7 +1,5 @@
 //! Logs that tell what can't be: refused whole, by name, with nothing written. And a MySQL that does not answer.
 
-use std::time::Duration;
-
 use onsale::archive::{Error, LogState};
 use onsale::domain::ids::{Id20, LogName, Mark};
 use onsale::loops;
@@ -9,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::{Fresh, LOG_ID, Log, connect, fresh, held, id, paid, refunded};
-use crate::support::{mariadb::MariaDb, proxy::Proxy};
+use crate::support::{SOON, mariadb::MariaDb, proxy::Proxy};
 
 async fn born(log: LogName) -> Fresh {
     let fresh = fresh().await;
@@ -147,10 +145,10 @@ async fn a_mysql_that_swallows_everything_is_away_within_seconds_until_it_answer
     for _ in 0..2 {
         proxy.hold_all();
         // A look a second, and two seconds for an answer; the rest is for a busy machine.
-        let noticed = timeout(Duration::from_secs(10), well.wait_for(|well| !well)).await;
+        let noticed = timeout(SOON, well.wait_for(|well| !well)).await;
         noticed.expect("noticed long before anything else gives up").expect("it is watched");
         proxy.pass();
-        let noticed = timeout(Duration::from_secs(10), well.wait_for(|well| *well)).await;
+        let noticed = timeout(SOON, well.wait_for(|well| *well)).await;
         noticed.expect("its return, too").expect("it is watched");
     }
     stop.send_replace(true);

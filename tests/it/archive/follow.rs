@@ -15,9 +15,7 @@ use tokio::task::JoinHandle;
 use super::{LOG_ID, Log, connect, fresh, held, offset, paid};
 use crate::support::mariadb::MariaDb;
 use crate::support::redis::Redis;
-use crate::support::wait_until;
-
-const DEADLINE: Duration = Duration::from_secs(30);
+use crate::support::{SOON, wait_until};
 
 /// Writes logs as formats 1 says that they lie in Redis.
 async fn write(redis: &Redis, log: &Log, entries: std::ops::Range<usize>) {
@@ -49,12 +47,12 @@ impl Worker {
     async fn reaches(&mut self, log: &Log) {
         let end = offset(log.entries.len() as u64);
         let reached = self.applied.wait_for(|applied| applied.get(&log.name) == Some(&end));
-        tokio::time::timeout(DEADLINE, reached).await.expect("in time").expect("it runs");
+        tokio::time::timeout(SOON, reached).await.expect("in time").expect("it runs");
     }
 
     async fn stop(self) {
         self.stop.send(true).expect("it runs");
-        tokio::time::timeout(DEADLINE, self.task).await.expect("in time").expect("without a panic");
+        tokio::time::timeout(SOON, self.task).await.expect("in time").expect("without a panic");
     }
 }
 
@@ -131,18 +129,12 @@ async fn one_log_stops_and_the_others_go_on() {
             (found.state == LogState::Recovering).then_some(found.offset.number)
         }
     };
-    wait_until(DEADLINE, "the log with a gap is stopped", || async { stopped(gone.name).await == Some(10) })
-        .await;
-    wait_until(DEADLINE, "the first seats are booked", || async {
-        !fresh.rows("booked_seats").await.is_empty()
-    })
-    .await;
+    wait_until("the log with a gap is stopped", || async { stopped(gone.name).await == Some(10) }).await;
+    wait_until("the first seats are booked", || async { !fresh.rows("booked_seats").await.is_empty() }).await;
     write(&redis, &double, 0..3).await;
     write(&redis, &good, 31..61).await;
-    wait_until(DEADLINE, "the log that sells twice is stopped", || async {
-        stopped(double.name).await.is_some()
-    })
-    .await;
+    wait_until("the log that sells twice is stopped", || async { stopped(double.name).await.is_some() })
+        .await;
     worker.reaches(&good).await;
     assert!(!worker.applied.borrow().contains_key(&gone.name));
     worker.stop().await;
@@ -158,7 +150,7 @@ async fn a_follower_outlives_its_mysql() {
     let mut worker = Worker::start(&archive, &redis);
     write(&redis, &log, 0..50).await;
     let begun = worker.applied.wait_for(|applied| applied.values().any(|offset| offset.number > 0));
-    tokio::time::timeout(DEADLINE, begun).await.unwrap().unwrap();
+    tokio::time::timeout(SOON, begun).await.unwrap().unwrap();
     server.kill();
     write(&redis, &log, 50..121).await;
     server.restart();

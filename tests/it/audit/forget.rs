@@ -282,7 +282,7 @@ async fn a_run_that_breaks_off_anywhere_is_finished_by_the_next() {
                 assert!(matches!(sale.forget(&name, true).await, Outcome::Forgotten { .. }));
             } else {
                 let unfinished = "select count(*) from forgotten_users where user is not null";
-                wait_until(PATIENCE, "it is finished", async || {
+                wait_until("it is finished", async || {
                     sale.forgetter().resume().await.unwrap();
                     sale.number(unfinished).await == 0
                 })

@@ -27,7 +27,6 @@ use crate::store::{CONCERT, SHOW, on_sale, soon, store_on, user};
 use crate::support::redis::Redis;
 use crate::support::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(30);
 const PRICE: i64 = 50_000;
 const SEATS: u32 = 1_200;
 
@@ -74,7 +73,7 @@ impl Sale {
             let last = tail.bounds(log).await.unwrap().last;
             let reached =
                 || async { self.applied.borrow().get(&log).is_some_and(|at| at.number >= last.number) };
-            wait_until(PATIENCE, "the archive is level", reached).await;
+            wait_until("the archive is level", reached).await;
         }
     }
 

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -14,8 +13,6 @@ use super::root;
 use crate::support::http::Client;
 use crate::support::spawner::{Running, bound_to_us, spawn};
 use crate::support::{free_address, wait_until};
-
-const READY: Duration = Duration::from_mins(1);
 
 async fn ask(client: &redis::Client, words: &[&str]) -> redis::RedisResult<Vec<String>> {
     let mut connection = client.get_multiplexed_async_connection().await?;
@@ -77,7 +74,7 @@ async fn prometheus_takes_its_configuration_and_becomes_ready() {
     let words = compose.service("prometheus").health_check().unwrap();
     let path = words.last().unwrap().strip_prefix("http://127.0.0.1:9090").unwrap();
     let client = Client::new(&address);
-    wait_until(READY, "what its health check asks for is there", async || {
+    wait_until("what its health check asks for is there", async || {
         client.get(path).await.is_ok_and(|answer| answer.status == 200)
     })
     .await;

@@ -5,7 +5,6 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
@@ -18,8 +17,6 @@ use crate::support::mariadb::MariaDb;
 use crate::support::process::Process;
 use crate::support::redis::{Persistence, Redis};
 use crate::support::wait_until;
-
-const HEALTHY: Duration = Duration::from_mins(1);
 
 /// A folder with the secrets, and the two engines.
 #[derive(Debug)]
@@ -85,7 +82,7 @@ impl Machine {
     /// Waits until the health check of a service of onsale passes, as compose does.
     pub(super) async fn healthy(&self, service: Service<'_>) {
         let what = format!("{} is healthy", service.name);
-        wait_until(HEALTHY, &what, async || self.is_healthy(service)).await;
+        wait_until(&what, async || self.is_healthy(service)).await;
     }
 
     pub(super) fn is_healthy(&self, service: Service<'_>) -> bool {

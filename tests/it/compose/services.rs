@@ -1,15 +1,11 @@
 //! Every service of onsale, started with the words and the environment that compose gives it.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::compose;
 use super::file::Service;
 use super::machine::Machine;
 use crate::support::http::Client;
-
-const READY: Duration = Duration::from_mins(1);
 
 fn said(output: &std::process::Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
@@ -37,7 +33,7 @@ async fn together_they_sell() {
     finish(&machine, compose.service("catalog"));
     let mut working = machine.run(worker);
     let mut serving = machine.run(server);
-    let client = Client::new(&serving.ready(READY).await);
+    let client = Client::new(&serving.ready().await);
     machine.healthy(worker).await;
     machine.healthy(server).await;
 

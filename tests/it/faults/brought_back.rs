@@ -3,7 +3,7 @@
 use super::buyer::Buyer;
 use super::ledger::Ledger;
 use super::loss::{copy_of, replace};
-use super::site::{SOON, Site};
+use super::site::Site;
 use crate::support::mariadb::MariaDb;
 use crate::support::redis::{Persistence, Redis};
 use crate::support::wait_until;
@@ -21,15 +21,14 @@ async fn a_redis_with_all_that_was_seen_sells_on_once_mysql_is_told() {
     assert_eq!(buyer.join(&server.client, 1).await.unwrap().text("status"), "ACTIVE");
     let held = buyer.hold(&server.client, 1, 0, "h0").await.unwrap();
     let mut ledger = Ledger::open(&redis.url(), &mysql).await;
-    ledger.level(SOON).await;
+    ledger.level().await;
 
     redis.kill();
     let whole = copy_of(&redis);
     replace(&redis, None);
     redis.restart();
     let recovering = "select count(*) from log_offsets where log = 'c1' and state = 'recovering'";
-    wait_until(SOON, "MySQL has it that the log was lost", async || ledger.count(recovering).await == 1)
-        .await;
+    wait_until("MySQL has it that the log was lost", async || ledger.count(recovering).await == 1).await;
     server.kill();
     worker.kill();
     redis.kill();
@@ -47,6 +46,6 @@ async fn a_redis_with_all_that_was_seen_sells_on_once_mysql_is_told() {
     let paid = buyer.pay(&server.client, held.text("reservationId"), "p").await.unwrap();
     assert_eq!(paid.status, 200, "{:?}", paid.body);
     ledger.reopen(&redis.url()).await;
-    ledger.level(SOON).await;
+    ledger.level().await;
     ledger.check().await;
 }

@@ -3,7 +3,7 @@
 use onsale::domain::ids::{ConcertId, ShowId};
 
 use super::ledger::Ledger;
-use super::site::{SOON, Site};
+use super::site::Site;
 use super::worker::{buy_all, deadline, store_that_saw_nothing};
 use crate::support::mariadb::MariaDb;
 use crate::support::process::Process;
@@ -28,18 +28,18 @@ async fn workers_killed_amid_refunds_give_everything_back_once() {
     for _ in 0..KILLS {
         let before = refunded().await;
         let mut worker = site.work();
-        wait_until(SOON, "the worker refunds", async || refunded().await > before).await;
+        wait_until("the worker refunds", async || refunded().await > before).await;
         worker.kill();
         assert!(refunded().await < BUYERS, "nothing was left to refund");
     }
     let _workers = [site.work(), site.work()];
-    wait_until(SOON, "everybody is refunded", async || refunded().await == BUYERS).await;
+    wait_until("everybody is refunded", async || refunded().await == BUYERS).await;
     let blocked = "3".repeat(16_000);
-    wait_until(SOON, "every seat is blocked", async || {
+    wait_until("every seat is blocked", async || {
         ledger.ask::<String>(&["GET", "{c1}:seats:1"]).await == blocked
     })
     .await;
-    ledger.level(SOON).await;
+    ledger.level().await;
 
     let buyers = i64::from(BUYERS);
     let refunds = "select count(distinct reservation) from ledger_transactions where kind = 'refunded'";

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::buyer::Buyer;
 use super::loss::{copy_of, replace};
-use super::site::{SOON, Server, Site};
+use super::site::{Server, Site};
 use crate::support::gateway::Gateway;
 use crate::support::mariadb::MariaDb;
 use crate::support::process::Process;
@@ -63,8 +63,7 @@ async fn money_that_was_taken_in_a_log_that_is_lost_goes_back() {
     assert_eq!(by_card(&server, &unknown, &unknown_id).await, 202);
     let payments = [&known_id, &unknown_id].map(|id| payment_of(&gateway, id));
     for payment in &payments {
-        wait_until(SOON, "the money is taken", async || gateway.standing(payment) == Standing::Captured)
-            .await;
+        wait_until("the money is taken", async || gateway.standing(payment) == Standing::Captured).await;
     }
     server.kill();
     redis.kill();
@@ -79,8 +78,8 @@ async fn money_that_was_taken_in_a_log_that_is_lost_goes_back() {
     assert_eq!(told(&server, &payments[1]).await, 503);
     assert_eq!(gateway.sandbox().refunds(), []);
     let mut worker = site.work();
-    wait_until(SOON, "the gateway is heard", async || told(&server, &payments[1]).await == 204).await;
-    wait_until(SOON, "both are given back", async || gateway.sandbox().refunds().len() == 2).await;
+    wait_until("the gateway is heard", async || told(&server, &payments[1]).await == 204).await;
+    wait_until("both are given back", async || gateway.sandbox().refunds().len() == 2).await;
     for payment in &payments {
         assert!(gateway.sandbox().refunds().contains(&(payment.clone(), payment.clone(), 10_000)));
         assert_eq!(told(&server, payment).await, 204);
@@ -94,7 +93,7 @@ async fn money_that_was_taken_in_a_log_that_is_lost_goes_back() {
     assert_eq!(by_card(&server, &unknown, &unknown_id).await, 202);
     let confirmed =
         async || unknown.reservation(&server.client, &unknown_id).await.text("status") == "CONFIRMED";
-    wait_until(SOON, "it is paid", confirmed).await;
+    wait_until("it is paid", confirmed).await;
     assert_eq!(known.reservation(&server.client, &known_id).await.text("status"), "CANCELLED");
     let folder = site.folder().to_owned();
     let audit = move || Process::run(&folder, &["audit", "--config", "site.toml"]);

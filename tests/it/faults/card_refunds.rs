@@ -2,13 +2,12 @@
 
 use std::path::Path;
 use std::process::Output;
-use std::time::Duration;
 
 use serde_json::json;
 
 use super::buyer::Buyer;
 use super::ledger::Ledger;
-use super::site::{SOON, Server, Site};
+use super::site::{Server, Site};
 use crate::support::gateway::Gateway;
 use crate::support::mariadb::MariaDb;
 use crate::support::process::Process;
@@ -67,7 +66,7 @@ async fn killed_while_the_gateway(does: bool) {
     }
     // The worker waits for the answers to what it has told before it tells more.
     let told = if does { 1 } else { BUYERS };
-    wait_until(SOON, "the gateway is told", async || gateway.count("refunds") >= told).await;
+    wait_until("the gateway is told", async || gateway.count("refunds") >= told).await;
     server.kill();
     worker.kill();
     assert_eq!(gateway.sandbox().refunds().is_empty(), !does);
@@ -76,10 +75,10 @@ async fn killed_while_the_gateway(does: bool) {
 
     let (ledger, mut worker) = (Ledger::open(&redis.url(), &mysql).await, site.work());
     let open = async || ledger.ask::<usize>(&["HLEN", "{c1}:cards"]).await;
-    wait_until(Duration::from_mins(1), "nothing is left to tell", async || open().await == 0).await;
+    wait_until("nothing is left to tell", async || open().await == 0).await;
     let refunds = gateway.sandbox().refunds();
     assert!(refunds.len() == BUYERS && refunds.iter().all(|(_, _, amount)| *amount == 10_000), "{refunds:?}");
-    ledger.level(SOON).await;
+    ledger.level().await;
     let zero =
         "select cast(coalesce(sum(amount), 0) as signed) from ledger_entries where account = 'gateway'";
     assert_eq!(ledger.count(zero).await, 0);
@@ -120,14 +119,14 @@ async fn only_a_refund_that_the_gateway_refuses_is_closed_by_hand() {
         let record: Option<String> = ledger.ask(&["HGET", "{c1}:cards", refund.text("refundId")]).await;
         record.map(|record| record.split(' ').next().unwrap().to_owned())
     };
-    wait_until(SOON, "it is refused", async || state().await.as_deref() == Some("refused")).await;
+    wait_until("it is refused", async || state().await.as_deref() == Some("refused")).await;
     let closed = close().await;
     assert!(closed.status.success(), "{closed:?}");
     assert_eq!(String::from_utf8_lossy(&closed.stdout), format!("closed {name}\n"));
     assert_eq!(state().await, None);
     assert_eq!(close().await.status.code(), Some(1));
     assert_eq!(gateway.sandbox().refunds(), []);
-    ledger.level(SOON).await;
+    ledger.level().await;
     let audit = run(site.folder(), &["audit", "--config", "site.toml"]).await;
     assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stdout));
     assert!(worker.terminate().success(), "{}", worker.log());

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::buyer::Buyer;
 use super::ledger::Ledger;
-use super::site::{CATALOG, READY, SOON, seat};
+use super::site::{CATALOG, seat};
 use crate::support::http::{Answer, Client};
 use crate::support::process::Process;
 use crate::support::{free_address, wait_until};
@@ -93,7 +93,7 @@ fn family(up: &Process) -> Vec<String> {
 
 async fn up(folder: &Path) -> (Process, Client) {
     let mut up = Process::start(folder, &["up", "--data-dir", "data", "--catalog", "catalog.yaml"]);
-    let client = Client::new(&up.ready(READY).await);
+    let client = Client::new(&up.ready().await);
     (up, client)
 }
 
@@ -160,11 +160,10 @@ async fn what_was_acknowledged_outlives_a_kill_of_everything() {
             buyers.spawn(buy(client.clone(), buyer, memory.clone()));
         }
         let enough = memory.acknowledged.load(Ordering::Relaxed) + rand::random_range(200..600);
-        wait_until(SOON, "there is load", async || memory.acknowledged.load(Ordering::Relaxed) >= enough)
-            .await;
+        wait_until("there is load", async || memory.acknowledged.load(Ordering::Relaxed) >= enough).await;
         let killed = Command::new("kill").arg("-KILL").args(family(&running)).status().unwrap();
         assert!(killed.success());
-        running.wait(SOON);
+        running.wait();
         while let Some(bought) = buyers.join_next().await {
             bought.unwrap();
         }
@@ -175,7 +174,7 @@ async fn what_was_acknowledged_outlives_a_kill_of_everything() {
         check(&client, &settled).await;
         let config = Config::load(Some(&config)).unwrap();
         let ledger = Ledger::open(config.redis.url.expose(), config.mysql.url.expose()).await;
-        ledger.level(SOON).await;
+        ledger.level().await;
         ledger.check().await;
         assert!(running.terminate().success(), "{}", running.log());
     }

@@ -2,7 +2,7 @@
 
 use super::buyer::Buyer;
 use super::ledger::Ledger;
-use super::site::{SOON, Site};
+use super::site::Site;
 use crate::support::mariadb::MariaDb;
 use crate::support::redis::Redis;
 use crate::support::wait_until;
@@ -28,19 +28,18 @@ async fn selling_goes_on_without_mysql_and_the_archive_catches_up() {
     buy(0).await;
     let ledger = Ledger::open(&redis.url(), &mysql).await;
     // The worker runs by then.
-    ledger.level(SOON).await;
+    ledger.level().await;
     drop(ledger);
 
     mariadb.kill();
     for number in 1..20 {
         buy(number).await;
     }
-    wait_until(SOON, "the server says that MySQL is away", async || server.degraded().await == ["mysql"])
-        .await;
+    wait_until("the server says that MySQL is away", async || server.degraded().await == ["mysql"]).await;
     mariadb.restart();
-    wait_until(SOON, "the server says that MySQL is back", async || server.degraded().await.is_empty()).await;
+    wait_until("the server says that MySQL is back", async || server.degraded().await.is_empty()).await;
     let ledger = Ledger::open(&redis.url(), &mysql).await;
-    ledger.level(SOON).await;
+    ledger.level().await;
     ledger.check().await;
     assert_eq!(ledger.count("select count(*) from payments").await, 20);
 }

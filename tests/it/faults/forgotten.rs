@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::mysql::MySqlPool;
 
 use super::buyer::Buyer;
-use super::site::{SOON, Site};
+use super::site::Site;
 use crate::audit::forget::traces;
 use crate::support::http::Client;
 use crate::support::mariadb::MariaDb;
@@ -47,7 +47,7 @@ async fn a_buyer_is_forgotten_by_the_command_and_never_named_outside() {
     let pool = MySqlPool::connect(&mysql).await.unwrap();
     let paid = "select count(*) from payments";
     let archived = async || sqlx::query_scalar::<_, i64>(paid).fetch_one(&pool).await.unwrap() == 1;
-    wait_until(SOON, "the payment is archived", archived).await;
+    wait_until("the payment is archived", archived).await;
 
     let secret = std::fs::read_to_string(site.folder().join("identity.key")).unwrap();
     let exp = jsonwebtoken::get_current_timestamp() + 3600;
@@ -71,7 +71,7 @@ async fn a_buyer_is_forgotten_by_the_command_and_never_named_outside() {
     assert_eq!((code, &done["outcome"]), (Some(0), &Value::from("forgotten")), "{done}");
     assert!(done["pseudonym"].as_str().unwrap().starts_with("forgotten-"), "{done}");
     let gone = async || traces(&redis.url(), &pool, ANNA).await.is_empty();
-    wait_until(SOON, "no byte of her id is left", gone).await;
+    wait_until("no byte of her id is left", gone).await;
 
     let headers = buyer.headers("");
     let path = format!("/v1/reservations/{reservation}");
@@ -99,7 +99,7 @@ async fn a_worker_applies_the_retention_that_is_set() {
         assert_eq!(buyer.join(&server.client, 1).await.unwrap().status, 201);
         let joined = "select count(*) from queue_tokens";
         let archived = async || sqlx::query_scalar::<_, i64>(joined).fetch_one(&pool).await.unwrap() == 1;
-        wait_until(SOON, "her place is archived", archived).await;
+        wait_until("her place is archived", archived).await;
         "update events e, shows s, queue_tokens q set e.at = 1, s.starts_at = 1, q.issued_at = 1"
     };
     sqlx::query(long_ago).execute(&pool).await.unwrap();
@@ -108,10 +108,10 @@ async fn a_worker_applies_the_retention_that_is_set() {
     let _worker = site.work();
     let done = "select count(*) from retentions where log = 'c1' and done_at is not null";
     let is_done = async || sqlx::query_scalar::<_, i64>(done).fetch_one(&pool).await.unwrap() == 1;
-    wait_until(SOON, "the concert is done with", is_done).await;
+    wait_until("the concert is done with", is_done).await;
     // Nothing but trimming goes on now.
     let gone = async || traces(&redis.url(), &pool, ANNA).await.is_empty();
-    wait_until(SOON, "no byte of her id is left", gone).await;
+    wait_until("no byte of her id is left", gone).await;
     let rows = "select cast(user as char), end_reason from queue_tokens";
     let rows: Vec<(String, Option<String>)> = sqlx::query_as(rows).fetch_all(&pool).await.unwrap();
     // He was sent away, or his time was over just before.

@@ -1,12 +1,10 @@
 //! Servers that are killed while a card payment is under way: a worker finishes what they began.
 
-use std::time::Duration;
-
 use onsale::gateway::Standing;
 use serde_json::json;
 
 use super::buyer::Buyer;
-use super::site::{SOON, Site};
+use super::site::Site;
 use crate::support::gateway::Gateway;
 use crate::support::mariadb::MariaDb;
 use crate::support::process::Process;
@@ -47,7 +45,7 @@ async fn killed_during(kind: &'static str, call: Call) {
         tokio::spawn(async move { paying.post(&client, "/v1/payments", "p", &sent).await.ok() });
         buyers.push((buyer, id, body));
     }
-    wait_until(SOON, "every payment is in the gateway's hands", async || gateway.count(kind) >= 20).await;
+    wait_until("every payment is in the gateway's hands", async || gateway.count(kind) >= 20).await;
     server.kill();
     if call == Call::Unheard {
         let unheard = gateway.sandbox().all().iter().all(|(_, standing)| *standing == Standing::Authorised);
@@ -59,7 +57,7 @@ async fn killed_during(kind: &'static str, call: Call) {
     let mut worker = site.work();
     let captured = |(_, standing): &(String, Standing)| *standing == Standing::Captured;
     let all = async || gateway.sandbox().all().iter().filter(|payment| captured(payment)).count() == 20;
-    wait_until(Duration::from_mins(1), "every payment is captured", all).await;
+    wait_until("every payment is captured", all).await;
     let server = site.serve().await;
     for (buyer, id, body) in &buyers {
         assert_eq!(buyer.reservation(&server.client, id).await.text("status"), "CONFIRMED");
@@ -98,7 +96,7 @@ async fn killed_while_charging_during(kind: &'static str) {
     }
     // Whoever finds a charge not archived yet leaves it to the worker, which waits for those that it has told.
     let begun = async || gateway.count("begin") >= 20 && gateway.count(kind) > 0;
-    wait_until(SOON, "charges are in the gateway's hands", begun).await;
+    wait_until("charges are in the gateway's hands", begun).await;
     server.kill();
     worker.kill();
     gateway.hold("");
@@ -114,7 +112,7 @@ async fn killed_while_charging_during(kind: &'static str) {
         }
         open == 0
     };
-    wait_until(Duration::from_mins(1), "every charge is at its end", credited).await;
+    wait_until("every charge is at its end", credited).await;
     let server = site.serve().await;
     for user in &users {
         let again = user.post(&server.client, "/v1/users/me/balance", "c", &body).await.unwrap();

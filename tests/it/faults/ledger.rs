@@ -81,8 +81,8 @@ impl Ledger {
     }
 
     /// Waits until every log has been applied to its end.
-    pub(crate) async fn level(&self, deadline: Duration) {
-        wait_until(deadline, "the archive is level with the logs", async || {
+    pub(crate) async fn level(&self) {
+        wait_until("the archive is level with the logs", async || {
             let applied = self.applied().await;
             self.written(applied.keys()).await == applied
         })

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::buyer::Buyer;
 use super::ledger::Ledger;
-use super::site::{SOON, Server, Site};
+use super::site::{Server, Site};
 use super::worker::store_that_saw_nothing;
 use crate::store::{on_sale, soon, user};
 use crate::support::http::Answer;
@@ -48,7 +48,7 @@ fn named(name: &str, partition: u8) -> String {
 /// Asks until it is known that nothing happens. What was under way when Redis went is not known, and says so: 504, ask again
 /// with the same key.
 async fn settled(ask: impl AsyncFn() -> Answer) {
-    wait_until(SOON, "the sale is said to be stopped", async || {
+    wait_until("the sale is said to be stopped", async || {
         let answer = ask().await;
         assert!([STOPPED, (504, "outcome_unknown")].contains(&answer.outcome()), "{answer:?}");
         answer.outcome() == STOPPED
@@ -79,7 +79,7 @@ impl Sale {
         assert_eq!(first.join(client, 3).await.unwrap().text("status"), "ACTIVE");
         assert_eq!(waiting.join(client, 3).await.unwrap().text("status"), "WAITING");
         let ledger = Ledger::open(&redis.url(), &mysql).await;
-        ledger.level(SOON).await;
+        ledger.level().await;
         let (kept, held) = (held.remove(1), held.remove(0));
         Self { redis, site, servers, _worker: worker, ledger, holder, held, waiting, other, kept }
     }
@@ -108,13 +108,13 @@ impl Sale {
             }
         }
         for server in &self.servers {
-            wait_until(SOON, "the server has seen it", async || {
+            wait_until("the server has seen it", async || {
                 let map = server.client.get("/v1/shows/1/seats?view=status").await.unwrap();
                 map.text("status").starts_with("12111")
             })
             .await;
         }
-        self.ledger.level(SOON).await;
+        self.ledger.level().await;
     }
 
     /// Kills Redis, and starts it again on this append-only file, or on none.
@@ -153,7 +153,7 @@ impl Sale {
             self.assert_said_by(server).await;
         }
         assert_eq!(lost().await, before);
-        wait_until(SOON, "the archive takes no more of it", async || {
+        wait_until("the archive takes no more of it", async || {
             let stopped =
                 "select count(*) from log_offsets where log in ('c1', 'w00') and state = 'recovering'";
             self.ledger.count(stopped).await == 2
@@ -162,12 +162,12 @@ impl Sale {
     }
 
     async fn assert_said_by(&self, server: &Server) {
-        wait_until(SOON, "the concert is recovering", async || {
+        wait_until("the concert is recovering", async || {
             let concert = server.client.get("/v1/concerts/1").await.unwrap();
             concert.text("state") == "RECOVERING"
         })
         .await;
-        wait_until(SOON, "readyz names concert and wallet", async || {
+        wait_until("readyz names concert and wallet", async || {
             let degraded = server.degraded().await;
             ["concert 1", "concert 3", "wallet 0"]
                 .iter()

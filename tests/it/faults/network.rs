@@ -151,7 +151,7 @@ async fn a_caller_that_goes_away_is_served_and_harms_nobody() {
     for caller in staying {
         caller.await.unwrap();
     }
-    wait_until(Duration::from_secs(10), "those who went away are in line as well", async || {
+    wait_until("those who went away are in line as well", async || {
         events(&redis, "joined ").await == BUYERS as usize
     })
     .await;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -10,11 +9,6 @@ use tempfile::TempDir;
 use crate::support::http::Client;
 use crate::support::process::Process;
 use crate::support::{free_address, wait_until};
-
-pub(crate) const READY: Duration = Duration::from_mins(1);
-
-/// For anything that goes on by itself, on a machine that others use too.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// Concert 1 is the large one, and the one that gets lost; 3 lets one person in at a time. Shows have their concert's number.
 pub(crate) const CATALOG: &str = r#"
@@ -127,7 +121,7 @@ impl Site {
     /// Starts a server with one runtime, so that requests of one verb share their batches.
     pub(crate) async fn serve(&self) -> Server {
         let server = self.serve_anyway().await;
-        wait_until(SOON, "every view is whole", async || server.degraded().await.is_empty()).await;
+        wait_until("every view is whole", async || server.degraded().await.is_empty()).await;
         server
     }
 
@@ -137,7 +131,7 @@ impl Site {
         let config = self.configure(&format!("serve-{}.toml", operations.replace(':', "-")), &operations);
         let mut process =
             Process::start_with(self.folder(), &["serve", "--dev", "--config", &config], &self.environment);
-        let client = Client::new(&process.ready(READY).await);
+        let client = Client::new(&process.ready().await);
         Server { client, process, operations: Client::new(&operations) }
     }
 

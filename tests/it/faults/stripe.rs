@@ -1,12 +1,11 @@
 //! As `gateway`, over Stripe: servers that are killed before they know which PaymentIntent a payment is, and before it is captured.
 
 use std::fs;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::buyer::Buyer;
-use super::site::{SOON, Server, Site};
+use super::site::{Server, Site};
 use crate::support::mariadb::MariaDb;
 use crate::support::process::Process;
 use crate::support::redis::Redis;
@@ -56,10 +55,10 @@ async fn is_finished(site: &Site, stripe: &Stripe, buyers: &[Paying]) {
     let mut worker = site.work();
     // Those that the worker finds wait for their buyers.
     let asked = async || stripe.all().len() == BUYERS;
-    wait_until(SOON, "every payment is at Stripe", asked).await;
+    wait_until("every payment is at Stripe", asked).await;
     confirm_all(stripe);
     let captured = async || stripe.all().iter().all(|(_, status)| *status == "succeeded");
-    wait_until(Duration::from_mins(1), "every payment is captured", captured).await;
+    wait_until("every payment is captured", captured).await;
     let server = site.serve().await;
     for (buyer, id, body) in buyers {
         assert_eq!(buyer.reservation(&server.client, id).await.text("status"), "CONFIRMED");
@@ -91,7 +90,7 @@ async fn a_server_killed_before_it_knows_its_payments_leaves_them_to_be_found() 
     let server = site.serve().await;
     stripe.hold("begin");
     let buyers = pay(&site, &server).await;
-    wait_until(SOON, "every payment is in Stripe's hands", async || stripe.count("begin") >= BUYERS).await;
+    wait_until("every payment is in Stripe's hands", async || stripe.count("begin") >= BUYERS).await;
     server.kill();
     stripe.hold("");
     is_finished(&site, &stripe, &buyers).await;
@@ -103,7 +102,7 @@ async fn a_server_killed_while_stripe_captures_leaves_each_captured_once() {
     let site = open(&stripe, &redis).await;
     let server = site.serve().await;
     let buyers = pay(&site, &server).await;
-    wait_until(SOON, "every payment waits for its buyer", async || stripe.all().len() == BUYERS).await;
+    wait_until("every payment waits for its buyer", async || stripe.all().len() == BUYERS).await;
     stripe.hold("capture");
     confirm_all(&stripe);
     // Buyers look how their payments stand; that is what has one captured. Stripe is asked of each once a second.
@@ -111,7 +110,7 @@ async fn a_server_killed_while_stripe_captures_leaves_each_captured_once() {
         look(&server, &stripe, &buyers);
         stripe.count("capture") > 0
     };
-    wait_until(SOON, "some are being captured", captured).await;
+    wait_until("some are being captured", captured).await;
     server.kill();
     stripe.hold("");
     is_finished(&site, &stripe, &buyers).await;

@@ -6,7 +6,6 @@ use std::path::Path;
 use onsale::config::Config;
 use redis::aio::MultiplexedConnection;
 
-use super::site::READY;
 use crate::support::process::Process;
 
 /// As a batch of ours does it: the entry first, then the state.
@@ -16,7 +15,7 @@ const BATCH: &str = "redis.call('XADD', 'log', ARGV[1] .. '-0', 'e', ARGV[2]) \
 
 async fn start(folder: &Path) -> (Process, MultiplexedConnection) {
     let mut up = Process::start(folder, &["up", "--engines-only", "--data-dir", "data"]);
-    up.ready(READY).await;
+    up.ready().await;
     let config = Config::load(Some(&folder.join("data/onsale.toml"))).unwrap();
     let client = redis::Client::open(config.redis.url.expose()).unwrap();
     let connection = client.get_multiplexed_async_connection().await.unwrap();

@@ -33,7 +33,7 @@ use crate::store::{soon, store_on};
 use crate::support::mariadb::MariaDb;
 use crate::support::redis::Redis;
 use crate::support::stripe::KEY;
-use crate::support::wait_until;
+use crate::support::{SOON, wait_until};
 
 pub(crate) const SECRET: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
 pub(crate) const WEBHOOK_KEY: &[u8] = b"the key of the gateway's webhooks";
@@ -221,7 +221,7 @@ impl App {
             _alone: None,
             _loops: loops,
         };
-        tokio::time::timeout(Duration::from_secs(10), app.health.wait_serving()).await.unwrap();
+        tokio::time::timeout(SOON, app.health.wait_serving()).await.unwrap();
         app
     }
 
@@ -268,7 +268,7 @@ impl App {
             assert!(report.ok, "{report:#?}");
             report.logs.iter().all(|log| log.archived == log.end)
         };
-        wait_until(Duration::from_secs(20), "everything is archived and audited", level).await;
+        wait_until("everything is archived and audited", level).await;
     }
 
     /// What an audit finds now.

@@ -1,7 +1,5 @@
 //! A cancelled show: nothing of it is sold, everybody has his money back, and a report says how far that is.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::app::App;
@@ -41,7 +39,7 @@ async fn every_buyer_of_a_cancelled_show_is_refunded() {
     assert!(unblock.is(409, "sale_not_open"), "{unblock:?}");
 
     let seen = cancelled.header("onsale-version").to_owned();
-    wait_until(Duration::from_secs(20), "everybody is refunded", || async {
+    wait_until("everybody is refunded", || async {
         let mut boss = app.boss().await;
         let told = boss.send("GET", &progress, &[("onsale-version", &seen)], None).await;
         assert_eq!(told.status, 200, "{told:?}");
@@ -95,7 +93,7 @@ async fn buyers_who_pay_while_the_show_is_cancelled_lose_nothing() {
         assert!(paid.status == 200 || refused, "{paid:?}");
     }
     let progress = format!("/v1/admin/shows/{}/cancellation", sale.1);
-    wait_until(Duration::from_secs(20), "everybody is refunded", || async {
+    wait_until("everybody is refunded", || async {
         app.boss().await.get(&progress).await.text("state") == "DONE"
     })
     .await;

@@ -1,7 +1,5 @@
 //! Payments by card, over a gateway that answers, fails, and answers too late.
 
-use std::time::Duration;
-
 use onsale::clearing::{Clearing, ClearingError};
 use onsale::gateway::{Standing, WebhookSecret};
 use onsale::live::Live;
@@ -14,9 +12,7 @@ use super::app::{App, Setup, WEBHOOK_KEY};
 use super::client::{Answered, Caller};
 use crate::store::{store_on, user};
 use crate::support::gateway::Gateway;
-use crate::support::wait_until;
-
-const SOON: Duration = Duration::from_secs(20);
+use crate::support::{SOON, wait_until};
 
 /// One seat is 50,002: the sandbox waits for the buyer; in section B 50,001: it declines; in C 50,000: at once.
 pub(super) async fn on_sale(app: &App) -> (u64, u64) {
@@ -176,7 +172,7 @@ async fn a_declined_card_leaves_the_hold_to_be_paid_otherwise() {
     decline("k2", "").await;
     decline("k", "true").await;
     decline("k2", "true").await;
-    wait_until(SOON, "it is voided", async || gateway.standing(begun) == Standing::Voided).await;
+    wait_until("it is voided", async || gateway.standing(begun) == Standing::Voided).await;
     app.audit().await;
     assert_eq!(payment(&mut buyer, begun).await["status"], "FAILED");
     buyer.post_once("c", "/v1/users/me/balance", &json!({"amount": 100_000})).await;
@@ -222,7 +218,7 @@ async fn what_was_given_back_before_the_gateway_heard_of_it_never_begins() {
     assert_eq!(buyer.delete(&format!("/v1/reservations/{id}")).await.status, 204);
     gateway.fail(0, 0);
     let payment = begun.text("paymentId");
-    wait_until(SOON, "it is voided", async || gateway.standing(&payment) == Standing::Voided).await;
+    wait_until("it is voided", async || gateway.standing(&payment) == Standing::Voided).await;
     assert_eq!(gateway.count("begin"), 1, "the call that was refused");
     app.audit().await;
 }
@@ -302,7 +298,7 @@ async fn as_many_as_may_be_are_with_the_gateway_at_once() {
         let refused = begun.join_next().await.unwrap().unwrap();
         assert!(matches!(refused, Err(ClearingError::Busy)), "{refused:?}");
     }
-    wait_until(SOON, "the others are there", async || gateway.count("begin") == 256).await;
+    wait_until("the others are there", async || gateway.count("begin") == 256).await;
     gateway.hold("");
     while let Some(ended) = begun.join_next().await {
         assert_eq!(ended.unwrap().unwrap(), Standing::Authorised);
@@ -346,7 +342,7 @@ async fn whatever_fails_between_each_payment_comes_to_its_one_end() {
         assert!(matches!(again.status, 202 | 402), "{again:?}");
         let name = again.text("paymentId");
         let known = async || again.status == 402 || gateway.standing(&name) != Standing::Unknown;
-        wait_until(SOON, "the gateway has heard of it", known).await;
+        wait_until("the gateway has heard of it", known).await;
         gateway.fail(*number % 2, *number % 3);
         for payment in gateway.begun().iter().filter(|payment| payment.contains(&id[1..])) {
             match *number % 6 {
@@ -361,7 +357,7 @@ async fn whatever_fails_between_each_payment_comes_to_its_one_end() {
     }
     let open = format!("{{c{}}}:cards", sale.0);
     let ended = async || app.redis::<u64>(&["HLEN", &open]).await == 0;
-    wait_until(SOON, "each payment is at its end", ended).await;
+    wait_until("each payment is at its end", ended).await;
     let (mut captured, mut voided) = (0, 0);
     for (_, buyer, id) in &mut bought {
         let status = buyer.get(&format!("/v1/reservations/{id}")).await.text("status");

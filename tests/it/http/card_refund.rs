@@ -1,7 +1,5 @@
 //! What a card paid goes back to the card: decided once with the seats, told to the gateway until it has answered.
 
-use std::time::Duration;
-
 use onsale::metrics;
 use serde_json::json;
 
@@ -12,8 +10,6 @@ use super::events;
 use super::refund::{EVERYBODY, bought, burst, path};
 use crate::support::gateway::Gateway;
 use crate::support::wait_until;
-
-const SOON: Duration = Duration::from_secs(20);
 
 const REFUSED: &str = r#"{"status": "refused", "reason": "card_closed"}"#;
 
@@ -29,15 +25,14 @@ async fn paid(app: &App, sale: (u64, u64), user: &str, seats: &[&str]) -> (Calle
     let confirmed = async || {
         app.caller(user, &[]).await.get(&format!("/v1/reservations/{id}")).await.text("status") == "CONFIRMED"
     };
-    wait_until(SOON, "the card has paid", confirmed).await;
+    wait_until("the card has paid", confirmed).await;
     (buyer, id, payment)
 }
 
 /// Nothing is left to be told to the gateway.
 async fn told(app: &App, concert: u64) {
     let open = format!("{{c{concert}}}:cards");
-    wait_until(SOON, "the gateway has done all", async || app.redis::<u64>(&["HLEN", &open]).await == 0)
-        .await;
+    wait_until("the gateway has done all", async || app.redis::<u64>(&["HLEN", &open]).await == 0).await;
 }
 
 /// What the gateway gave back, in no order.
@@ -144,7 +139,7 @@ async fn a_refund_waits_for_the_capture() {
     let refund = app.boss().await.post_once("k", &path(&id), &json!({})).await;
     assert_eq!((refund.status, refund.text("status")), (200, "REFUNDED".into()), "{refund:?}");
     let asked = gateway.count("capture");
-    wait_until(SOON, "the capture is tried again", async || gateway.count("capture") > asked + 3).await;
+    wait_until("the capture is tried again", async || gateway.count("capture") > asked + 3).await;
     assert_eq!(gateway.count("refunds"), 0);
     let open = format!("{{c{}}}:cards", sale.0);
     assert_eq!(app.redis::<u64>(&["HLEN", &open]).await, 2);
@@ -190,13 +185,13 @@ async fn what_the_gateway_refuses_or_is_not_sure_of_stays_and_shows() {
     let refund = app.boss().await.post_once("k", &path(&id), &json!({})).await;
     let (key, name_of_refund) = (format!("{{c{}}}:cards", sale.0), refund.text("refundId"));
     let record = async || app.redis::<String>(&["HGET", &key, &name_of_refund]).await;
-    wait_until(SOON, "it is asked again and again", async || gateway.count("refunds") > 3).await;
+    wait_until("it is asked again and again", async || gateway.count("refunds") > 3).await;
     assert!(record().await.starts_with("refund "));
 
     let before = contradictions("refund");
     gateway.say(Some(("refunds", REFUSED)));
-    wait_until(SOON, "it is noted", async || record().await.starts_with("refused ")).await;
-    wait_until(SOON, "and counted at each look", async || contradictions("refund") > before + 2.0).await;
+    wait_until("it is noted", async || record().await.starts_with("refused ")).await;
+    wait_until("and counted at each look", async || contradictions("refund") > before + 2.0).await;
     app.audit().await;
     assert_eq!(app.count("select count(*) from card_refunds where state = 'refused'").await, 1);
     let (all, _) = events::read(&mut app.boss().await, "AQA".to_owned(), 200).await;
@@ -209,7 +204,7 @@ async fn what_the_gateway_refuses_or_is_not_sure_of_stays_and_shows() {
     let before = contradictions("capture");
     gateway.say(Some(("capture", r#"{"status": "voided"}"#)));
     let (mut buyer, _, name) = paid(&app, sale, "v", &["C-1-2"]).await;
-    wait_until(SOON, "a refused capture counts, too", async || contradictions("capture") > before).await;
+    wait_until("a refused capture counts, too", async || contradictions("capture") > before).await;
     assert_eq!(payment(&mut buyer, &name).await["status"], "CONFIRMED");
     gateway.say(None);
     told(&app, sale.0).await;
@@ -236,7 +231,7 @@ async fn a_cancelled_show_pays_cards_and_balances_back() {
     let cancelled = boss.post(&format!("/v1/admin/shows/{}/cancel", sale.1), &json!({})).await;
     assert_eq!(cancelled.status, 200, "{cancelled:?}");
     let progress = format!("/v1/admin/shows/{}/cancellation", sale.1);
-    wait_until(SOON, "all is decided", async || {
+    wait_until("all is decided", async || {
         let told = app.boss().await.get(&progress).await;
         (told.number("refunded"), told.number("outstanding")) == (20, 0)
     })
@@ -244,8 +239,7 @@ async fn a_cancelled_show_pays_cards_and_balances_back() {
     let told_so = boss.get(&progress).await;
     assert_eq!((told_so.text("state"), told_so.number("atGateway")), ("REFUNDING".into(), 10), "{told_so:?}");
     gateway.say(None);
-    wait_until(SOON, "all is done", async || app.boss().await.get(&progress).await.text("state") == "DONE")
-        .await;
+    wait_until("all is done", async || app.boss().await.get(&progress).await.text("state") == "DONE").await;
     let done = boss.get(&progress).await;
     assert_eq!((done.number("amount"), done.number("atGateway")), (20 * 50_000, 0), "{done:?}");
     gateway.sandbox().answer(&late_payment, true);

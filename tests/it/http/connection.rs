@@ -32,7 +32,7 @@ async fn what_was_sent_is_done_though_the_client_hangs_up() {
     stream.write_all(request.as_bytes()).await.unwrap();
     drop(stream);
     let path = format!("/v1/shows/{show}/seats?view=status");
-    wait_until(Duration::from_secs(10), "the seat is held", || async {
+    wait_until("the seat is held", || async {
         app.send("GET", &path, &[], None).await.json()["status"] == "1000000000"
     })
     .await;
@@ -70,8 +70,8 @@ async fn a_draining_server_answers_and_sends_its_clients_elsewhere() {
     let mut caller = app.caller("u", &[]).await;
     assert_eq!(caller.get("/v1/concerts").await.header("connection"), "");
     app.shutdown.send_replace(true);
-    wait_until(Duration::from_secs(10), "it drains", || async { !app.health.is_ready() }).await;
-    wait_until(Duration::from_secs(2), "its answers say so", || async {
+    wait_until("it drains", || async { !app.health.is_ready() }).await;
+    wait_until("its answers say so", || async {
         let answer = app.send("GET", "/v1/concerts", &[], None).await;
         assert_eq!(answer.status, 200);
         answer.header("connection") == "close"

@@ -1,7 +1,5 @@
 //! What a gateway does otherwise than was decided is counted, of whichever money, and whoever hears of it.
 
-use std::time::Duration;
-
 use onsale::clearing::{Clearing, ClearingError};
 use onsale::gateway::{Gateway, Standing};
 use onsale::live::Live;
@@ -15,9 +13,7 @@ use super::card_refund::metric;
 use super::{card, stripe, top_up};
 use crate::store::store_on;
 use crate::support::stripe::{KEY, Stripe};
-use crate::support::wait_until;
-
-const SOON: Duration = Duration::from_secs(20);
+use crate::support::{SOON, wait_until};
 
 fn contradictions(kind: &str, told: &str) -> f64 {
     metric(&format!("onsale_gateway_contradictions_total{{kind=\"{kind}\",told=\"{told}\"}}"))
@@ -33,23 +29,23 @@ async fn a_charge_that_is_not_captured_is_counted_and_shows_how_long() {
     let charged = top_up::charge(&mut user, "k", 50_000).await;
     assert_eq!((charged.status, charged.text("status")), (202, "PROCESSING".into()), "{charged:?}");
     let counted = async || contradictions("top_up", "capture") > before + 2.0;
-    wait_until(SOON, "it is counted at each look", counted).await;
+    wait_until("it is counted at each look", counted).await;
     let open = async || metric("onsale_top_up_open{state=\"capture\"}") > 0.0;
-    wait_until(SOON, "it is shown as left to do", open).await;
+    wait_until("it is shown as left to do", open).await;
     let overdue = async || metric("onsale_top_up_overdue_seconds") > 1.0;
-    wait_until(SOON, "and for how long", overdue).await;
+    wait_until("and for how long", overdue).await;
     gateway.say(None);
     top_up::none_is_open(&app).await;
     assert_eq!(user.get("/v1/users/me/balance").await.number("balance"), 50_000);
     let none = async || metric("onsale_top_up_overdue_seconds") == 0.0;
-    wait_until(SOON, "nothing is overdue", none).await;
+    wait_until("nothing is overdue", none).await;
 
     let before = contradictions("top_up", "void");
     gateway.say(Some(("void", r#"{"status": "authorised"}"#)));
     let declined = top_up::charge(&mut user, "k2", 50_001).await;
     assert_eq!(declined.status, 202, "{declined:?}");
     let counted = async || contradictions("top_up", "void") > before;
-    wait_until(SOON, "so is one that is not let go", counted).await;
+    wait_until("so is one that is not let go", counted).await;
     gateway.say(None);
     top_up::none_is_open(&app).await;
     app.audit().await;
@@ -91,7 +87,7 @@ async fn a_refund_that_fails_after_it_had_succeeded_is_counted() {
     let path = format!("/v1/admin/reservations/{id}/refund");
     at_stripe.refund_as("pending");
     let refund = app.boss().await.post_once("k", &path, &json!({})).await.text("refundId");
-    wait_until(SOON, "Stripe is told", async || at_stripe.refunds().len() == 1).await;
+    wait_until("Stripe is told", async || at_stripe.refunds().len() == 1).await;
     let event = async |refund: &str| {
         let object = json!({
             "id": "re_0", "object": "refund", "status": "failed", "payment_intent": at_stripe.id(&name),
@@ -106,7 +102,7 @@ async fn a_refund_that_fails_after_it_had_succeeded_is_counted() {
     at_stripe.refund_as("succeeded");
     let open = format!("{{c{}}}:cards", sale.0);
     let told = async || app.redis::<u64>(&["HLEN", &open]).await == 0;
-    wait_until(SOON, "it is given back", told).await;
+    wait_until("it is given back", told).await;
     // An old message.
     hear(&refund).await.unwrap();
     assert_eq!(event(&refund).await, 204);

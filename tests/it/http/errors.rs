@@ -275,7 +275,7 @@ async fn a_silent_redis_leaves_the_outcome_unknown_and_an_absent_one_nothing() {
     assert_eq!(user.post_once("k1", "/v1/users/me/balance", &charge).await.status, 200);
     let held = user.post("/v1/reservations", &json!({"showId": show, "seats": ["A-1-1"]})).await;
     let path = format!("/v1/reservations/{}", held.text("reservationId"));
-    wait_until(Duration::from_secs(10), "the archive has the hold", || async {
+    wait_until("the archive has the hold", || async {
         app.count("select count(*) from reservations").await == 1
             && app.count("select count(*) from ledger_transactions").await == 1
     })
@@ -302,7 +302,7 @@ async fn a_silent_redis_leaves_the_outcome_unknown_and_an_absent_one_nothing() {
     let balance = user.get("/v1/users/me/balance").await;
     assert_eq!((balance.status, balance.number("balance")), (200, 10_000), "{balance:?}");
     assert!(balance.json()["updatedAt"].is_string());
-    wait_until(Duration::from_secs(10), "the concert says so", || async {
+    wait_until("the concert says so", || async {
         let concert = app.send("GET", &format!("/v1/concerts/{concert}"), &[], None).await;
         concert.text("state") == "RECOVERING"
     })

@@ -6,9 +6,6 @@ use serde_json::{Value, json};
 use super::app::{App, SECRET};
 use super::client::Caller;
 use crate::support::wait_until;
-use std::time::Duration;
-
-const SOON: Duration = Duration::from_secs(20);
 
 /// An organiser of concerts that are not `demo`'s.
 async fn stranger(app: &App) -> Caller {
@@ -50,7 +47,7 @@ async fn an_organiser_pulls_the_events_of_his_concerts_once_and_in_order() {
     app.in_line("u|2", two).await;
     let archived =
         "select cast(count(*) as signed) from reservations r join queue_tokens q on q.concert <> r.concert";
-    wait_until(SOON, "the archive has it", async || app.count(archived).await == 1).await;
+    wait_until("the archive has it", async || app.count(archived).await == 1).await;
 
     let start = boss.get("/v1/admin/events?limit=1").await.text("nextCursor");
     let (rest, end) = read(&mut boss, start, 2).await;
@@ -72,7 +69,7 @@ async fn an_organiser_pulls_the_events_of_his_concerts_once_and_in_order() {
     let path = format!("/v1/reservations/{}", held["data"]["reservationId"].as_str().unwrap());
     assert_eq!(buyer.delete(&path).await.status, 204);
     let released = "select cast(count(*) as signed) from reservations where status = 'cancelled'";
-    wait_until(SOON, "the archive has it", async || app.count(released).await == 1).await;
+    wait_until("the archive has it", async || app.count(released).await == 1).await;
     let (news, _) = read(&mut boss, end, 2).await;
     assert_eq!(news.iter().map(|event| event["type"].clone()).collect::<Vec<_>>(), ["reservation.released"]);
 
@@ -134,7 +131,7 @@ async fn a_cursor_that_is_given_can_be_taken_back() {
     let mut boss = app.boss().await;
     let (concert, _) = app.on_sale(json!({})).await;
     let events = "select cast(count(*) as signed) from events where log like 'c%'";
-    wait_until(SOON, "the archive has it", async || app.count(events).await > 0).await;
+    wait_until("the archive has it", async || app.count(events).await > 0).await;
     for (concerts, status) in [(3_000, 200), (3_500, 400)] {
         let page = boss.get(&format!("/v1/admin/events?after={}", cursor_of(concerts))).await;
         assert_eq!(page.status, status, "{page:?}");

@@ -1,7 +1,5 @@
 //! A request that is sent many times has one effect and one answer, whatever has happened since.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -98,7 +96,7 @@ async fn a_hold_that_lapsed_is_answered_as_it_was() {
     let wanted = json!({"showId": show, "seats": ["A-1-1"]});
     let held = check_same(&burst(&app, &headers, "k", "/v1/reservations", &wanted).await, 201, 1);
     let path = held.header("location").to_owned();
-    wait_until(Duration::from_secs(10), "the hold has lapsed", || async {
+    wait_until("the hold has lapsed", || async {
         app.send("GET", &path, &headers, None).await.text("status") == "EXPIRED"
     })
     .await;

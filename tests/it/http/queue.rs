@@ -68,14 +68,14 @@ async fn a_buyer_waits_behind_a_full_room_comes_in_and_buys() {
     assert_eq!(buyer.post_once("c", "/v1/users/me/balance", &json!({"amount": 50_000})).await.status, 200);
     let held = buyer.post("/v1/reservations", &wanted).await;
     // A log just born is found within a second; from then on the archive follows at once.
-    wait_until(Duration::from_secs(10), "the archive follows this concert", || async {
+    wait_until("the archive follows this concert", || async {
         app.count("select count(*) from reservations").await == 1
     })
     .await;
     let paid = buyer.post("/v1/payments", &json!({"reservationId": held.text("reservationId")})).await;
     assert_eq!(paid.status, 200, "{paid:?}");
     let answered = Instant::now();
-    wait_until(Duration::from_secs(10), "the payment is in MySQL", || async {
+    wait_until("the payment is in MySQL", || async {
         app.count("select count(*) from payments").await == 1
             && app.count("select count(*) from booked_seats").await == 1
     })

@@ -1,7 +1,5 @@
 //! What an organiser reads of his sale: the report and the exports, and nobody else's.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::app::{App, Setup};
@@ -9,8 +7,6 @@ use super::client::Caller;
 use super::organiser::of;
 use crate::support::gateway::Gateway;
 use crate::support::wait_until;
-
-const SOON: Duration = Duration::from_secs(10);
 
 /// Holds these seats.
 async fn hold(buyer: &mut Caller, show: u64, seats: &[&str]) -> String {
@@ -31,7 +27,7 @@ async fn buy(buyer: &mut Caller, show: u64, seats: &[&str]) -> (String, String) 
 
 /// Waits until the archive has all that was sold.
 async fn archived(app: &App, booked: i64, reservations: i64) {
-    wait_until(SOON, "the archive is level", async || {
+    wait_until("the archive is level", async || {
         app.count("select count(*) from booked_seats").await == booked
             && app.count("select count(*) from reservations").await == reservations
     })
@@ -71,7 +67,7 @@ async fn the_report_adds_up_by_show_section_and_day() {
     let path = format!("/v1/admin/concerts/{concert}/report");
     let read = async || of(&app, "demo", "viewer").await.get(&path).await.json();
     // The release is behind the rows that were waited for.
-    wait_until(SOON, "the release is archived", async || read().await["shows"][0]["held"] == 2).await;
+    wait_until("the release is archived", async || read().await["shows"][0]["held"] == 2).await;
     let report = read().await;
     let first = &report["shows"][0];
     let counts = ["seatsTotal", "booked", "held", "blocked"].map(|name| first[name].as_u64().unwrap());
@@ -94,7 +90,7 @@ async fn the_report_adds_up_by_show_section_and_day() {
     let mut boss = app.boss().await;
     let refund = format!("/v1/admin/reservations/{sold}/refund");
     assert_eq!(boss.post_once("r", &refund, &json!({"seats": ["B-1-2"]})).await.status, 200);
-    wait_until(SOON, "the refund is archived", async || read().await["shows"][0]["booked"] == 2).await;
+    wait_until("the refund is archived", async || read().await["shows"][0]["booked"] == 2).await;
     let report = read().await;
     let first = &report["shows"][0];
     assert_eq!(first["revenue"], json!({"confirmed": 90_000, "refunded": 20_000, "net": 70_000}));

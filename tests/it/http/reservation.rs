@@ -67,7 +67,7 @@ async fn what_redis_has_forgotten_is_read_from_the_archive() {
     let payment = format!("/v1/payments/{}", paid.text("paymentId"));
     let path = |held: &super::client::Answered| held.header("location").to_owned();
     assert_eq!(user.delete(&path(&given)).await.status, 204);
-    wait_until(Duration::from_secs(10), "the archive has all of it", || async {
+    wait_until("the archive has all of it", || async {
         app.count("select count(*) from reservations where status <> 'pending'").await == 2
             && app.count("select count(*) from reservations").await == 3
     })

@@ -1,10 +1,9 @@
 //! From the line to the ticket, and the problems on the way.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::app::{App, token};
+use crate::support::SOON;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_buyer_joins_holds_pays_and_reads_his_ticket() {
@@ -179,7 +178,7 @@ async fn an_organiser_steers_a_running_sale() {
         (&changed.json()["policy"]["maxActive"], &changed.json()["policy"]["holdSeconds"]),
         (&json!(5), &json!(300))
     );
-    crate::support::wait_until(Duration::from_secs(10), "the place is admitted", || async {
+    crate::support::wait_until("the place is admitted", || async {
         let status = app.send("GET", "/v1/queue/status", &[identity, place], None).await;
         status.json()["status"] == "ACTIVE"
     })
@@ -212,7 +211,7 @@ async fn histories_are_read_page_by_page() {
         let pay = json!({"reservationId": held.json()["reservationId"]}).to_string();
         assert_eq!(app.send("POST", "/v1/payments", &[identity, key], Some(&pay)).await.status, 200);
     }
-    crate::support::wait_until(Duration::from_secs(10), "the archive has all of it", || async {
+    crate::support::wait_until("the archive has all of it", || async {
         let ledger = app.send("GET", "/v1/users/me/ledger", &[identity], None).await;
         let list = app.send("GET", "/v1/reservations", &[identity], None).await.json();
         let confirmed = |item: &serde_json::Value| {
@@ -254,7 +253,7 @@ async fn a_server_drains_and_ends() {
     let app = App::start().await;
     assert_eq!(app.send("GET", "/v1/concerts", &[], None).await.status, 200);
     app.shutdown.send_replace(true);
-    tokio::time::timeout(Duration::from_secs(10), app.server).await.unwrap().unwrap();
+    tokio::time::timeout(SOON, app.server).await.unwrap().unwrap();
     assert!(!app.health.is_ready());
     assert!(tokio::net::TcpStream::connect(app.address).await.is_err());
 }

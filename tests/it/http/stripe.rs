@@ -11,8 +11,6 @@ use super::client::{Answered, Caller};
 use crate::support::stripe::Stripe;
 use crate::support::wait_until;
 
-const SOON: Duration = Duration::from_secs(20);
-
 pub(super) async fn start() -> (App, Stripe, (u64, u64)) {
     let stripe = Stripe::start().await;
     let gateway = Some(format!("stripe+{}", stripe.url()));
@@ -114,7 +112,7 @@ async fn a_sum_that_stripe_can_not_give_back_is_refused_before_anything_happens(
         let all = boss.post_once(&body.to_string(), &path, &body).await;
         assert!(all.status == 200 || all.is(400, "invalid_reservation"), "{all:?}");
     }
-    wait_until(SOON, "it is given back", async || stripe.refunds().len() == 1).await;
+    wait_until("it is given back", async || stripe.refunds().len() == 1).await;
     assert_eq!(stripe.refunds()[0].1, 10_010);
     app.audit().await;
 }
@@ -135,7 +133,7 @@ async fn a_seat_is_bought_with_the_second_card() {
         let told = payment(&mut app.caller("u", &[]).await, &paid).await;
         told["nextAction"]["declined"] == "insufficient_funds" && told["status"] == "REQUIRES_ACTION"
     };
-    wait_until(SOON, "he is told that the card was declined", declined).await;
+    wait_until("he is told that the card was declined", declined).await;
     stripe.confirm(&paid, true);
     for _ in 0..3 {
         assert_eq!(moved(&app, &stripe, &paid).await.status, 204);
@@ -158,7 +156,7 @@ async fn a_card_that_is_taken_too_late_is_let_go() {
     stripe.hold("");
     let voided = async || stripe.of(&begun) == ["canceled"];
     assert!(matches!(moved(&app, &stripe, &begun).await.status, 204 | 503));
-    wait_until(SOON, "it is canceled", voided).await;
+    wait_until("it is canceled", voided).await;
     app.audit().await;
     assert_eq!(payment(&mut buyer, &begun).await["status"], "VOIDED");
     assert_eq!(stripe.count("capture"), 0);
@@ -219,12 +217,14 @@ async fn whatever_fails_between_each_payment_comes_to_its_one_end() {
         let again = buyer.post_once("k", "/v1/payments", &by_card(id)).await;
         assert_eq!(again.status, 202, "{again:?}");
         let name = again.text("paymentId");
-        wait_until(SOON, "it is begun", async || !stripe.of(&name).is_empty()).await;
+        wait_until("it is begun", async || !stripe.of(&name).is_empty()).await;
         stripe.fail(*number % 2, *number % 3);
         match *number % 6 {
             0 => {
                 stripe.confirm(&name, true);
-                assert_eq!(buyer.delete(&format!("/v1/reservations/{id}")).await.status, 204);
+                // Somebody who looks meanwhile may have given him the seat.
+                let gone = buyer.delete(&format!("/v1/reservations/{id}")).await;
+                assert!(gone.status == 204 || gone.is(409, "reservation_not_pending"), "{gone:?}");
             }
             1 => stripe.confirm(&name, false),
             _ => stripe.confirm(&name, true),
@@ -238,7 +238,7 @@ async fn whatever_fails_between_each_payment_comes_to_its_one_end() {
     }
     let open = format!("{{c{}}}:cards", sale.0);
     let ended = async || app.redis::<u64>(&["HLEN", &open]).await == 0;
-    wait_until(SOON, "each payment is at its end", ended).await;
+    wait_until("each payment is at its end", ended).await;
     let mut captured = 0;
     for (_, buyer, id) in &mut bought {
         let status = buyer.get(&format!("/v1/reservations/{id}")).await.text("status");
@@ -269,7 +269,7 @@ async fn what_a_card_paid_goes_back_to_it_once() {
             app.caller(&user, &[]).await.get(&format!("/v1/reservations/{id}")).await.text("status")
                 == "CONFIRMED"
         };
-        wait_until(SOON, "the card has paid", confirmed).await;
+        wait_until("the card has paid", confirmed).await;
         stripe.fail(number % 3, number % 4);
         for _ in 0..2 {
             let refunded = app
@@ -282,7 +282,7 @@ async fn what_a_card_paid_goes_back_to_it_once() {
         }
         let open = format!("{{c{}}}:cards", sale.0);
         let ended = async || app.redis::<u64>(&["HLEN", &open]).await == 0;
-        wait_until(SOON, "all is given back", ended).await;
+        wait_until("all is given back", ended).await;
         assert_eq!(payment(&mut buyer, &name).await["status"], "REFUNDED");
     }
     expected.sort();

@@ -13,7 +13,6 @@ use super::client::{Answered, Caller};
 use crate::support::gateway::Gateway;
 use crate::support::wait_until;
 
-const SOON: Duration = Duration::from_secs(20);
 const PATH: &str = "/v1/users/me/balance";
 
 async fn start_within(within: Duration) -> (App, Gateway) {
@@ -51,7 +50,7 @@ pub(super) async fn none_is_open(app: &App) {
         }
         open == 0
     };
-    wait_until(SOON, "each top-up is at its end", open).await;
+    wait_until("each top-up is at its end", open).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,7 +155,7 @@ async fn a_late_success_is_let_go() {
         let now: (i64, i64) = app.redis(&["TIME"]).await;
         onsale::domain::time::Millis(now.0 * 1000).to_rfc3339() > end
     };
-    wait_until(SOON, "its time is over", over).await;
+    wait_until("its time is over", over).await;
     gateway.sandbox().answer(&id, true);
     assert_eq!(gateway.standing(&id), Standing::Authorised);
     gateway.fail(0, 0);

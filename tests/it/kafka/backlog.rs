@@ -12,9 +12,9 @@ use onsale::store::log::Tail;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::TOPIC;
 use super::broker::Broker;
 use super::consumer::held;
-use super::{TOLD, TOPIC};
 use crate::archive::{Fresh, LOG_ID, Log, fresh, offset};
 use crate::support::redis::Redis;
 use crate::support::wait_until;
@@ -100,7 +100,7 @@ async fn a_backlog_waits_for_its_broker_in_bites_and_keeps_no_loop_waiting() {
     told.wait_for(|told| !told.is_empty()).await.unwrap();
     let gave_up = tokio::spawn(async move { told.wait_for(|told| told.is_empty()).await.map(|_| ()) });
 
-    wait_until(TOLD, "it says that Kafka does not take it", async || !*is_well.borrow()).await;
+    wait_until("it says that Kafka does not take it", async || !*is_well.borrow()).await;
     let stored = async || fresh.archive.told("kafka").await.unwrap().get(&log.name).copied();
     assert_eq!(stored().await, None, "nothing is acknowledged");
     let broker = tokio::task::spawn_blocking(move || {
@@ -108,7 +108,7 @@ async fn a_backlog_waits_for_its_broker_in_bites_and_keeps_no_loop_waiting() {
         broker
     });
     let broker = broker.await.unwrap();
-    wait_until(TOLD, "all is told", async || stored().await == Some(offset(ENTRIES))).await;
+    wait_until("all is told", async || stored().await == Some(offset(ENTRIES))).await;
     others.abort();
 
     assert!(!gave_up.is_finished(), "it began again");

@@ -4,14 +4,11 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::support::spawner::{Running, bound_to_us, spawn};
 use crate::support::{free_address, wait_until_blocking};
-
-const START: Duration = Duration::from_mins(1);
 
 /// Partitions of a topic.
 pub(crate) const PARTITIONS: i32 = 3;
@@ -123,7 +120,7 @@ impl Broker {
         let file = File::options().create(true).append(true).open(&log).expect("our folder");
         command.arg("server.properties").stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
         let mut running = Running::new(spawn(command).expect("java is installed"), log);
-        wait_until_blocking(START, "the broker takes connections", || {
+        wait_until_blocking("the broker takes connections", || {
             assert!(running.ended().is_none(), "the broker ended: {}", running.log());
             std::net::TcpStream::connect(self.address).is_ok()
         });

@@ -10,7 +10,9 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::Value;
 
 use super::broker::PARTITIONS;
+use crate::support::SOON;
 
+/// For one answer of the broker; none where there is no such topic.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// An event as it lies in Kafka.
@@ -60,7 +62,7 @@ fn read(brokers: &str, topic: &str) -> Vec<Told> {
     consumer.assign(&places).unwrap();
     let mut next: BTreeMap<i32, i64> = ends.keys().map(|partition| (*partition, 0)).collect();
     let mut all = Vec::new();
-    let deadline = Instant::now() + 6 * ANSWER;
+    let deadline = Instant::now() + SOON;
     while ends.iter().any(|(partition, end)| next[partition] < *end) {
         assert!(Instant::now() < deadline, "read {next:?} of {ends:?}");
         let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) else {

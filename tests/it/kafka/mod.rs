@@ -7,7 +7,6 @@ pub(crate) mod schemas;
 mod secure;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use onsale::domain::cloud_event::told;
 use onsale::domain::event::{Entry, LogKind};
@@ -18,16 +17,13 @@ use self::broker::Broker;
 use self::consumer::{Told, read_all};
 use crate::faults::buyer::Buyer;
 use crate::faults::ledger::Ledger;
-use crate::faults::site::{SOON, Server, Site, seat};
+use crate::faults::site::{Server, Site, seat};
 use crate::faults::worker::{buy_all, store_that_saw_nothing};
 use crate::support::mariadb::MariaDb;
 use crate::support::redis::Redis;
 use crate::support::wait_until;
 
 const TOPIC: &str = "sale";
-
-/// For all that was told to arrive, on a machine that others use too.
-const TOLD: Duration = Duration::from_mins(2);
 
 /// An installation that tells this broker and keeps no entry in Redis that the archive has.
 async fn open(redis: &Redis, mysql: &str, broker: &Broker) -> Site {
@@ -65,7 +61,7 @@ fn place(told: &Told) -> (u64, u64) {
 async fn all_told(ledger: &Ledger, broker: &Broker) -> Vec<Told> {
     let behind = "select count(*) from log_offsets l left join follower_offsets f \
                   on f.follower = 'kafka' and f.log = l.log where ifnull(f.number, 0) < l.number";
-    wait_until(TOLD, "Kafka has been told all", async || ledger.count(behind).await == 0).await;
+    wait_until("Kafka has been told all", async || ledger.count(behind).await == 0).await;
     let expected = expected(ledger).await;
     let all = read_all(broker.address(), TOPIC).await;
 
@@ -109,7 +105,7 @@ async fn each_event_reaches_kafka_in_order_whoever_is_killed() {
     let ledger = Ledger::open(&redis.url(), &mysql).await;
     let store = store_that_saw_nothing(&redis, &ledger).await;
     let told = async || ledger.count("select sum(number) from follower_offsets").await;
-    let further = async |than: i64| wait_until(TOLD, "it tells on", async || told().await > than).await;
+    let further = async |than: i64| wait_until("it tells on", async || told().await > than).await;
 
     let mut workers = [site.work(), site.work()];
     for round in 0..4 {
@@ -130,7 +126,7 @@ async fn each_event_reaches_kafka_in_order_whoever_is_killed() {
     drop(server);
     let server = site.serve_anyway().await;
     buy(&server, &site, 7_001).await;
-    ledger.level(TOLD).await;
+    ledger.level().await;
 
     let all = all_told(&ledger, &broker).await;
     let paid = all
@@ -152,13 +148,13 @@ async fn a_sale_goes_on_without_its_broker_and_what_was_trimmed_meanwhile_is_tol
     for number in 7_000..7_020 {
         buy(&server, &site, number).await;
     }
-    ledger.level(SOON).await;
+    ledger.level().await;
     let trimmed = async || ledger.ask::<u64>(&["HGET", "{c1}:meta", "trim"]).await;
     let written = async || ledger.ask::<u64>(&["HGET", "{c1}:meta", "number"]).await;
     // The last entry always stays.
-    wait_until(SOON, "the log is trimmed", async || trimmed().await + 1 == written().await).await;
+    wait_until("the log is trimmed", async || trimmed().await + 1 == written().await).await;
     assert_eq!(ledger.count("select count(*) from follower_offsets").await, 0);
-    wait_until(SOON, "the worker says that Kafka is away", async || {
+    wait_until("the worker says that Kafka is away", async || {
         worker.log().contains("Kafka does not acknowledge")
     })
     .await;

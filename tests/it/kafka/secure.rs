@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use super::TOLD;
 use super::backlog::{Following, follow, store};
 use super::broker::{Broker, PASSWORD, USER};
 use super::consumer::held;
@@ -44,7 +43,7 @@ async fn a_broker_is_told_if_it_is_who_it_should_be_and_so_are_we() {
 
     let Following { stop, task, .. } = follow(&fresh, &redis, &log, &settings(PASSWORD, &believed));
     let told = async || fresh.archive.told("kafka").await.unwrap().get(&log.name) == Some(&offset(2));
-    wait_until(TOLD, "all is told", told).await;
+    wait_until("all is told", told).await;
     assert_eq!(held(broker.address(), super::TOPIC).await, 2);
     stop.send(true).unwrap();
     task.await.unwrap();

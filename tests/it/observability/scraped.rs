@@ -8,10 +8,8 @@ use serde_json::{Value, json};
 
 use super::visitor::Shop;
 use super::{all_rules, dashboards, folder, list, shown, text, yaml};
-use crate::support::{free_address, process::Process, prometheus::Prometheus};
+use crate::support::{SOON, free_address, process::Process, prometheus::Prometheus};
 
-const READY: Duration = Duration::from_mins(1);
-const SHOWN: Duration = Duration::from_mins(1);
 /// Visitors between two looks at what is shown.
 const VISITORS: usize = 4;
 /// Of the shipped configuration, made fast enough for a test.
@@ -71,7 +69,7 @@ async fn start(folder: &tempfile::TempDir) -> Sale {
     let listen = ["--listen", "127.0.0.1:0", "--ops-listen", &operations.to_string()];
     let up = [&["up", "--data-dir", "data", "--catalog", demo], &listen[..]].concat();
     let mut up = Process::start(folder.path(), &up);
-    let address = up.ready(READY).await;
+    let address = up.ready().await;
     let worker = Process::start(folder.path(), &["work", "--config", "data/onsale.toml"]);
     Sale { up, worker, shop: Shop::new(&address, &data), scraped: [operations, beside] }
 }
@@ -89,7 +87,7 @@ async fn every_panel_shows_something_and_every_rule_is_evaluated() {
     }
     let mut unevaluated = all_rules().len();
     let mut visitors = 0;
-    let end = Instant::now() + SHOWN;
+    let end = Instant::now() + SOON;
     while !empty.is_empty() || unevaluated > 0 {
         assert!(
             Instant::now() < end,
@@ -120,7 +118,7 @@ async fn what_both_processes_tell_is_counted_once(prometheus: &mut Prometheus) {
     let (_, drawn) = shown(&board).into_iter().find(|(title, _)| title == "Revenue").expect("a panel");
     let (drawn, each) = (filled_in(&drawn), "sum by (job) (onsale_revenue_minor_units)");
     // Nobody comes any more: both come to the same, and it stays.
-    let end = Instant::now() + SHOWN;
+    let end = Instant::now() + SOON;
     loop {
         let (drawn, each) =
             (numbers(&prometheus.query(&drawn).await), numbers(&prometheus.query(each).await));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Value, json};
 
+use crate::support::SOON;
 use crate::support::http::Client;
 
 /// The stadium of the demonstration, with 80 rows of 100 on the floor: more than come before all has been shown.
@@ -13,8 +14,6 @@ const CONCERT: u32 = 3;
 const SHOW: u32 = 4;
 const ROWS: usize = 80;
 const SEATS: usize = 100;
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The public listener of an instance, and what signs its identity tokens.
 pub(super) struct Shop {
@@ -47,7 +46,7 @@ impl Shop {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, asked).await.expect("visitors are admitted");
+        tokio::time::timeout(SOON, asked).await.expect("visitors are admitted");
 
         let keyed = [who[0], ("idempotency-key", "charge")];
         self.post("/v1/users/me/balance", &keyed, json!({"amount": 200_000})).await;

@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -29,7 +28,7 @@ impl Demonstration {
         let arguments = ["up", "--data-dir", "data", "--catalog", demo];
         let listen = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
         let mut onsale = Process::start(folder.path(), &[&arguments[..], &listen].concat());
-        let address = onsale.ready(Duration::from_mins(1)).await;
+        let address = onsale.ready().await;
         Self { folder, address, _onsale: onsale }
     }
 
@@ -103,7 +102,7 @@ async fn schemathesis_finds_no_fault() {
     assert!(report.contains(&format!("Selected: {calls}/{calls}")), "{report}");
     assert!(report.contains(&format!("Tested: {calls}")), "{report}");
     // It came as far as the store: it bought something, or it would have proven little.
-    wait_until(Duration::from_secs(20), "what was held is in the archive", || async {
+    wait_until("what was held is in the archive", || async {
         let held = client.send("GET", "/v1/reservations", &bearer, None).await;
         held.is_ok_and(|held| held.body["items"].as_array().is_some_and(|items| !items.is_empty()))
     })

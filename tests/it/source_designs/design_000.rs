@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{LOOK, Person, SOON, Sale, archived, changes, items, seat_of, seconds_between};
+use super::{LOOK, Person, Sale, archived, changes, items, seat_of, seconds_between};
 use crate::kafka::broker::Broker;
 use crate::kafka::consumer::read_all;
 use crate::support::gateway::Gateway;
-use crate::support::wait_until;
+use crate::support::{SOON, wait_until};
 
 const TOPIC: &str = "design-000";
 
@@ -194,5 +194,5 @@ async fn published(broker: &Broker, kind: &str, users: &[&str]) {
         told.dedup();
         told == users.iter().map(|user| format!("\"{user}\"")).collect::<Vec<_>>()
     };
-    wait_until(SOON, kind, told).await;
+    wait_until(kind, told).await;
 }

@@ -4,7 +4,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{Person, SOON, Sale, archived, changes, items, seat_of, seconds_between};
+use super::{Person, Sale, archived, changes, items, seat_of, seconds_between};
 use crate::support::wait_until;
 
 /// Of all that the source gates, charging alone is a setting of the installation.
@@ -144,7 +144,7 @@ async fn pay(sale: &Sale, buyer: &mut Person, reservation: &str) {
     buyer.poll_until_expired().await;
     // Its entries: two charges and the payment.
     let ledger = "/v1/users/me/ledger";
-    wait_until(SOON, "the ledger", async || items(&buyer.get(ledger).await).len() == 3).await;
+    wait_until("the ledger", async || items(&buyer.get(ledger).await).len() == 3).await;
     let entries = items(&buyer.get(ledger).await);
     let kinds: Vec<_> =
         entries.iter().map(|entry| (&entry["type"], entry["amount"].as_i64().unwrap())).collect();

@@ -4,7 +4,7 @@
 use onsale::domain::time::Millis;
 use serde_json::json;
 
-use super::{Person, SOON, Sale, archived, changes, items, seat_of};
+use super::{Person, Sale, archived, changes, items, seat_of};
 use crate::support::wait_until;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +117,7 @@ async fn pay(sale: &Sale, first: &Person, second: &Person, reservation: &str) {
         let kinds: Vec<_> = entries.iter().map(|entry| entry["type"].as_str().unwrap().to_owned()).collect();
         kinds == ["PAYMENT", "CHARGE", "CHARGE"]
     };
-    wait_until(SOON, "the ledger", kinds).await;
+    wait_until("the ledger", kinds).await;
     archived(&sale.mysql(), "select count(*) from payments where amount = 50000", 1).await;
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Person, SOON, Sale, archived, items, seat_of, seconds_between};
+use super::{Person, Sale, archived, items, seat_of, seconds_between};
 use crate::support::wait_until;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +91,7 @@ async fn move_up(line: &[Person]) {
     line[1].poll_until("ACTIVE").await;
     for (rank, person) in line[1..].iter().enumerate().skip(1) {
         let moved = async || person.status().await.body["position"] == json!(rank);
-        wait_until(SOON, "the line moves up", moved).await;
+        wait_until("the line moves up", moved).await;
     }
     assert_eq!(line[1].get("/v1/concerts/1/shows").await.status, 200);
 }

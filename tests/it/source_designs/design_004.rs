@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Person, SOON, Sale, archived, changes, items, seat_of, seconds_between};
+use super::{Person, Sale, archived, changes, items, seat_of, seconds_between};
 use crate::support::wait_until;
 
 /// Nothing is swept while the test runs: who meets a lapsed hold must find the seat free by himself.
@@ -100,7 +100,7 @@ async fn rank(sale: &Sale) {
     };
     let booked = async || items(&sale.get("/v1/rankings/concerts?by=booked").await);
     let both = async || booked().await.iter().map(|item| item["booked"].as_u64()).eq([Some(2), Some(1)]);
-    wait_until(SOON, "three seats are booked", both).await;
+    wait_until("three seats are booked", both).await;
     assert_eq!(titles(&booked().await), [2, 1]);
     assert_eq!(titles(&items(&sale.get("/v1/concerts?sort=popular").await)), [2, 1]);
     let sold_out = items(&sale.get("/v1/rankings/concerts?by=sold-out").await);

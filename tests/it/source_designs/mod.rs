@@ -21,12 +21,7 @@ use tempfile::TempDir;
 
 use crate::support::http::{Answer, Client};
 use crate::support::process::Process;
-use crate::support::wait_until;
-
-const READY: Duration = Duration::from_mins(1);
-
-/// For what happens by itself, on a machine that others use too.
-const SOON: Duration = Duration::from_secs(30);
+use crate::support::{SOON, wait_until};
 
 /// Between two looks of somebody who waits.
 const LOOK: Duration = Duration::from_millis(20);
@@ -47,7 +42,7 @@ impl Sale {
         let up = [&["up", "--data-dir", "data", "--catalog", &catalog], &listen[..]].concat();
         let settings: Vec<_> = settings.iter().map(|&(name, value)| (name.into(), value.into())).collect();
         let mut process = Process::start_with(folder.path(), &up, &settings);
-        let client = Client::new(&process.ready(READY).await);
+        let client = Client::new(&process.ready().await);
         Self { folder, process, client }
     }
 
@@ -193,7 +188,7 @@ impl Person {
     async fn seat_until(&self, show: u32, seat: &str, status: &str) {
         let path = format!("/v1/shows/{show}/seats");
         let look = async || seat_of(&self.get(&path).await, seat)["status"] == status;
-        wait_until(SOON, "the seat has the status", look).await;
+        wait_until("the seat has the status", look).await;
     }
 
     async fn hold(&self, show: u32, seat: &str) -> Answer {
@@ -288,5 +283,5 @@ fn changes(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 /// Looks until a count in MySQL is this.
 async fn archived(mysql: &MySqlPool, select: &'static str, count: i64) {
     let look = async || sqlx::query_scalar::<_, i64>(select).fetch_one(mysql).await.unwrap() == count;
-    wait_until(SOON, select, look).await;
+    wait_until(select, look).await;
 }

@@ -1,7 +1,5 @@
 //! One seat sold, and one seat wanted by many.
 
-use std::time::Duration;
-
 use onsale::domain::ids::{Mark, ReservationId};
 use onsale::domain::outcome::{InvalidReason, Refusal};
 use onsale::domain::policy::Policy;
@@ -120,7 +118,7 @@ async fn all_get_their_seats_though_a_call_has_no_room_for_all() {
         last = Some(store.hold(CONCERT, hold(&store, &name, seq, &seats), soon()).await.unwrap().value);
     }
     let last = ReservationId { concert: CONCERT, show: SHOW, id: last.unwrap().reservation };
-    wait_until(Duration::from_secs(10), "the last hold is over", async || {
+    wait_until("the last hold is over", async || {
         let read = store.reservation(last, soon()).await.unwrap();
         read.now >= read.value.unwrap().end
     })

@@ -253,7 +253,7 @@ async fn a_refund_behind_a_failure_that_is_kept_is_found() {
         let gateway = process(&stripe);
         async move { gateway.refund(&intent("p"), "r", 500).await }
     });
-    wait_until(Duration::from_secs(20), "it has looked", async || stripe.count("refunds") == 1).await;
+    wait_until("it has looked", async || stripe.count("refunds") == 1).await;
     let form = [
         ("payment_intent", stripe.id("p")),
         ("amount", "500".to_owned()),

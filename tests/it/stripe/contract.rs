@@ -49,7 +49,7 @@ impl Mock {
             after.split_once('\n').map(|(address, _)| address.to_owned())
         };
         let listens = async || address("HTTP").is_some() && address("HTTPS").is_some();
-        wait_until(Duration::from_mins(1), "stripe-mock listens", listens).await;
+        wait_until("stripe-mock listens", listens).await;
         let url = format!("http://{}", address("HTTP").unwrap());
         let tls_url = format!("https://{}", address("HTTPS").unwrap());
         Self { url, tls_url, _running: running, _log: log }

@@ -10,7 +10,6 @@ use std::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
 use onsale::config::find_program;
@@ -18,13 +17,10 @@ use sqlx::{ConnectOptions, Connection, Executor, mysql::MySqlConnectOptions};
 use tempfile::TempDir;
 
 use super::{
+    SOON,
     spawner::{Running, bound_to_us, spawn},
     wait_until_blocking,
 };
-
-const INSTALL: Duration = Duration::from_mins(2);
-const START: Duration = Duration::from_mins(1);
-const STOP: Duration = Duration::from_secs(30);
 
 /// A server. [`MariaDb::database`] is what most tests want; one of its own is for those that kill it.
 #[derive(Debug)]
@@ -81,7 +77,7 @@ impl MariaDb {
     pub(crate) fn stop(&mut self) {
         let mut running = self.running.take().expect("it is running");
         running.terminate();
-        running.wait(STOP);
+        running.wait();
     }
 
     /// Starts it again on what is in its folder, at the same address; ends the running one first.
@@ -100,7 +96,7 @@ impl MariaDb {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log_file);
         let mut running = Running::new(spawn(command).expect("setpriv is installed"), log);
         let socket = self.socket();
-        wait_until_blocking(START, "MariaDB greets", || {
+        wait_until_blocking("MariaDB greets", || {
             assert!(running.ended().is_none(), "MariaDB ended: {}", running.log());
             greets(&socket)
         });
@@ -155,7 +151,7 @@ impl MariaDb {
         command.args(["--innodb-log-file-size=16M"]).args(as_root());
         command.stdin(Stdio::null()).stdout(log_file).stderr(Stdio::null());
         let mut installing = Running::new(spawn(command).expect("setpriv is installed"), log);
-        let status = installing.wait(INSTALL);
+        let status = installing.wait();
         assert!(status.success(), "MariaDB can't be installed: {}", installing.log());
     }
 }
@@ -170,7 +166,7 @@ fn as_root() -> Option<&'static str> {
 fn greets(socket: &Path) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(START))?;
+        stream.set_read_timeout(Some(SOON))?;
         let mut packet = [0; 5];
         stream.read_exact(&mut packet)?;
         Ok(packet[4] == 10)

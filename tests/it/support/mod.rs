@@ -22,24 +22,24 @@ use std::{
 /// Between two looks at a condition.
 const POLL: Duration = Duration::from_millis(5);
 
-/// Looks at `condition` until it holds; panics, naming `what`, when `deadline` has passed.
-pub(crate) async fn wait_until<F: Future<Output = bool>>(
-    deadline: Duration,
-    what: &str,
-    condition: impl Fn() -> F,
-) {
-    let end = Instant::now() + deadline;
+/// By when whatever a test waits for has happened. It takes seconds at most; only what never comes takes so long, so that no machine
+/// is too slow or too busy for a test.
+pub(crate) const SOON: Duration = Duration::from_mins(2);
+
+/// Looks at `condition` until it holds; panics, naming `what`, when it does not by [`SOON`].
+pub(crate) async fn wait_until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    let end = Instant::now() + SOON;
     while !condition().await {
-        assert!(Instant::now() < end, "after {deadline:?} still not: {what}");
+        assert!(Instant::now() < end, "after {SOON:?} still not: {what}");
         tokio::time::sleep(POLL).await;
     }
 }
 
 /// As [`wait_until`], for code outside a runtime.
-pub(crate) fn wait_until_blocking(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + deadline;
+pub(crate) fn wait_until_blocking(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + SOON;
     while !condition() {
-        assert!(Instant::now() < end, "after {deadline:?} still not: {what}");
+        assert!(Instant::now() < end, "after {SOON:?} still not: {what}");
         std::thread::sleep(POLL);
     }
 }

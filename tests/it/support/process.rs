@@ -6,15 +6,13 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Command, ExitStatus, Output, Stdio},
-    time::Duration,
 };
 
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
+use super::SOON;
 use super::spawner::{Running, bound_to_us, spawn};
-
-const STOP: Duration = Duration::from_mins(1);
 
 /// A running `onsale`. Killed when it goes out of scope.
 #[derive(Debug)]
@@ -72,8 +70,8 @@ impl Process {
     }
 
     /// Waits for the line `ready http://ADDRESS` on stdout and gives the address. Panics with the log when the
-    /// process ends or `deadline` passes before.
-    pub(crate) async fn ready(&mut self, deadline: Duration) -> String {
+    /// process ends before or has taken until [`SOON`].
+    pub(crate) async fn ready(&mut self) -> String {
         let address = async {
             while let Some(line) = self.lines.recv().await {
                 if let Some(address) = line.strip_prefix("ready ") {
@@ -82,7 +80,7 @@ impl Process {
             }
             None
         };
-        let address = tokio::time::timeout(deadline, address).await.ok().flatten();
+        let address = tokio::time::timeout(SOON, address).await.ok().flatten();
         let ended = self.running.ended();
         address.unwrap_or_else(|| panic!("onsale is not ready (ended: {ended:?}): {}", self.log()))
     }
@@ -105,12 +103,12 @@ impl Process {
     /// SIGTERM; waits for the end and gives the exit status.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         self.running.terminate();
-        self.running.wait(STOP)
+        self.running.wait()
     }
 
     /// Waits for it to end by itself.
-    pub(crate) fn wait(&mut self, deadline: Duration) -> ExitStatus {
-        self.running.wait(deadline)
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.running.wait()
     }
 }
 

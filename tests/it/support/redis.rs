@@ -6,18 +6,15 @@ use std::{
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
 };
 
 use tempfile::TempDir;
 
 use super::{
+    SOON,
     spawner::{Running, bound_to_us, spawn},
     wait_until_blocking,
 };
-
-const START: Duration = Duration::from_secs(20);
-const STOP: Duration = Duration::from_secs(10);
 
 /// How a server keeps what it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +82,7 @@ impl Redis {
     pub(crate) fn stop(&mut self) {
         let mut running = self.running.take().expect("it is running");
         running.terminate();
-        running.wait(STOP);
+        running.wait();
     }
 
     /// Starts it again on what is in its folder, at the same address; ends the running one first.
@@ -107,7 +104,7 @@ impl Redis {
         let child = spawn(command).expect("install redis-server: make install");
         let mut running = Running::new(child, log);
         let socket = self.socket();
-        wait_until_blocking(START, "Redis answers", || {
+        wait_until_blocking("Redis answers", || {
             assert!(running.ended().is_none(), "Redis ended: {}", running.log());
             answers(&socket)
         });
@@ -119,7 +116,7 @@ impl Redis {
 fn answers(socket: &Path) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(START))?;
+        stream.set_read_timeout(Some(SOON))?;
         stream.write_all(b"PING\r\n")?;
         let mut answer = [0; 5];
         stream.read_exact(&mut answer)?;

@@ -7,7 +7,6 @@ use std::{
     process::{Child, Command},
     sync::{OnceLock, mpsc},
     thread,
-    time::Duration,
 };
 
 use super::wait_until_blocking;
@@ -83,11 +82,11 @@ impl Running {
         assert!(told.expect("there is a shell").success(), "process {id} is gone already");
     }
 
-    /// Waits for the end with a deadline.
-    pub(crate) fn wait(&mut self, deadline: Duration) -> std::process::ExitStatus {
+    /// Waits for the end.
+    pub(crate) fn wait(&mut self) -> std::process::ExitStatus {
         let mut status = None;
         let what = format!("process {} ended", self.id());
-        wait_until_blocking(deadline, &what, || {
+        wait_until_blocking(&what, || {
             status = self.ended();
             status.is_some()
         });

@@ -11,7 +11,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::faults::buyer::Buyer;
-use crate::faults::site::{CATALOG, READY};
+use crate::faults::site::CATALOG;
 use crate::support::free_address;
 use crate::support::http::Client;
 use crate::support::process::Process;
@@ -37,7 +37,7 @@ impl Up {
             format!("server = {{ drain_seconds = 0, listen = '127.0.0.1:0', ops_listen = '{operations}' }}");
         configure(&path.join("data/onsale.toml"), &format!("{server}\n{sections}"));
         let mut process = Process::start(path, &["up", "--data-dir", "data", "--catalog", "catalog.yaml"]);
-        let client = Client::new(&process.ready(READY).await);
+        let client = Client::new(&process.ready().await);
         Self { folder, operations, client, process }
     }
 

@@ -8,9 +8,8 @@ use onsale::metrics::{ALL, Kind};
 
 use super::Up;
 use super::exposition::{Scrape, get};
-use crate::faults::site::SOON;
 use crate::support::process::Process;
-use crate::support::{free_address, wait_until};
+use crate::support::{SOON, free_address, wait_until};
 
 /// One buys a seat that another wants too; he holds another, and gives it and his place back.
 async fn small_sale(up: &Up) {
@@ -157,7 +156,7 @@ async fn a_worker_has_a_listener_of_its_own(up: &Up, operations: &str) {
         assert!(Instant::now() < end, "the worker does not listen: {}", process.log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    wait_until(SOON, "the worker knows the archive's lag", async || {
+    wait_until("the worker knows the archive's lag", async || {
         Scrape::of(operations).await.value("onsale_follower_lag_entries{follower=\"archive\"}") == Some(0.0)
     })
     .await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Up;
 use super::collector::Collector;
-use crate::faults::site::{SOON, seat};
+use crate::faults::site::seat;
 use crate::support::wait_until;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -44,10 +44,10 @@ async fn a_hold_is_a_span_of_its_callers_trace() {
         b"service.version",
         b"db.system.name",
     ];
-    wait_until(SOON, "the span of the hold has come", async || collector.has(&texts)).await;
+    wait_until("the span of the hold has come", async || collector.has(&texts)).await;
     let seats = up.client.get("/v1/shows/2/seats").await.unwrap();
     let read = seats.header("x-request-id").to_owned();
-    wait_until(SOON, "a read has a span too", async || collector.has(&[read.as_bytes()])).await;
+    wait_until("a read has a span too", async || collector.has(&[read.as_bytes()])).await;
 
     assert!(up.process.terminate().success(), "{}", up.process.log());
     let log = up.process.log();

@@ -12,15 +12,12 @@ use sqlx::Row;
 
 use self::receiver::{Mood, Receiver, Sent};
 use crate::faults::ledger::Ledger;
-use crate::faults::site::{SOON, Server, Site};
+use crate::faults::site::{Server, Site};
 use crate::kafka::{buy, expected};
 use crate::support::http::{Answer, Client};
 use crate::support::mariadb::MariaDb;
 use crate::support::redis::Redis;
 use crate::support::wait_until;
-
-/// For retries after some failures in a row, on a machine that others use too.
-const TOLD: Duration = Duration::from_mins(1);
 
 struct Boss {
     client: Client,
@@ -72,7 +69,7 @@ impl Scene {
 
     /// Waits until the receiver has taken this many different events.
     async fn taken(&self, count: usize) {
-        wait_until(TOLD, "the endpoint has taken them", async || ids(&self.receiver).len() >= count).await;
+        wait_until("the endpoint has taken them", async || ids(&self.receiver).len() >= count).await;
     }
 }
 
@@ -95,7 +92,7 @@ async fn an_endpoint_that_fails_delays_and_dies_is_told_each_event_in_order() {
     let mut worker = site.work();
     let failed = async |receiver: &Receiver, than: usize| {
         let seen = async || receiver.sent().iter().filter(|sent| !sent.taken).count() > than;
-        wait_until(TOLD, "the endpoint was tried in vain", seen).await;
+        wait_until("the endpoint was tried in vain", seen).await;
     };
     buy(&server, &site, 1).await;
     for (number, mood) in [(2, Mood::Answers(500)), (3, Mood::Answers(307)), (4, Mood::Silent)] {
@@ -108,7 +105,7 @@ async fn an_endpoint_that_fails_delays_and_dies_is_told_each_event_in_order() {
     receiver.die().await;
     buy(&server, &site, 5).await;
     let hook = async || boss.hook().await;
-    wait_until(TOLD, "its organiser sees that it fails", async || {
+    wait_until("its organiser sees that it fails", async || {
         let hook = hook().await;
         hook["lastError"] == "no connection" && hook["failures"].as_u64() > Some(0)
     })
@@ -117,10 +114,10 @@ async fn an_endpoint_that_fails_delays_and_dies_is_told_each_event_in_order() {
     let _worker = site.work();
     buy(&server, &site, 6).await;
     receiver.revive().await;
-    ledger.level(SOON).await;
+    ledger.level().await;
 
     let all = expected(&ledger).await.remove("/concerts/1").unwrap();
-    wait_until(TOLD, "all is told", async || ids(&receiver).last() == all.last()).await;
+    wait_until("all is told", async || ids(&receiver).last() == all.last()).await;
     // What the import had archived when the webhook was made is not told.
     let imported = all.len() - ids(&receiver).len();
     assert!(all[..imported].iter().all(|id| id.contains("-1-")), "{all:?}");
@@ -132,7 +129,7 @@ async fn an_endpoint_that_fails_delays_and_dies_is_told_each_event_in_order() {
         assert!(now.abs_diff(sent.timestamp) < 120, "{sent:?}");
         assert_eq!(sent.event()["id"], sent.id.as_str());
     }
-    wait_until(SOON, "nothing is wrong any more", async || hook().await["failures"] == 0).await;
+    wait_until("nothing is wrong any more", async || hook().await["failures"] == 0).await;
     let shown = hook().await;
     assert_eq!((&shown["deadLetters"], &shown["secret"]), (&json!(0), &Value::Null));
     let path = format!("/v1/admin/webhooks/{}", made["webhookId"]);
@@ -149,7 +146,7 @@ async fn what_is_given_up_is_a_dead_letter_until_it_is_sent_again() {
     receiver.set(Mood::Answers(410));
     buy(server, site, 1).await;
     let dead = async |count: u64| boss.hook().await["deadLetters"] == count;
-    wait_until(TOLD, "the payment is a dead letter", async || dead(1).await).await;
+    wait_until("the payment is a dead letter", async || dead(1).await).await;
     receiver.set(Mood::Takes);
     buy(server, site, 2).await;
     scene.taken(1).await;
@@ -161,7 +158,7 @@ async fn what_is_given_up_is_a_dead_letter_until_it_is_sent_again() {
     assert_eq!(boss.ask("POST", &path, None).await.body, json!({"resent": 1}));
     scene.taken(2).await;
     assert_eq!(first_taken(receiver)[1].event()["data"]["userId"], "h1");
-    wait_until(SOON, "the letter is gone", async || dead(0).await).await;
+    wait_until("the letter is gone", async || dead(0).await).await;
     let kinds: BTreeSet<_> = receiver.sent().iter().map(|sent| sent.event()["type"].to_string()).collect();
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["\"payment.succeeded\""]);
 }
@@ -179,14 +176,14 @@ async fn an_event_is_given_up_after_failing_for_a_day_however_old_it_is() {
     receiver.set(Mood::Answers(503));
     let mut worker = site.work();
     buy(server, site, 1).await;
-    wait_until(TOLD, "it has failed", failing).await;
+    wait_until("it has failed", failing).await;
 
     worker.kill();
     age_events(&ledger).await;
     change(&ledger, "update webhook_offsets set failing_since = 0, next_at = 0").await;
     let tried = receiver.sent().len();
     let mut worker = site.work();
-    wait_until(TOLD, "it is tried on", async || receiver.sent().len() > tried + 1).await;
+    wait_until("it is tried on", async || receiver.sent().len() > tried + 1).await;
     assert!(dead(0).await);
     receiver.set(Mood::Takes);
     scene.taken(1).await;
@@ -194,13 +191,13 @@ async fn an_event_is_given_up_after_failing_for_a_day_however_old_it_is() {
     receiver.set(Mood::Answers(503));
     buy(server, site, 2).await;
     buy(server, site, 3).await;
-    ledger.level(SOON).await;
-    wait_until(TOLD, "it has failed", failing).await;
+    ledger.level().await;
+    wait_until("it has failed", failing).await;
     worker.kill();
     change(&ledger, "update webhook_offsets set failing_since = failing_since - 86400000, next_at = 0").await;
     let _worker = site.work();
-    wait_until(TOLD, "it has failed for a day", async || dead(1).await).await;
-    wait_until(TOLD, "the next one has failed", failing).await;
+    wait_until("it has failed for a day", async || dead(1).await).await;
+    wait_until("the next one has failed", failing).await;
     assert!(dead(1).await, "the next one has a day of its own");
 }
 
@@ -243,6 +240,6 @@ async fn slow_endpoints_more_than_there_are_places_keep_nobody_from_being_told()
         buy(server, site, number).await;
     }
     let _worker = site.work();
-    wait_until(TOLD, "the quick one is told all", async || ids(&quick).len() == 20).await;
+    wait_until("the quick one is told all", async || ids(&quick).len() == 20).await;
     assert!(!slow.sent().is_empty());
 }

@@ -8,10 +8,10 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::timed;
 use crate::{
-    Result,
+    Result, SOON,
     crowd::{BATCH, Crowd, OTHERS, joined},
     plan::Plan,
-    site::{Part, READY},
+    site::Part,
     slow::Timed,
 };
 
@@ -119,7 +119,7 @@ async fn admit(plan: &Plan, crowd: &mut Crowd, what: &str, ended: usize) -> Resu
 }
 
 async fn overdue(crowd: &Crowd, index: &str, count: usize) -> Result<()> {
-    let (end, mut redis) = (Instant::now() + READY, crowd.site.redis().await?);
+    let (end, mut redis) = (Instant::now() + SOON, crowd.site.redis().await?);
     loop {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis().to_string();
         let mut command = redis::cmd("ZCOUNT");

@@ -16,14 +16,14 @@ use redis::Cmd;
 
 use super::timed;
 use crate::{
-    Result,
+    Result, SOON,
     catalog::{Hall, PRICE},
     crowd::OTHERS,
     direct::{DEPTH, Direct, known},
     people::users,
     plan::Plan,
     sale::{CONCERT, admitted},
-    site::{Part, READY, Site},
+    site::{Part, Site},
     slow::{self, Timed},
 };
 
@@ -213,7 +213,7 @@ impl Counter {
 
     /// Waits until so many holds are over.
     async fn lapsed(&self, count: usize) -> Result<()> {
-        let (end, mut redis) = (Instant::now() + READY, self.site.redis().await?);
+        let (end, mut redis) = (Instant::now() + SOON, self.site.redis().await?);
         loop {
             let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis().to_string();
             let mut command = redis::cmd("ZCOUNT");

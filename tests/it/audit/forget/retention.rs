@@ -288,7 +288,7 @@ async fn an_audit_and_a_forgetting_wait_while_a_log_is_rewritten() {
     sqlx::query(entry).fetch_one(&mut *blocking).await.unwrap();
     let (retention, at) = (sale.retention(), Millis(sale.clock().await + 10 * DAY));
     let killed = tokio::spawn(async move { retention.run(at).await });
-    wait_until(PATIENCE, "it rewrites", async || archive.rewriting().await.unwrap().is_some()).await;
+    wait_until("it rewrites", async || archive.rewriting().await.unwrap().is_some()).await;
     killed.abort();
 
     let refused = sale.forgetter().forget(&user("anna@"), true).await;
@@ -304,7 +304,7 @@ async fn an_audit_and_a_forgetting_wait_while_a_log_is_rewritten() {
         sale.retain().await;
         archive.rewriting().await.unwrap().is_none()
     };
-    wait_until(PATIENCE, "the next round has gone on with it", finished).await;
+    wait_until("the next round has gone on with it", finished).await;
     let report = audit.await.unwrap();
     assert!(report.ok, "{report:#?}");
     assert_eq!(sale.names("anna@").await, Vec::<String>::new());
@@ -337,7 +337,7 @@ async fn a_round_that_breaks_off_anywhere_is_gone_on_with() {
         for _ in 0..2 {
             sale.look_again().await;
             let unfinished = "select count(*) from retentions where name_key is not null";
-            wait_until(PATIENCE, "nobody else is at it", async || {
+            wait_until("nobody else is at it", async || {
                 sale.retain().await;
                 sale.number(unfinished).await == 0
             })
