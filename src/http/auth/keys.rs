@@ -202,6 +202,8 @@ fn validation(alg: Algorithm, issuer: Option<&str>, audience: Option<&str>) -> V
         Algorithm::EdDsa => jsonwebtoken::Algorithm::EdDSA,
     });
     validation.leeway = 0;
+    // Not in the second that `exp` names (RFC 7519: on or after).
+    validation.reject_tokens_expiring_in_less_than = 1;
     validation.validate_nbf = true;
     let mut required = vec!["exp", "sub"];
     if let Some(issuer) = issuer {
