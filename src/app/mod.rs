@@ -133,6 +133,8 @@ struct Observed {
     exposition: Exposition,
     live: Live,
     seen: SeenLogs,
+    /// Whether Redis answers.
+    redis: watch::Receiver<bool>,
     /// Whether MySQL answers.
     mysql: watch::Receiver<bool>,
     /// Whether Kafka takes what it is told, if this process tells it.
@@ -159,6 +161,21 @@ pub async fn engine_settings(
     [("redis.url", redis), ("mysql.url", mysql)]
 }
 
+/// Starts what looks whether Redis and MySQL answer; each says so.
+fn watch_engines(
+    config: &Config,
+    installation: &Installation,
+    tasks: &mut JoinSet<()>,
+    stopping: &watch::Receiver<bool>,
+) -> Result<(watch::Receiver<bool>, watch::Receiver<bool>), Error> {
+    let (redis_well, redis) = watch::channel(true);
+    let (mysql_well, mysql) = watch::channel(true);
+    let watched = Archive::lazy(&Mysql { max_connections: 1, ..config.mysql.clone() })?;
+    tasks.spawn(loops::mysql(watched, mysql_well, stopping.clone()));
+    tasks.spawn(loops::memory(installation.store()?, redis_well, stopping.clone()));
+    Ok((redis, mysql))
+}
+
 /// Runs until `shutdown` says true and all that was begun is finished. Says on `ready` where it serves.
 pub async fn run(
     config: Config,
@@ -174,7 +191,6 @@ pub async fn run(
 
     // The loops outlive the server: what its last requests did still reaches the archive.
     let (stop, stopping) = watch::channel(false);
-    let (mysql_well, mysql) = watch::channel(true);
     let (kafka_well, kafka) = watch::channel(true);
     let (changed_in, changed) = mpsc::channel(CHANGES);
     let mut tasks = JoinSet::new();
@@ -183,10 +199,9 @@ pub async fn run(
     let (archive, store) = (installation.archive.clone(), installation.store()?);
     let catalog = CatalogLoop { archive, live: live.clone(), store, changed };
     tasks.spawn(catalog.run(stopping.clone()));
-    let watched = Archive::lazy(&Mysql { max_connections: 1, ..config.mysql.clone() })?;
-    tasks.spawn(loops::mysql(watched, mysql_well, stopping.clone()));
-    tasks.spawn(loops::memory(installation.store()?, stopping.clone()));
-    let observed = Observed { exposition, live: live.clone(), seen: installation.seen.clone(), mysql, kafka };
+    let (redis, mysql) = watch_engines(&config, &installation, &mut tasks, &stopping)?;
+    let seen = installation.seen.clone();
+    let observed = Observed { exposition, live: live.clone(), seen, redis, mysql, kafka };
     tasks.spawn(loops::gauges(observed.gauges(), stopping.clone()));
     let clearing = clearing(&config, &installation, &live)?;
     warm(&live).await;

@@ -55,6 +55,7 @@ async fn look(health: Arc<Health>, observed: Observed) {
     let mut ticks = tokio::time::interval(LOOK);
     loop {
         ticks.tick().await;
+        health.set_degraded("redis", !*observed.redis.borrow());
         health.set_degraded("mysql", !*observed.mysql.borrow());
         health.set_degraded("kafka", !*observed.kafka.borrow());
         for log in observed.seen.lost() {

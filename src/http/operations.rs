@@ -1,6 +1,6 @@
 //! The second listener, for operators and probes: `/livez`, `/readyz`, `/metrics`, `/version`.
 //!
-//! Never the public one: metrics tell how a sale goes. A concert or MySQL in trouble shows as `degraded`, it does
+//! Never the public one: metrics tell how a sale goes. A concert, Redis or MySQL in trouble shows as `degraded`, it does
 //! not make a server unready: all servers would leave the balancer at once, and those who can still buy with them.
 
 use std::collections::BTreeSet;
@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Response, StatusCode};
+use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
@@ -107,7 +107,7 @@ impl Operations {
 
     async fn serve(self, stream: TcpStream) {
         let service = service_fn(|request: hyper::Request<Incoming>| {
-            let response = self.answer(request.uri().path());
+            let response = self.answer(request.method(), request.uri().path());
             async move { Ok::<_, Infallible>(response) }
         });
         let connection = http1::Builder::new()
@@ -119,7 +119,12 @@ impl Operations {
         }
     }
 
-    fn answer(&self, path: &str) -> Response<Full<Bytes>> {
+    fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+        if ![Method::GET, Method::HEAD].contains(method) {
+            let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "these are read\n".into());
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return response;
+        }
         match path {
             "/livez" => plain(StatusCode::OK, "alive\n".into()),
             "/readyz" => self.readyz(),

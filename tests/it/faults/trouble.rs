@@ -95,7 +95,8 @@ async fn while_redis_is_away_nothing_happens_and_its_return_is_noticed() {
         assert!(took < PATIENCE, "{took:?}");
         assert_eq!(buyer.hold(client, 1, 2, "h2").await.unwrap().outcome(), (503, "unavailable"));
     }
-    behind.server.degraded().await;
+    let server = &behind.server;
+    wait_until("it says that Redis is away", async || server.degraded().await == ["redis"]).await;
     behind.redis.restart();
     for path in &reads {
         assert_eq!(read(path).await.status, 200, "{path}");

@@ -162,6 +162,11 @@ async fn a_worker_has_a_listener_of_its_own(up: &Up, operations: &str) {
     .await;
     assert!(get(operations, "/readyz").await.contains("\"ready\""));
     assert_eq!(get(operations, "/livez").await, "alive\n");
+    let written = reqwest::Client::new().post(format!("http://{operations}/livez")).send().await.unwrap();
+    assert_eq!(
+        (written.status().as_u16(), &written.headers()["allow"]),
+        (405, &"GET, HEAD".parse().unwrap())
+    );
     assert!(get(operations, "/version").await.contains(env!("CARGO_PKG_VERSION")));
     assert!(process.terminate().success(), "{}", process.log());
 }
