@@ -5,7 +5,7 @@
 
 use super::time::Millis;
 
-/// Why a reservation cannot be paid, as `reason` of `invalid_reservation`.
+/// Why a reservation is neither paid nor given back, as `reason` of `invalid_reservation`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidReason {
     /// Its time was over.
@@ -82,7 +82,7 @@ pub enum Refusal {
         /// Those, by index, in the order asked.
         seats: Vec<u32>,
     },
-    /// The reservation cannot be paid.
+    /// The reservation is neither paid nor given back.
     InvalidReservation(InvalidReason),
     /// The balance is too small, minor units.
     InsufficientBalance {

@@ -39,7 +39,7 @@ codes! {
     IdempotencyKeyRequired "idempotency_key_required" 400 "This call needs an Idempotency-Key",
     DurabilityUnavailable "durability_unavailable" 400 "This installation cannot give that durability",
     InsufficientBalance "insufficient_balance" 400 "The balance is too small",
-    InvalidReservation "invalid_reservation" 400 "The reservation cannot be paid",
+    InvalidReservation "invalid_reservation" 400 "The reservation does not allow this",
     Unauthenticated "unauthenticated" 401 "A valid identity token is needed",
     QueueTokenInvalid "queue_token_invalid" 401 "A valid queue token is needed",
     QueueTokenExpired "queue_token_expired" 401 "The place in line has ended",

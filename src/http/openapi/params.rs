@@ -51,7 +51,7 @@ shared! {
     /// `{paymentId}`
     PaymentPath { parameter(Path, "paymentId", text().min_length(Some(1)), "A payment.") }
     /// `{webhookId}`
-    WebhookPath { parameter(Path, "webhookId", integer(1, i64::from(u32::MAX)), "A webhook.") }
+    WebhookPath { parameter(Path, "webhookId", text().min_length(Some(1)), "A webhook.") }
     /// `{gateway}` and its signature
     GatewayPath {
         parameter(Path, "gateway", text().min_length(Some(1)), "The gateway, as the configuration names it."),

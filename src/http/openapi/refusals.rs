@@ -148,7 +148,10 @@ impl PartialSchema for ProblemSchema {
             .property("max", count().description(Some("`amount_out_of_range`: the most.")))
             .property("currentBalance", count().description(Some("`insufficient_balance`.")))
             .property("requiredAmount", count().description(Some("`insufficient_balance`.")))
-            .property("reason", text().description(Some("`invalid_reservation`: why it cannot be paid.")))
+            .property(
+                "reason",
+                text().description(Some("`invalid_reservation`: why it is neither paid nor given back.")),
+            )
             .property("position", count().description(Some("`queue_token_not_active`.")))
             .property("seats", seats.description(Some("`seat_unavailable`: those that are not free.")))
             .property("opensAt", time.description(Some("`sale_not_open`: when it opens, if that is known.")))

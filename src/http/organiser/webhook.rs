@@ -45,7 +45,7 @@ struct ResendForm {
 #[schema(as = Webhook)]
 #[serde(rename_all = "camelCase")]
 struct WebhookBody {
-    webhook_id: u32,
+    webhook_id: String,
     url: String,
     types: Vec<String>,
     created_at: Millis,
@@ -73,7 +73,7 @@ impl From<WebhookState> for WebhookBody {
 impl WebhookBody {
     fn of(webhook: Webhook) -> Self {
         Self {
-            webhook_id: webhook.webhook,
+            webhook_id: webhook.webhook.to_string(),
             url: webhook.url,
             types: webhook.types,
             created_at: webhook.created,
@@ -111,7 +111,7 @@ pub(crate) async fn create(ctx: &Context, request: &mut Request) -> Result<Respo
     let too_many = || Problem::new(Code::InvalidRequest).detail("An organiser may have 20 webhooks.");
     new.webhook = made.ok_or_else(too_many)?;
     // Not its address: that may hold a secret of the receiver.
-    trail::note(request, json!({ "webhookId": new.webhook, "types": new.types }));
+    trail::note(request, json!({ "webhookId": new.webhook.to_string(), "types": new.types }));
     let secret = Some(shown(secret.expose()));
     response::json(StatusCode::CREATED, &WebhookBody { secret, ..WebhookBody::of(new) })
 }

@@ -105,7 +105,7 @@ async fn a_webhook_leads_to_public_https_only_and_is_its_organisers() {
     let made = boss.post("/v1/admin/webhooks", &form).await;
     assert_eq!(made.status, 201, "{made:?}");
     assert!(made.text("secret").starts_with("whsec_"));
-    let path = format!("/v1/admin/webhooks/{}", made.number("webhookId"));
+    let path = format!("/v1/admin/webhooks/{}", made.text("webhookId"));
 
     let mut other = stranger(&app).await;
     assert_eq!(other.get("/v1/admin/webhooks").await.json()["items"], json!([]));

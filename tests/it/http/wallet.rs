@@ -42,6 +42,8 @@ async fn charging_may_need_an_active_place_and_a_replay_does_not() {
     let path = "/v1/users/me/balance";
     let mut outside = app.caller("outside", &[]).await;
     assert!(outside.post_once("k", path, &charge).await.is(401, "queue_token_invalid"));
+    let mut cashier = app.caller("till", &["cashier"]).await;
+    assert_eq!(cashier.post_once("k", "/v1/users/outside/balance", &charge).await.status, 200);
     let mut active = app.in_line("active", concert).await;
     let mut waiting = app.in_line("waiting", concert).await;
     let early = waiting.post_once("k", path, &charge).await;

@@ -132,7 +132,7 @@ async fn an_endpoint_that_fails_delays_and_dies_is_told_each_event_in_order() {
     wait_until("nothing is wrong any more", async || hook().await["failures"] == 0).await;
     let shown = hook().await;
     assert_eq!((&shown["deadLetters"], &shown["secret"]), (&json!(0), &Value::Null));
-    let path = format!("/v1/admin/webhooks/{}", made["webhookId"]);
+    let path = format!("/v1/admin/webhooks/{}", made["webhookId"].as_str().unwrap());
     assert_eq!(boss.ask("DELETE", &path, None).await.status, 204);
     assert_eq!(boss.ask("DELETE", &path, None).await.status, 404);
     assert_eq!(ledger.count("select count(*) from webhook_offsets").await, 0);
@@ -152,7 +152,7 @@ async fn what_is_given_up_is_a_dead_letter_until_it_is_sent_again() {
     scene.taken(1).await;
     assert_eq!(first_taken(receiver)[0].event()["data"]["userId"], "h2");
 
-    let path = format!("/v1/admin/webhooks/{}/resend", scene.made["webhookId"]);
+    let path = format!("/v1/admin/webhooks/{}/resend", scene.made["webhookId"].as_str().unwrap());
     let unknown = boss.ask("POST", &path, Some(&json!({"eventId": "x"}))).await;
     assert_eq!(unknown.outcome(), (400, "invalid_request"));
     assert_eq!(boss.ask("POST", &path, None).await.body, json!({"resent": 1}));
