@@ -16,6 +16,7 @@ pub mod live;
 pub mod loops;
 pub mod metrics;
 pub mod opening;
+pub mod publishing;
 pub mod retention;
 pub mod store;
 pub mod telemetry;

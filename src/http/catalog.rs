@@ -1,15 +1,18 @@
 //! Concerts, shows and rankings: read from memory, open to all unless a policy gates a concert's shows.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::context::Context;
 use super::freshness;
 use super::gate;
+use super::known;
 use super::openapi::params::{Available, ConcertPath, Paging, Span, Version};
 use super::openapi::refusals::refusals;
 use super::page::{self, List};
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 use super::query;
 use super::request::Request;
 use super::response::{self, Response};
@@ -119,7 +122,7 @@ refusals!(ConcertRefusals: JSON, PATH, FRESH);
     responses((status = 200, description = "The concert.", body = ConcertBody), ConcertRefusals),
 )]
 pub(crate) async fn concert(ctx: &Context, request: &Request) -> Result<Response, Problem> {
-    let view = find(ctx, request)?;
+    let view = of_path(ctx, request).await?;
     freshness::wait(request, &view).await?;
     concert_response(&view, hyper::StatusCode::OK)
 }
@@ -134,10 +137,8 @@ pub(crate) fn concert_response(view: &ConcertView, status: hyper::StatusCode) ->
 }
 
 /// The concert that the path names, else 404.
-pub(crate) fn find(ctx: &Context, request: &Request) -> Result<std::sync::Arc<ConcertView>, Problem> {
-    let concert = ConcertId(request.path_id()?);
-    let view = ctx.live.concert(concert);
-    view.ok_or_else(|| Problem::new(Code::NotFound))
+async fn of_path(ctx: &Context, request: &Request) -> Result<Arc<ConcertView>, Problem> {
+    known::concert(ctx, request, ConcertId(request.path_id()?)).await
 }
 
 refusals!(ConcertShowsRefusals: JSON, PATH, FORM, FRESH, GATED);
@@ -153,7 +154,7 @@ refusals!(ConcertShowsRefusals: JSON, PATH, FORM, FRESH, GATED);
 pub(crate) async fn concert_shows(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let asked = page::asked(request)?;
     let only_available = query::flag(request, "available")?;
-    let view = find(ctx, request)?;
+    let view = of_path(ctx, request).await?;
     freshness::wait(request, &view).await?;
     gate::pass(ctx, request, &view, Gate::Shows).await?;
     let (log_id, number) = (view.log_id(), view.number());

@@ -7,6 +7,7 @@ use hyper::header::HeaderName;
 
 use super::auth::{self, Identity};
 use super::context::Context;
+use super::known;
 use super::problem::{Code, Problem};
 use super::request::Request;
 use crate::domain::ids::{ConcertId, UserId};
@@ -98,7 +99,7 @@ pub(crate) async fn refusal_anywhere(
     if proof.expired {
         return Ok(Some(Refusal::QueueTokenExpired));
     }
-    if ctx.live.concert(proof.place.concert).is_none() {
+    if known::find_concert(ctx, request, proof.place.concert).await?.is_none() {
         return Ok(Some(Refusal::QueueTokenInvalid));
     }
     match claim(ctx, request, &proof.place).await {

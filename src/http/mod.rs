@@ -16,6 +16,7 @@ mod freshness;
 mod gate;
 mod history;
 mod idempotency;
+mod known;
 mod layout;
 mod negotiate;
 mod openapi;

@@ -15,6 +15,7 @@ use super::freshness;
 use super::gate;
 use super::history;
 use super::idempotency;
+use super::known;
 use super::layout;
 use super::openapi::params::{Durable, Key, PaymentPath};
 use super::openapi::refusals::refusals;
@@ -107,7 +108,7 @@ pub(crate) async fn pay(ctx: &Context, request: &mut Request) -> Result<Response
 
     let not_found = || Problem::from(Refusal::InvalidReservation(InvalidReason::NotFound));
     let reservation: ReservationId = form.reservation_id.parse().map_err(|_| not_found())?;
-    let view = ctx.live.concert(reservation.concert).ok_or_else(not_found)?;
+    let view = known::find_concert(ctx, request, reservation.concert).await?.ok_or_else(not_found)?;
     if view.gates(Gate::Pay) {
         // Its time may be over: what counts is the end of the hold.
         gate::own_for(ctx, request, &identity.user, reservation.concert)?;
@@ -160,7 +161,7 @@ refusals!(PaymentRefusals: JSON, IDENTITY, PATH, STORE);
 pub(crate) async fn get(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
     let id: PaymentId = request.path_id()?;
-    let view = ctx.live.concert(id.reservation.concert).ok_or_else(|| Problem::new(Code::NotFound))?;
+    let view = known::concert(ctx, request, id.reservation.concert).await?;
     match reservation::in_store(ctx, request, &view, id.reservation).await? {
         Some(answer) => current(ctx, request, id, &identity.user, answer).await,
         None => archived(ctx, request, id, &identity.user).await,

@@ -17,6 +17,7 @@ use super::context::Context;
 use super::durability;
 use super::freshness;
 use super::gate::{self, Proof};
+use super::known;
 use super::openapi::params::{Durable, Version};
 use super::openapi::refusals::refusals;
 use super::problem::{Code, Problem};
@@ -103,8 +104,8 @@ pub(crate) async fn join(ctx: &Context, request: &mut Request) -> Result<Respons
     durability::check(request, ctx.settings.durability)?;
     let form: JoinForm = body::read(ctx, request).await?;
     let concert = u32::try_from(form.concert_id).map(ConcertId).ok();
-    let found = concert.and_then(|concert| Some((concert, ctx.live.concert(concert)?)));
-    let (concert, view) = found.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let concert = concert.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let view = known::concert(ctx, request, concert).await?;
 
     let answer = ctx.store.join(concert, &identity.user, request.deadline).await?;
     let joined = answer.value;
@@ -142,7 +143,7 @@ refusals!(LeaveRefusals: IDENTITY, PLACE, STORE);
 pub(crate) async fn leave(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
     let place = gate::own(ctx, request, &identity.user)?.current()?;
-    concert_of(ctx, &place)?;
+    concert_of(ctx, request, &place).await?;
     let left = ctx.store.leave(place.concert, &place.user, place.seq, request.deadline);
     let answer = left.await?;
     let mut response = response::empty(StatusCode::NO_CONTENT);
@@ -163,7 +164,7 @@ refusals!(StatusRefusals: JSON, IDENTITY, PLACE, STORE);
 pub(crate) async fn status(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let (token, proof) = caller_place(ctx, request)?;
     let place = proof.current()?;
-    let view = concert_of(ctx, &place)?;
+    let view = concert_of(ctx, request, &place).await?;
     let seen = freshness::wait(request, &view).await?;
     let (glance, now) = (view.glance(place.seq), Context::now());
     if glance.policy.closes_at.is_some_and(|closes| closes <= now) {
@@ -198,9 +199,9 @@ refusals!(QueueStreamRefusals: IDENTITY, PLACE, NOT_BUILT);
     responses(QueueStreamRefusals),
     security(("queueBearer" = []), ("identity" = [], "queueToken" = [])),
 )]
-pub(crate) fn stream(ctx: &Context, request: &Request) -> Result<Response, Problem> {
+pub(crate) async fn stream(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let (_, proof) = caller_place(ctx, request)?;
-    concert_of(ctx, &proof.current()?)?;
+    concert_of(ctx, request, &proof.current()?).await?;
     Err(Problem::new(Code::NotImplemented))
 }
 
@@ -272,8 +273,8 @@ fn fresher(ctx: &Context, glance: &Glance, place: &Place, (token, now): (&str, M
 }
 
 /// A token for a concert that is not here proves nothing.
-fn concert_of(ctx: &Context, place: &Place) -> Result<Arc<ConcertView>, Problem> {
-    let view = ctx.live.concert(place.concert);
+async fn concert_of(ctx: &Context, request: &Request, place: &Place) -> Result<Arc<ConcertView>, Problem> {
+    let view = known::find_concert(ctx, request, place.concert).await?;
     view.ok_or_else(|| Problem::new(Code::QueueTokenInvalid))
 }
 

@@ -13,6 +13,7 @@ use super::auth;
 use super::context::Context;
 use super::freshness;
 use super::history;
+use super::known;
 use super::layout;
 use super::openapi::params::{Paging, ReservationPath};
 use super::openapi::refusals::refusals;
@@ -81,7 +82,7 @@ refusals!(ReservationRefusals: JSON, IDENTITY, PATH, STORE);
 )]
 pub(crate) async fn get(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
-    let (id, view) = known(ctx, request)?;
+    let (id, view) = of_path(ctx, request).await?;
     let Some(answer) = in_store(ctx, request, &view, id).await? else {
         let shown = archived(ctx, request, id, &identity.user).await?;
         let layout = layout::with_seats(ctx, id.show, &shown.seats, request.deadline).await?;
@@ -166,7 +167,7 @@ refusals!(ReleaseRefusals: IDENTITY, PATH, STORE; ReservationNotPending);
 )]
 pub(crate) async fn release(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
-    let (id, _) = known(ctx, request)?;
+    let (id, _) = of_path(ctx, request).await?;
     let mut response = response::empty(StatusCode::NO_CONTENT);
     match ctx.store.release(id, &identity.user, request.deadline).await {
         Ok(answer) => freshness::mark_answer(&mut response, &answer),
@@ -206,10 +207,9 @@ pub(crate) fn ticket_keys(ctx: &Context) -> Result<Response, Problem> {
 }
 
 /// The path's reservation, if its concert exists: nothing is asked about others.
-fn known(ctx: &Context, request: &Request) -> Result<(ReservationId, Arc<ConcertView>), Problem> {
+async fn of_path(ctx: &Context, request: &Request) -> Result<(ReservationId, Arc<ConcertView>), Problem> {
     let id: ReservationId = request.path_id()?;
-    let view = ctx.live.concert(id.concert);
-    view.map(|view| (id, view)).ok_or_else(|| Problem::new(Code::NotFound))
+    Ok((id, known::concert(ctx, request, id.concert).await?))
 }
 
 /// A reservation, wherever it was read.

@@ -290,7 +290,7 @@ pub(super) fn answer<'r>(ctx: &'r Context, r: &'r mut Request) -> Answering<'r> 
         E::Join => Box::pin(queue::join(ctx, r)),
         E::Leave => Box::pin(queue::leave(ctx, r)),
         E::QueueStatus => Box::pin(queue::status(ctx, r)),
-        E::QueueStream => now(queue::stream(ctx, r)),
+        E::QueueStream => Box::pin(queue::stream(ctx, r)),
         E::StreamTicket => now(queue::stream_ticket(ctx, r)),
         E::Hold => Box::pin(reservation::hold(ctx, r)),
         E::Reservations => Box::pin(reservation::list(ctx, r)),

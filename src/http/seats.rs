@@ -5,12 +5,12 @@ use hyper::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
 };
 use serde::Serialize;
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 use super::context::Context;
 use super::freshness;
 use super::gate;
+use super::known;
 use super::negotiate;
 use super::openapi::params::{Condition, ShowPath, Version};
 use super::openapi::refusals::refusals;
@@ -21,7 +21,7 @@ use super::request::Request;
 use super::response::{self, Response};
 use crate::domain::ids::ShowId;
 use crate::domain::policy::Gate;
-use crate::live::{ConcertView, Encoded, SeatsForm, ShowView};
+use crate::live::{Encoded, SeatsForm, ShowView};
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Changes<'a> {
@@ -60,7 +60,7 @@ refusals!(SeatsRefusals: JSON, PATH, FORM, FRESH, GATED);
 pub(crate) async fn seats(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let form = form(request)?;
     let since = query::parameter(request, "since")?;
-    let (concert, show) = find(ctx, request)?;
+    let (concert, show) = known::show(ctx, request, ShowId(request.path_id()?)).await?;
     // First, so that who has seen his place end is not let in by a view that has not.
     let seen = freshness::wait(request, &concert).await?;
     gate::pass(ctx, request, &concert, Gate::Seats).await?;
@@ -85,7 +85,7 @@ refusals!(SeatsStreamRefusals: PATH, FRESH, GATED, NOT_BUILT);
     security((), ("identity" = [], "queueToken" = [])),
 )]
 pub(crate) async fn stream(ctx: &Context, request: &Request) -> Result<Response, Problem> {
-    let (concert, _) = find(ctx, request)?;
+    let (concert, _) = known::show(ctx, request, ShowId(request.path_id()?)).await?;
     gate::pass(ctx, request, &concert, Gate::Seats).await?;
     Err(Problem::new(Code::NotImplemented))
 }
@@ -97,11 +97,6 @@ fn form(request: &Request) -> Result<SeatsForm, Problem> {
         Some("layout") => Ok(SeatsForm::Layout),
         Some(_) => Err(Problem::field("view", "Expected full, status or layout.")),
     }
-}
-
-fn find(ctx: &Context, request: &Request) -> Result<(Arc<ConcertView>, Arc<ShowView>), Problem> {
-    let show = ShowId(request.path_id()?);
-    ctx.live.show(show).ok_or_else(|| Problem::new(Code::NotFound))
 }
 
 /// What changed since that version; `None` if it is too old or another log's, or the layout is not read yet.

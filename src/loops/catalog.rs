@@ -3,7 +3,6 @@
 //! While MySQL is away everything known goes on selling; only what is new waits.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -12,6 +11,7 @@ use tokio::time::timeout;
 use crate::archive::{self, Archive, LogState};
 use crate::domain::ids::{ConcertId, LogName, Mark};
 use crate::live::Live;
+use crate::publishing::{mark, publish, register};
 use crate::store::{SeenLogs, Store};
 
 /// Between two looks at MySQL when nobody says that something changed.
@@ -68,7 +68,7 @@ impl CatalogLoop {
     }
 
     async fn look(&self, known: &mut Known) -> Result<(), CatalogError> {
-        let born = register(&self.archive, self.store.seen(), &self.live).await?;
+        let born = register_all(&self.archive, self.store.seen(), &self.live).await?;
         for log in self
             .store
             .seen()
@@ -103,7 +103,7 @@ struct Known {
 
 /// Reads everything that is born, once, before a process serves.
 pub async fn load(archive: &Archive, seen: &SeenLogs, live: &Live) -> Result<(), CatalogError> {
-    for (concert, log_id) in register(archive, seen, live).await? {
+    for (concert, log_id) in register_all(archive, seen, live).await? {
         publish(archive, live, concert, log_id).await?;
     }
     // Views of logs that stopped before exist only now.
@@ -113,16 +113,8 @@ pub async fn load(archive: &Archive, seen: &SeenLogs, live: &Live) -> Result<(),
     Ok(())
 }
 
-fn mark(live: &Live, log: LogName) {
-    if let LogName::Concert(concert) = log
-        && let Some(view) = live.concert(concert)
-    {
-        view.mark_recovering();
-    }
-}
-
 /// Makes the logs known that MySQL has an entry of. Answers the concerts among them.
-async fn register(
+async fn register_all(
     archive: &Archive,
     seen: &SeenLogs,
     live: &Live,
@@ -130,27 +122,10 @@ async fn register(
     let offsets = archive.offsets().await?;
     let mut concerts = BTreeMap::new();
     for offset in offsets.into_iter().filter(|offset| offset.state != LogState::Unborn) {
-        let log = seen.register(offset.log, offset.log_id, offset.offset);
-        if offset.state == LogState::Recovering {
-            log.stop();
-            mark(live, offset.log);
-        }
+        register(seen, live, &offset);
         if let LogName::Concert(concert) = offset.log {
             concerts.insert(concert, offset.log_id);
         }
     }
     Ok(concerts)
-}
-
-async fn publish(
-    archive: &Archive,
-    live: &Live,
-    concert: ConcertId,
-    log_id: Mark,
-) -> Result<(), CatalogError> {
-    if let Some(record) = archive.concert(concert).await? {
-        let shows = archive.shows(concert).await?.into_iter().map(Arc::new).collect();
-        live.publish(Arc::new(record), shows, log_id);
-    }
-    Ok(())
 }

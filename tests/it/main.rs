@@ -20,6 +20,7 @@ mod live;
 #[path = "../lua/mod.rs"]
 mod lua;
 mod model;
+mod neighbours;
 mod observability;
 mod openapi;
 mod readme;

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use super::{caller, check_reason, deadline, owned, trail};
+use super::{caller, check_reason, deadline, owned_show, trail};
+use crate::archive::Refunds;
 use crate::domain::ids::{LogName, ShowId};
 use crate::http::body;
 use crate::http::context::Context;
@@ -15,6 +17,7 @@ use crate::http::openapi::refusals::refusals;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
+use crate::live::{ConcertView, ShowView};
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,20 +95,17 @@ pub(crate) async fn cancel(ctx: &Context, request: &mut Request) -> Result<Respo
     let form: CancelForm = body::read_optional(ctx, request).await?;
     check_reason(form.reason.as_deref())?;
     let reason = form.reason.unwrap_or_default();
-    let show = ShowId(request.path_id()?);
-    let (view, _) = ctx.live.show(show).ok_or_else(|| Problem::new(Code::NotFound))?;
-    owned(ctx, view.id(), &identity)?;
+    let (view, show_view) = owned_show(ctx, request, &identity).await?;
+    let show = show_view.layout().show;
     trail::note(request, json!({ "reason": told(&reason) }));
     let at = ctx.store.cancel_show(view.id(), show, &reason, request.deadline).await?;
     // It is cancelled: what MySQL, or this view, can't say now is no error.
     view.reached(at.number, request.deadline).await;
     let known = view.cancelled(show);
-    let body = CancellationBody {
-        show_id: show,
-        // Whether that is archived the report says.
-        state: Progress::Refunding,
-        reason: told(known.as_deref().unwrap_or(&reason)),
-    };
+    // Asked again behind its end it is at its end; what MySQL does not say is not done.
+    let so_far = progress_of(ctx, &view, &show_view, request.deadline).await;
+    let state = so_far.map_or(Progress::Refunding, |(state, _)| state);
+    let body = CancellationBody { show_id: show, state, reason: told(known.as_deref().unwrap_or(&reason)) };
     let mut response = response::ok(&body)?;
     freshness::mark(&mut response, view.log_id(), at.number);
     Ok(response)
@@ -123,20 +123,13 @@ refusals!(CancellationRefusals: JSON, ORGANISER, PATH, FRESH, FORM);
 )]
 pub(crate) async fn progress(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
-    let (view, show_view) =
-        ctx.live.show(ShowId(request.path_id()?)).ok_or_else(|| Problem::new(Code::NotFound))?;
-    owned(ctx, view.id(), &identity)?;
+    let (view, show_view) = owned_show(ctx, request, &identity).await?;
     freshness::wait(request, &view).await?;
     let layout = show_view.layout();
     let (log_id, number) = (view.log_id(), view.number());
     let not_cancelled = || Problem::new(Code::NotFound).detail("The show is not cancelled.");
     let reason = view.cancelled(layout.show).ok_or_else(not_cancelled)?;
-    // A show that is clear changes no more: its last change is the last refund.
-    let (is_clear, changed) = (show_view.counts().is_clear(), show_view.changed_in());
-    // The offset first: what it covers is in what is counted after it.
-    let log = LogName::Concert(view.id());
-    let archived = history::read(request, ctx.archive.offset(log)).await?.map_or(0, |row| row.offset.number);
-    let refunds = history::read_until(deadline(), ctx.archive.refunds_of(view.id(), layout.show)).await?;
+    let (state, refunds) = progress_of(ctx, &view, &show_view, deadline()).await?;
     let counts = Counts {
         refunded: refunds.refunded,
         outstanding: refunds.outstanding,
@@ -144,12 +137,26 @@ pub(crate) async fn progress(ctx: &Context, request: &Request) -> Result<Respons
         at_gateway: refunds.at_gateway,
         currency: &layout.currency,
     };
-    let cancellation = CancellationBody {
-        show_id: layout.show,
-        state: Progress::of(is_clear && archived >= changed && refunds.at_gateway == 0),
-        reason: told(&reason),
-    };
+    let cancellation = CancellationBody { show_id: layout.show, state, reason: told(&reason) };
     let mut response = response::ok(&ProgressBody { cancellation, counts })?;
     freshness::mark(&mut response, log_id, number);
     Ok(response)
+}
+
+/// How far the refunds are, as fresh as the archive, by this time.
+async fn progress_of(
+    ctx: &Context,
+    view: &ConcertView,
+    show: &ShowView,
+    deadline: Instant,
+) -> Result<(Progress, Refunds), Problem> {
+    // A show that is clear changes no more: its last change is the last refund.
+    let (is_clear, changed) = (show.counts().is_clear(), show.changed_in());
+    // The offset first: what it covers is in what is counted after it.
+    let log = LogName::Concert(view.id());
+    let offset = history::read_until(deadline, ctx.archive.offset(log)).await?;
+    let archived = offset.map_or(0, |row| row.offset.number);
+    let refunds =
+        history::read_until(deadline, ctx.archive.refunds_of(view.id(), show.layout().show)).await?;
+    Ok((Progress::of(is_clear && archived >= changed && refunds.at_gateway == 0), refunds))
 }

@@ -16,6 +16,7 @@ use crate::domain::time::Millis;
 use crate::http::body::{self, Field};
 use crate::http::catalog::{ConcertBody, concert_response};
 use crate::http::context::Context;
+use crate::http::freshness;
 use crate::http::openapi::params::{ConcertPath, Durable};
 use crate::http::openapi::refusals::refusals;
 use crate::http::problem::{Code, Problem};
@@ -146,7 +147,7 @@ pub(crate) async fn update_concert(ctx: &Context, request: &mut Request) -> Resu
         ("artist", form.artist.as_ref()),
         ("venue", form.venue.as_ref()),
     ])?;
-    let view = owned_by_path(ctx, request, &identity)?;
+    let view = owned_by_path(ctx, request, &identity).await?;
     let deadline = deadline();
     let mut details = json!({ "title": form.title, "artist": form.artist, "venue": form.venue });
     trail::note(request, details.clone());
@@ -185,7 +186,7 @@ pub(crate) async fn create_show(ctx: &Context, request: &mut Request) -> Result<
     let identity = caller(ctx, request)?;
     let _turn = seating_turn(deadline()).await?;
     let form = body::read_large(ctx, request, ctx.settings.max_body_bytes, planned).await?;
-    let view = owned_by_path(ctx, request, &identity)?;
+    let view = owned_by_path(ctx, request, &identity).await?;
 
     let concert = view.concert().concert;
     let seats: usize = form.sections.iter().map(Section::places).sum();
@@ -203,6 +204,7 @@ pub(crate) async fn create_show(ctx: &Context, request: &mut Request) -> Result<
     };
     let mut response = response::json(StatusCode::CREATED, &body)?;
     response::set(&mut response, LOCATION, format!("/v1/shows/{show}/seats"));
+    freshness::mark(&mut response, view.log_id(), view.number());
     Ok(response)
 }
 

@@ -55,7 +55,7 @@ pub(crate) async fn events(ctx: &Context, request: &Request) -> Result<Response,
     };
     let one = one_concert(request)?;
     if let Some(concert) = one {
-        owned(ctx, concert, &identity)?;
+        owned(ctx, request, concert, &identity).await?;
         cursor.read.retain(|read, _| *read == concert);
     }
     let heads = match one {

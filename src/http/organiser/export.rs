@@ -58,7 +58,7 @@ pub(crate) async fn reservations(ctx: &Context, request: &Request) -> Result<Res
     let identity = caller(ctx, request)?;
     let asked = sheet::asked(request)?;
     let after: Option<Id20> = page::parsed_cursor(&asked)?;
-    let concert = owned_by_path(ctx, request, &identity)?.id();
+    let concert = owned_by_path(ctx, request, &identity).await?.id();
     let page = history::read(request, ctx.archive.reservations_in(concert, after, asked.limit)).await?;
     let (mut rows, now) = (Sheet::new(&asked, RESERVATIONS)?, Context::now());
     for row in &page.items {
@@ -108,7 +108,7 @@ pub(crate) async fn ledger(ctx: &Context, request: &Request) -> Result<Response,
     let identity = caller(ctx, request)?;
     let asked = sheet::asked(request)?;
     let after: Option<MovementCursor> = page::parsed_cursor(&asked)?;
-    let concert = owned_by_path(ctx, request, &identity)?.id();
+    let concert = owned_by_path(ctx, request, &identity).await?.id();
     let page = history::read(request, ctx.archive.movements_in(concert, after, asked.limit)).await?;
     let mut rows = Sheet::new(&asked, LEDGER)?;
     for row in &page.items {

@@ -27,11 +27,12 @@ use tokio::time::{Instant, timeout_at};
 use super::auth::{self, Identity};
 use super::context::Context;
 use super::durability;
+use super::known;
 use super::problem::{Code, Problem};
 use super::request::Request;
 use super::router::Verb;
-use crate::domain::ids::ConcertId;
-use crate::live::ConcertView;
+use crate::domain::ids::{ConcertId, ShowId};
+use crate::live::{ConcertView, ShowView};
 
 /// For calls that write seats to MySQL, or read all of a concert there: 200,000 seats take seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -87,14 +88,33 @@ fn check_reason(reason: Option<&str>) -> Result<(), Problem> {
 }
 
 /// The concert, if this caller runs it.
-fn owned(ctx: &Context, concert: ConcertId, identity: &Identity) -> Result<Arc<ConcertView>, Problem> {
-    let view = ctx.live.concert(concert);
-    view.filter(|view| identity.runs(&view.concert())).ok_or_else(|| Problem::new(Code::NotFound))
+async fn owned(
+    ctx: &Context,
+    request: &Request,
+    concert: ConcertId,
+    identity: &Identity,
+) -> Result<Arc<ConcertView>, Problem> {
+    let view = known::concert(ctx, request, concert).await?;
+    identity.runs(&view.concert()).then_some(view).ok_or_else(|| Problem::new(Code::NotFound))
+}
+
+/// The show that the path names and its concert, if this caller runs it.
+async fn owned_show(
+    ctx: &Context,
+    request: &Request,
+    identity: &Identity,
+) -> Result<(Arc<ConcertView>, Arc<ShowView>), Problem> {
+    let (view, show) = known::show(ctx, request, ShowId(request.path_id()?)).await?;
+    identity.runs(&view.concert()).then_some((view, show)).ok_or_else(|| Problem::new(Code::NotFound))
 }
 
 /// The concert that the path names, if this caller runs it.
-fn owned_by_path(ctx: &Context, request: &Request, identity: &Identity) -> Result<Arc<ConcertView>, Problem> {
-    owned(ctx, ConcertId(request.path_id()?), identity)
+async fn owned_by_path(
+    ctx: &Context,
+    request: &Request,
+    identity: &Identity,
+) -> Result<Arc<ConcertView>, Problem> {
+    owned(ctx, request, ConcertId(request.path_id()?), identity).await
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Putting on sale what an organiser wrote to MySQL, and showing it on this server at once.
 //!
-//! [`crate::opening`] gives birth to logs; other servers find what is new within a second. Each step repeats
+//! [`crate::opening`] gives birth to logs; other servers look for what is new when it is asked for, else within a second. Each step repeats
 //! harmlessly, so a call that broke off between them is finished by the next one.
 
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use crate::domain::policy::PolicyState;
 use crate::http::context::Context;
 use crate::http::problem::{Code, Problem};
 use crate::live::ConcertView;
+use crate::publishing::publish;
 use crate::store::ShowOpening;
 
 /// Opens a new concert's log and shows it here: a join right after it succeeds.
@@ -72,10 +73,6 @@ async fn read_and_publish(
     concert: ConcertId,
     log_id: Mark,
 ) -> Result<Vec<Arc<Show>>, Problem> {
-    let found = ctx.archive.concert(concert).await?;
-    let record =
-        found.ok_or_else(|| Problem::caused(Code::Internal, "a concert just written is not in MySQL"))?;
-    let shows: Vec<_> = ctx.archive.shows(concert).await?.into_iter().map(Arc::new).collect();
-    ctx.live.publish(Arc::new(record), shows.clone(), log_id);
-    Ok(shows)
+    let shows = publish(&ctx.archive, &ctx.live, concert, log_id).await?;
+    shows.ok_or_else(|| Problem::caused(Code::Internal, "a concert just written is not in MySQL"))
 }

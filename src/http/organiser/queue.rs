@@ -70,7 +70,7 @@ pub(crate) async fn pause(ctx: &Context, request: &mut Request) -> Result<Respon
     let identity = caller(ctx, request)?;
     let form: PauseForm = body::read_optional(ctx, request).await?;
     check_reason(form.reason.as_deref())?;
-    let view = owned_by_path(ctx, request, &identity)?;
+    let view = owned_by_path(ctx, request, &identity).await?;
     trail::note(request, json!({ "reason": form.reason }));
     let paused = |stands: &PolicyState| {
         Ok(PolicyState { paused: true, pause_reason: form.reason.clone(), ..stands.clone() })
@@ -93,7 +93,7 @@ refusals!(ResumeRefusals: JSON, ORGANISER, DURABILITY, BODY, PATH, STORE);
 pub(crate) async fn resume(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let ResumeForm {} = body::read_optional(ctx, request).await?;
-    let view = owned_by_path(ctx, request, &identity)?;
+    let view = owned_by_path(ctx, request, &identity).await?;
     let resumed =
         |stands: &PolicyState| Ok(PolicyState { paused: false, pause_reason: None, ..stands.clone() });
     policy::change(ctx, &view, deadline(), resumed).await?;
@@ -112,7 +112,7 @@ refusals!(SaleRefusals: JSON, ORGANISER, PATH, FRESH);
 )]
 pub(crate) async fn sale(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
-    let view = owned_by_path(ctx, request, &identity)?;
+    let view = owned_by_path(ctx, request, &identity).await?;
     freshness::wait(request, &view).await?;
     let (log_id, number) = (view.log_id(), view.number());
     let (line, sales) = (view.line(), view.sales());
@@ -131,12 +131,15 @@ pub(crate) async fn sale(ctx: &Context, request: &Request) -> Result<Response, P
 }
 
 fn answer(view: &ConcertView) -> Result<Response, Problem> {
+    let (log_id, number) = (view.log_id(), view.number());
     let state = view.policy();
-    response::ok(&AdmissionBody {
+    let mut response = response::ok(&AdmissionBody {
         concert_id: view.concert().concert,
         paused: state.paused,
         reason: state.pause_reason.clone(),
-    })
+    })?;
+    freshness::mark(&mut response, log_id, number);
+    Ok(response)
 }
 
 /// How many entries of the log MySQL lacks; `None` when it does not say.

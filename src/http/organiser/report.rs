@@ -90,7 +90,7 @@ refusals!(ReportRefusals: JSON, ORGANISER, PATH, FRESH);
 )]
 pub(crate) async fn report(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
-    let view = owned_by_path(ctx, request, &identity)?;
+    let view = owned_by_path(ctx, request, &identity).await?;
     let at = Context::now();
     let log_lag_entries = lag(ctx, request, &view).await;
     let mut sold = Sold::none(&view.shows());

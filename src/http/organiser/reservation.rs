@@ -63,7 +63,7 @@ pub(crate) async fn history(ctx: &Context, request: &Request) -> Result<Response
     let identity = caller(ctx, request)?;
     let asked = page::asked(request)?;
     let id: ReservationId = request.path_id()?;
-    owned(ctx, id.concert, &identity)?;
+    owned(ctx, request, id.concert, &identity).await?;
     let changes = history::read(request, ctx.archive.history_of(id)).await?;
     if changes.is_empty() {
         return Err(Problem::new(Code::NotFound));
@@ -92,7 +92,7 @@ pub(crate) async fn refund(ctx: &Context, request: &mut Request) -> Result<Respo
         layout::check_named("seats", labels)?;
     }
     let id: ReservationId = request.path_id()?;
-    owned(ctx, id.concert, &identity)?;
+    owned(ctx, request, id.concert, &identity).await?;
 
     let record = known(ctx, request, id).await?;
     let method = if record.is_paid_by_card() { Method::Card } else { Method::Balance };

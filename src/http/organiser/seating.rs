@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{caller, deadline, opening, owned, seating_turn, trail, written};
+use super::{caller, deadline, opening, owned_show, seating_turn, trail, written};
 use crate::archive;
 use crate::domain::catalog::{Section, Show};
 use crate::domain::ids::ShowId;
@@ -90,17 +90,16 @@ pub(crate) async fn put(ctx: &Context, request: &mut Request) -> Result<Response
     let identity = caller(ctx, request)?;
     let _turn = seating_turn(deadline()).await?;
     let sections = body::read_large(ctx, request, BODY_BYTES_MAX, planned).await?;
-    let not_found = || Problem::new(Code::NotFound);
-    let show = ShowId(request.path_id()?);
-    let (view, seats) = ctx.live.show(show).ok_or_else(not_found)?;
-    owned(ctx, view.id(), &identity)?;
+    let (view, seats) = owned_show(ctx, request, &identity).await?;
+    let show = seats.layout().show;
 
     let count: usize = sections.iter().map(Section::places).sum();
     let prices: BTreeMap<_, _> =
         sections.iter().take(PRICES_NOTED).map(|section| (&section.name, section.price)).collect();
     trail::note(request, json!({ "seats": count, "sections": sections.len(), "prices": prices }));
     let seated = written(deadline(), ctx.archive.change_seating(view.id(), show, sections)).await?;
-    let seated = seated.map_err(|error| refused(&seats, error))?.ok_or_else(not_found)?;
+    let seated =
+        seated.map_err(|error| refused(&seats, error))?.ok_or_else(|| Problem::new(Code::NotFound))?;
     opening::show(ctx, &view, show, seated.version, deadline()).await?;
     response::ok(&SeatingBody {
         show_id: show,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{caller, owned, trail};
+use super::{caller, owned_show, trail};
 use crate::domain::catalog::Show;
 use crate::domain::ids::ShowId;
 use crate::domain::outcome::Refusal;
@@ -80,14 +80,11 @@ async fn change(ctx: &Context, request: &mut Request, change: SeatChange) -> Res
         return Err(Problem::new(Code::TooManySeats).with("limit", SEATS_MAX));
     }
     layout::check_named("seats", &form.seats)?;
-    let not_found = || Problem::new(Code::NotFound);
-    let id = ShowId(request.path_id()?);
-    let (view, show) = ctx.live.show(id).ok_or_else(not_found)?;
-    owned(ctx, view.id(), &identity)?;
+    let (view, show) = owned_show(ctx, request, &identity).await?;
     let layout = show.layout();
 
     let asked = BlockRequest {
-        show: id,
+        show: layout.show,
         change,
         seats: indexes(&layout, &form.seats)?,
         id: ctx.store.new_id(),
@@ -106,7 +103,7 @@ async fn change(ctx: &Context, request: &mut Request, change: SeatChange) -> Res
         SeatChange::Block => "BLOCKED",
         SeatChange::Unblock => "AVAILABLE",
     };
-    let mut response = response::ok(&SeatsBody { show_id: id, seats: &form.seats, status })?;
+    let mut response = response::ok(&SeatsBody { show_id: layout.show, seats: &form.seats, status })?;
     idempotency::mark_replayed(&mut response, answer.replayed);
     freshness::mark_answer(&mut response, &answer);
     Ok(response)

@@ -14,6 +14,7 @@ use crate::archive::{ActionCursor, ActionEnd, NewAction};
 use crate::domain::ids::{ConcertId, ReservationId, ShowId};
 use crate::http::auth::{self, Identity};
 use crate::http::context::Context;
+use crate::http::known;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 use crate::http::response::Response;
@@ -38,7 +39,7 @@ pub(super) fn note(request: &mut Request, details: Value) {
 /// Answers a changing call, with its row around it.
 pub(crate) async fn kept(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = auth::organiser(ctx, request)?;
-    let Some((org, target)) = scope(ctx, request, &identity) else {
+    let Some((org, target)) = scope(ctx, request, &identity).await else {
         // It names nothing of this caller's: the handler says so, and nothing changes.
         return router::answer(ctx, request).await;
     };
@@ -57,7 +58,7 @@ pub(crate) async fn kept(ctx: &Context, request: &mut Request) -> Result<Respons
 }
 
 /// The organiser of what a call names, and its name; `None` if there is no such thing for this caller.
-fn scope(ctx: &Context, request: &Request, identity: &Identity) -> Option<(String, String)> {
+async fn scope(ctx: &Context, request: &Request, identity: &Identity) -> Option<(String, String)> {
     let resource = request.route.trim_start_matches("/v1/admin/").split('/').next()?;
     let (concert, target) = match resource {
         _ if request.id.is_empty() => return Some((identity.org.clone().unwrap_or_default(), String::new())),
@@ -67,7 +68,7 @@ fn scope(ctx: &Context, request: &Request, identity: &Identity) -> Option<(Strin
         }
         "shows" => {
             let show = ShowId(request.path_id().ok()?);
-            (ctx.live.show(show)?.0.id(), format!("show {show}"))
+            (known::show(ctx, request, show).await.ok()?.0.id(), format!("show {show}"))
         }
         "reservations" => {
             let id: ReservationId = request.path_id().ok()?;
@@ -80,7 +81,7 @@ fn scope(ctx: &Context, request: &Request, identity: &Identity) -> Option<(Strin
             return Some((identity.org.clone().unwrap_or_default(), target));
         }
     };
-    let record = ctx.live.concert(concert)?.concert();
+    let record = known::concert(ctx, request, concert).await.ok()?.concert();
     identity.runs(&record).then(|| (record.org.clone(), target))
 }
 

@@ -10,6 +10,7 @@ use crate::clearing::ClearingError;
 use crate::domain::ids::PaymentId;
 use crate::http::body;
 use crate::http::context::Context;
+use crate::http::known;
 use crate::http::openapi::params::GatewayPath;
 use crate::http::openapi::refusals::refusals;
 use crate::http::problem::Code;
@@ -59,7 +60,7 @@ pub(crate) async fn told(ctx: &Context, request: &mut Request) -> Result<Respons
     let Ok(payment) = told.payment.parse::<PaymentId>() else {
         return done();
     };
-    if ctx.live.concert(payment.reservation.concert).is_none() {
+    if known::find_concert(ctx, request, payment.reservation.concert).await?.is_none() {
         return done();
     }
     let card = ctx.store.card(payment, request.deadline).await?;

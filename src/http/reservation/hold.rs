@@ -21,6 +21,7 @@ use crate::http::durability;
 use crate::http::freshness;
 use crate::http::gate;
 use crate::http::idempotency;
+use crate::http::known;
 use crate::http::layout;
 use crate::http::openapi::params::{Durable, Key};
 use crate::http::openapi::refusals::refusals;
@@ -81,9 +82,8 @@ pub(crate) async fn hold(ctx: &Context, request: &mut Request) -> Result<Respons
     let form: HoldForm = body::read(ctx, request).await?;
     check_form(&form)?;
 
-    let id = u32::try_from(form.show_id).map(ShowId);
-    let found = id.ok().and_then(|id| Some((id, ctx.live.show(id)?)));
-    let (id, (concert, show)) = found.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let id = u32::try_from(form.show_id).map(ShowId).map_err(|_| Problem::new(Code::NotFound))?;
+    let (concert, show) = known::show(ctx, request, id).await?;
     let labels = form.seats.as_deref().unwrap_or_default();
     check_labels(&show.layout(), labels)?;
     let seq = place(ctx, request, &concert, &identity.user)?;

@@ -60,6 +60,7 @@ async fn every_buyer_of_a_cancelled_show_is_refunded() {
 
     let again = boss.post(&cancel, &json!({"reason": "snow"})).await;
     assert_eq!((again.status, again.text("reason")), (200, "rain".into()), "{again:?}");
+    assert_eq!(again.text("state"), "DONE");
     app.audit().await;
     assert_eq!(app.count(EVERYBODY).await, 0);
     assert_eq!(app.count("select count(*) from booked_seats").await, 0);

@@ -10,7 +10,7 @@ const ROWS: [&[&str]; 9] = [
     &["store", "archive", "live", "telemetry", "gateway"],
     &["follow"],
     // What takes store and archive together, and how entries follow each other.
-    &["opening", "clearing", "forgetting"],
+    &["opening", "publishing", "clearing", "forgetting"],
     // All that was long over, forgotten at once.
     &["retention"],
     // The loops drive the followers; the audit reads the logs by itself.
