@@ -9,6 +9,7 @@ use crate::domain::catalog::{LayoutError, Section, Show};
 use crate::domain::ids::{ConcertId, ShowId};
 use crate::domain::policy::{Order, Policy};
 use crate::domain::time::Millis;
+use crate::domain::wallet::is_currency;
 
 /// The largest id that a file may give; the API gives those above.
 pub const IMPORTED_IDS_MAX: u32 = 1_000_000;
@@ -86,7 +87,7 @@ pub enum InvalidCatalog {
         /// The field.
         field: &'static str,
     },
-    /// A currency that is not three capital letters.
+    /// A currency that nobody knows.
     #[error("show {0}: currency is not an ISO 4217 code")]
     Currency(ShowId),
     /// Sections that make no seat map.
@@ -139,7 +140,7 @@ impl CatalogConcert {
 
 impl CatalogShow {
     fn check(&self) -> Result<(), InvalidCatalog> {
-        if self.currency.len() != 3 || !self.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        if !is_currency(&self.currency) {
             return Err(InvalidCatalog::Currency(self.show_id));
         }
         let named = |source| InvalidCatalog::Layout { show: self.show_id, source };

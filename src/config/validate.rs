@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 use super::{Algorithm, Config, GatewayKind, KafkaSecurity, TopUp};
+use crate::domain::wallet::is_currency;
 
 /// The largest sum that Lua keeps exact, 2^53 - 1.
 const MONEY_MAX: i64 = (1 << 53) - 1;
@@ -128,7 +129,7 @@ impl Config {
         let in_time = self.redis.response_timeout_ms <= self.server.request_deadline_ms;
         // One connection for the archive follower, one for the calls of people.
         let connections = self.mysql.max_connections >= 2;
-        let currency = wallet.currency.len() == 3 && wallet.currency.bytes().all(|b| b.is_ascii_uppercase());
+        let currency = is_currency(&wallet.currency);
         let partitions = (1..=PARTITIONS_MAX).contains(&wallet.partitions);
         let weight = self.coalesce.batch_weight <= BATCH_WEIGHT_MAX;
         let exact = wallet.charge_max <= MONEY_MAX;
@@ -147,7 +148,7 @@ impl Config {
         [
             (in_time, "redis.response_timeout_ms", "is above server.request_deadline_ms"),
             (connections, "mysql.max_connections", "must be at least 2"),
-            (currency, "wallet.currency", "must be three capital letters"),
+            (currency, "wallet.currency", "must be a code of ISO 4217"),
             (partitions, "wallet.partitions", "must be 1 to 100"),
             (weight, "coalesce.batch_weight", "must be at most 1024"),
             (wallet.charge_min > 0, "wallet.charge_min", "must be at least 1"),

@@ -6,7 +6,7 @@
 pub(crate) mod params;
 mod references;
 pub(crate) mod refusals;
-mod schemas;
+pub(crate) mod schemas;
 pub(crate) mod seat_map;
 mod viewer;
 

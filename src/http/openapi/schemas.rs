@@ -8,10 +8,17 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::ids::{ConcertId, ShowId};
 use crate::domain::time::Millis;
+use crate::domain::wallet::currencies;
 
 fn id(description: &str) -> RefOr<Schema> {
     let number = ObjectBuilder::new().schema_type(Type::Integer);
     number.minimum(Some(1)).maximum(Some(u32::MAX)).description(Some(description)).into()
+}
+
+/// A currency as a body names it.
+pub(crate) fn currency() -> ObjectBuilder {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    text.enum_values(Some(currencies())).description(Some("ISO 4217."))
 }
 
 impl PartialSchema for ConcertId {

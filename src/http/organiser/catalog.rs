@@ -13,12 +13,14 @@ use crate::domain::catalog::{Section, Show};
 use crate::domain::ids::{ConcertId, ShowId};
 use crate::domain::policy::{Policy, PolicyState};
 use crate::domain::time::Millis;
+use crate::domain::wallet::is_currency;
 use crate::http::body::{self, Field};
 use crate::http::catalog::{ConcertBody, concert_response};
 use crate::http::context::Context;
 use crate::http::freshness;
 use crate::http::openapi::params::{ConcertPath, Durable};
 use crate::http::openapi::refusals::refusals;
+use crate::http::openapi::schemas;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
@@ -68,8 +70,7 @@ struct ConcertForm {
 }))]
 struct ShowForm {
     starts_at: Millis,
-    /// ISO 4217.
-    #[schema(pattern = "^[A-Z]{3}$")]
+    #[schema(schema_with = schemas::currency)]
     currency: String,
     #[schema(min_items = 1)]
     sections: Vec<Section>,
@@ -210,7 +211,7 @@ pub(crate) async fn create_show(ctx: &Context, request: &mut Request) -> Result<
 
 /// A form whose sections make a seat map.
 fn planned(form: ShowForm) -> Result<ShowForm, Problem> {
-    if form.currency.len() != 3 || !form.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+    if !is_currency(&form.currency) {
         return Err(Problem::field("currency", "Expected an ISO 4217 code such as KRW."));
     }
     let layout = Show::layout(&form.sections);

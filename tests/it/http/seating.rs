@@ -182,6 +182,21 @@ async fn a_large_plan_keeps_nobody_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_show_has_a_currency_that_there_is() {
+    let app = App::start_alone().await;
+    let (concert, _) = app.seats_on_sale(json!({}), 1).await;
+    let mut boss = app.boss().await;
+    let path = format!("/v1/admin/concerts/{concert}/shows");
+    let section = json!({"name": "A", "rows": 1, "seatsPerRow": 1, "price": 1});
+    for (currency, status) in [("KWD", 201), ("KRV", 400), ("krw", 400), ("", 400)] {
+        let show = json!({"startsAt": "2030-01-01T00:00:00Z", "currency": currency, "sections": [section]});
+        let answer = boss.post(&path, &show).await;
+        assert_eq!(answer.status, status, "{currency}: {answer:?}");
+        assert!(status == 201 || answer.text("field") == "currency", "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_trail_of_a_large_plan_is_small() {
     let app = App::start().await;
     let (_, show) = app.seats_on_sale(json!({}), 1).await;
