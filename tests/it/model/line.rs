@@ -5,6 +5,9 @@ use super::rules::{Model, Place};
 
 impl Model {
     pub(super) fn join(&mut self, user: &str) -> String {
+        if let Some(closed) = self.closed().filter(|_| self.has_ended()) {
+            return closed;
+        }
         if let Some(place) = self.live_place(user) {
             self.claim_place(user);
             return format!("active {} 0 {} 0", place.seq, place.stop);
