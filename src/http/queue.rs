@@ -23,14 +23,13 @@ use super::problem::{Code, Problem};
 use super::request::Request;
 use super::response::{self, Response};
 use crate::domain::ids::ConcertId;
-use crate::domain::policy::PolicyState;
 use crate::domain::queue::{estimated_wait_seconds, poll_after_seconds};
 use crate::domain::queue_token::Place;
 use crate::domain::time::Millis;
 use crate::live::{ConcertView, Glance, PlaceView, SaleState};
 use crate::store::PlaceState;
 
-/// Life of a queue token where the sale has no end, seconds.
+/// Life of a queue token, seconds. The end of the sale is none of its: that may be moved while the token is out.
 const TOKEN_SECONDS: i64 = 24 * 60 * 60;
 /// How long an answer waits for the view to be as new as itself: the follower is milliseconds behind.
 const LEVEL: Duration = Duration::from_millis(100);
@@ -119,7 +118,7 @@ pub(crate) async fn join(ctx: &Context, request: &mut Request) -> Result<Respons
         concert,
         epoch: joined.epoch,
         seq: joined.seq,
-        expires: token_end(&view.policy(), Context::now()),
+        expires: token_end(Context::now()),
         user: identity.user.clone(),
     };
     standing.token = Some(ctx.queue_keys.sign(&place));
@@ -141,8 +140,9 @@ refusals!(LeaveRefusals: IDENTITY, PLACE, STORE);
 )]
 pub(crate) async fn leave(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
-    let place = gate::own(ctx, request, &identity.user)?.current()?;
-    concert_of(ctx, &place)?;
+    let proof = gate::own(ctx, request, &identity.user)?;
+    let view = concert_of(ctx, &proof.place)?;
+    let place = proof.current(&view)?;
     let left = ctx.store.leave(place.concert, &place.user, place.seq, request.deadline);
     let answer = left.await?;
     let mut response = response::empty(StatusCode::NO_CONTENT);
@@ -162,12 +162,11 @@ refusals!(StatusRefusals: JSON, IDENTITY, PLACE, STORE);
 )]
 pub(crate) async fn status(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let (token, proof) = caller_place(ctx, request)?;
-    let place = proof.current()?;
+    let place = proof.unexpired()?;
     let view = concert_of(ctx, &place)?;
     let seen = freshness::wait(request, &view).await?;
     let (glance, now) = (view.glance(place.seq), Context::now());
-    if glance.policy.closes_at.is_some_and(|closes| closes <= now) {
-        // The end may have been moved since the token was signed.
+    if glance.policy.has_closed(now) {
         return Err(Problem::new(Code::QueueTokenExpired));
     }
     let from_memory = match glance.place {
@@ -200,7 +199,8 @@ refusals!(QueueStreamRefusals: IDENTITY, PLACE, NOT_BUILT);
 )]
 pub(crate) fn stream(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let (_, proof) = caller_place(ctx, request)?;
-    concert_of(ctx, &proof.current()?)?;
+    let view = concert_of(ctx, &proof.place)?;
+    proof.current(&view)?;
     Err(Problem::new(Code::NotImplemented))
 }
 
@@ -259,14 +259,11 @@ fn caller_place<'r>(ctx: &Context, request: &'r Request) -> Result<(&'r str, Pro
     Ok((token.unwrap_or_default(), proof))
 }
 
-/// A token for the same place where the caller's is not what would be signed today: another epoch, a newer key, an end
-/// that was moved, or half of its time gone.
+/// A token for the same place where the caller's is not what would be signed today: another epoch, a newer key, or half
+/// of its time gone.
 fn fresher(ctx: &Context, glance: &Glance, place: &Place, (token, now): (&str, Millis)) -> Option<String> {
-    let expires = token_end(&glance.policy, now);
-    let aged = match glance.policy.closes_at {
-        Some(_) => expires != place.expires,
-        None => expires.abs_diff(place.expires) > TOKEN_SECONDS.unsigned_abs() / 2,
-    };
+    let expires = token_end(now);
+    let aged = expires.abs_diff(place.expires) > TOKEN_SECONDS.unsigned_abs() / 2;
     let stale = aged || place.epoch != glance.epoch || !ctx.queue_keys.signed_by_newest(token);
     stale.then(|| ctx.queue_keys.sign(&Place { expires, epoch: glance.epoch, ..place.clone() }))
 }
@@ -278,9 +275,8 @@ fn concert_of(ctx: &Context, place: &Place) -> Result<Arc<ConcertView>, Problem>
 }
 
 /// When a queue token signed at `now` ends, unix seconds.
-fn token_end(policy: &PolicyState, now: Millis) -> u64 {
-    let end = policy.closes_at.unwrap_or_else(|| now.plus_seconds(TOKEN_SECONDS));
-    u64::try_from(end.0 / 1000).unwrap_or(0)
+fn token_end(now: Millis) -> u64 {
+    u64::try_from(now.plus_seconds(TOKEN_SECONDS).0).unwrap_or(0).div_ceil(1000)
 }
 
 fn active(glance: &Glance, end: Millis) -> Standing {

@@ -44,7 +44,7 @@ pub enum SaleState {
 impl SaleState {
     /// What a concert whose log stands is at `now`.
     pub(crate) fn of(policy: &PolicyState, sold_out: bool, now: Millis) -> Self {
-        if policy.closes_at.is_some_and(|closes| now >= closes) {
+        if policy.has_closed(now) {
             Self::Closed
         } else if sold_out {
             Self::SoldOut
@@ -156,6 +156,11 @@ impl ConcertView {
     /// Whether the policy lets only ACTIVE places through this gate.
     pub fn gates(&self, gate: Gate) -> bool {
         read(&self.sale).policy.policy.gates(gate)
+    }
+
+    /// Whether the end of the sale has come at `now`.
+    pub fn has_closed(&self, now: Millis) -> bool {
+        read(&self.sale).policy.has_closed(now)
     }
 
     /// Version of [`ConcertView::policy`]; 0 before the first snapshot.

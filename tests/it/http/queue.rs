@@ -137,8 +137,9 @@ async fn a_line_is_told_what_the_sale_has_come_to() {
 #[tokio::test(flavor = "multi_thread")]
 async fn from_its_end_on_a_sale_has_no_line() {
     let app = App::start().await;
-    let (concert, show) = app.on_sale(json!({})).await;
+    let (concert, show) = app.on_sale(json!({"maxActive": 1})).await;
     let mut inside = app.in_line("inside", concert).await;
+    let mut waiting = app.in_line("waiting", concert).await;
     let mut boss = app.boss().await;
     let admin = format!("/v1/admin/concerts/{concert}");
     let closed = json!({"closesAt": "2020-01-01T00:00:00Z"}).to_string();
@@ -150,14 +151,20 @@ async fn from_its_end_on_a_sale_has_no_line() {
     let joined =
         app.caller("late", &[]).await.post("/v1/queue/tokens", &json!({ "concertId": concert })).await;
     assert!(joined.is(409, "sale_not_open"), "{joined:?}");
+    for known in [&mut inside, &mut waiting] {
+        let again = known.post("/v1/queue/tokens", &json!({ "concertId": concert })).await;
+        assert!(again.is(409, "sale_not_open"), "a client that rejoins on 401 must come to an end: {again:?}");
+    }
 
-    // Opened again: the place is still there, and its token is renewed for the new end.
+    // Opened again: the places are still there, and their tokens as good as before.
     let open = json!({"closesAt": "2999-01-01T00:00:00Z"}).to_string();
     assert_eq!(boss.send("PATCH", &admin, &[], Some(&open)).await.text("state"), "OPEN");
-    let status = inside.get(STATUS).await;
-    assert_eq!(status.text("status"), "ACTIVE");
-    let renewed = inside.with("queue-token", status.text("token")).get(STATUS).await;
-    assert_eq!((renewed.text("status"), renewed.text("token")), ("ACTIVE".into(), String::new()));
+    for (caller, word) in [(&mut inside, "ACTIVE"), (&mut waiting, "WAITING")] {
+        let status = caller.get(STATUS).await;
+        assert_eq!((status.text("status"), status.text("token")), (word.into(), String::new()));
+        let joined = caller.post("/v1/queue/tokens", &json!({ "concertId": concert })).await;
+        assert_eq!((joined.status, joined.text("status")), (200, word.into()), "{joined:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
