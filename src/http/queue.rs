@@ -23,6 +23,7 @@ use super::problem::{Code, Problem};
 use super::request::Request;
 use super::response::{self, Response};
 use crate::domain::ids::ConcertId;
+use crate::domain::policy::PolicyState;
 use crate::domain::queue::{estimated_wait_seconds, poll_after_seconds};
 use crate::domain::queue_token::Place;
 use crate::domain::time::Millis;
@@ -110,9 +111,9 @@ pub(crate) async fn join(ctx: &Context, request: &mut Request) -> Result<Respons
     let mut standing = match joined.place {
         PlaceState::Waiting { position } => {
             level(&view, answer.at.number, request).await;
-            waiting(&view.glance(joined.seq), position, answer.now)
+            waiting(&view.glance(joined.seq, answer.now), position, answer.now)
         }
-        PlaceState::Active { end } => active(&view.glance(joined.seq), end),
+        PlaceState::Active { end } => active(&view.policy(), end),
     };
     let place = Place {
         concert,
@@ -165,15 +166,16 @@ pub(crate) async fn status(ctx: &Context, request: &Request) -> Result<Response,
     let place = proof.unexpired()?;
     let view = concert_of(ctx, &place)?;
     let seen = freshness::wait(request, &view).await?;
-    let (glance, now) = (view.glance(place.seq), Context::now());
+    let now = Context::now();
+    let glance = view.glance(place.seq, now);
     if glance.policy.has_closed(now) {
         return Err(Problem::new(Code::QueueTokenExpired));
     }
     let from_memory = match glance.place {
-        PlaceView::Active { end, claimed: true } if now < end => Some(active(&glance, end)),
-        PlaceView::Waiting { position } => Some(waiting_in_sale(&glance, position, now)),
+        PlaceView::Active { end, claimed: true } if now < end => Some(active(&glance.policy, end)),
+        PlaceView::Waiting { position } => Some(waiting(&glance, position, now)),
         // The store can't decide while the log is lost; the line keeps its places.
-        _ if glance.recovering => Some(waiting_in_sale(&glance, 0, now)),
+        _ if glance.recovering => Some(waiting(&glance, 0, now)),
         _ => None,
     };
     let token = fresher(ctx, &glance, &place, (token, now));
@@ -227,10 +229,10 @@ async fn claim(
     let claim = ctx.store.claim(place.concert, &place.user, place.seq, request.deadline);
     let answer = claim.await?;
     let standing = match answer.value {
-        PlaceState::Active { end } => active(&view.glance(place.seq), end),
+        PlaceState::Active { end } => active(&view.policy(), end),
         PlaceState::Waiting { position } => {
             level(view, answer.at.number, request).await;
-            waiting_in_sale(&view.glance(place.seq), position, answer.now)
+            waiting(&view.glance(place.seq, answer.now), position, answer.now)
         }
     };
     Ok((standing, answer.at.number))
@@ -279,13 +281,13 @@ fn token_end(now: Millis) -> u64 {
     u64::try_from(now.plus_seconds(TOKEN_SECONDS).0).unwrap_or(0).div_ceil(1000)
 }
 
-fn active(glance: &Glance, end: Millis) -> Standing {
+fn active(policy: &PolicyState, end: Millis) -> Standing {
     Standing {
         status: "ACTIVE",
         position: 0,
         queue_position: 0,
         estimated_wait_seconds: Some(0),
-        poll_after_seconds: poll_after_seconds(None, &glance.policy.policy),
+        poll_after_seconds: poll_after_seconds(None, &policy.policy),
         active_until: Some(end),
         held: None,
         reason: None,
@@ -294,37 +296,30 @@ fn active(glance: &Glance, end: Millis) -> Standing {
     }
 }
 
+/// A place that waits, told what the sale has come to: first RECOVERING, then what is sold, then a pause.
 fn waiting(glance: &Glance, position: u64, now: Millis) -> Standing {
-    let policy = &glance.policy.policy;
+    let (state, sales, policy) = (glance.state(now), glance.sales, &glance.policy.policy);
+    let pending = sales.available == 0 && sales.held > 0;
+    let (status, held, reason) = match state {
+        SaleState::Recovering => ("PAUSED", None, Some("recovering".into())),
+        SaleState::SoldOut => ("SOLD_OUT", None, None),
+        SaleState::Open | SaleState::Paused if pending => ("SOLD_OUT_PENDING", Some(sales.held), None),
+        SaleState::Paused => ("PAUSED", None, glance.policy.pause_reason.clone()),
+        SaleState::Open | SaleState::Announced | SaleState::Closed => ("WAITING", None, None),
+    };
+    let moves = state == SaleState::Open;
     let rate = glance.admitted_per_second;
-    let moving = glance.state(now) == SaleState::Open;
-    let estimate = moving.then(|| estimated_wait_seconds(position, policy, rate)).flatten();
+    let estimate = moves.then(|| estimated_wait_seconds(position, policy, rate)).flatten();
     Standing {
-        status: "WAITING",
+        status,
         position,
         queue_position: position,
         estimated_wait_seconds: estimate,
         poll_after_seconds: poll_after_seconds(estimate, policy),
         active_until: None,
-        ..active(glance, Millis(0))
-    }
-}
-
-/// A waiting place, told what the sale has come to: first RECOVERING, then what is sold, then a pause.
-fn waiting_in_sale(glance: &Glance, position: u64, now: Millis) -> Standing {
-    let standing = waiting(glance, position, now);
-    let state = glance.state(now);
-    let sales = glance.sales;
-    let pending = sales.available == 0 && sales.held > 0;
-    match state {
-        SaleState::Recovering => Standing { status: "PAUSED", reason: Some("recovering".into()), ..standing },
-        SaleState::SoldOut => Standing { status: "SOLD_OUT", ..standing },
-        SaleState::Open | SaleState::Paused if pending => {
-            Standing { status: "SOLD_OUT_PENDING", held: Some(sales.held), ..standing }
-        }
-        SaleState::Paused => {
-            Standing { status: "PAUSED", reason: glance.policy.pause_reason.clone(), ..standing }
-        }
-        SaleState::Open | SaleState::Announced | SaleState::Closed => standing,
+        held,
+        reason,
+        token: None,
+        concert_id: None,
     }
 }

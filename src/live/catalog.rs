@@ -192,10 +192,10 @@ impl ConcertView {
         SaleState::of(&sale.policy, sale.is_sold_out(), now)
     }
 
-    /// What a poll for the place with this sequence number needs to know, all of one moment.
-    pub fn glance(&self, seq: u64) -> Glance {
+    /// What a poll at `now` for the place with this sequence number needs to know, all of one moment.
+    pub fn glance(&self, seq: u64, now: Millis) -> Glance {
         let recovering = self.recovering();
-        Glance::of(&read(&self.sale), seq, recovering)
+        Glance::of(&read(&self.sale), seq, now, recovering)
     }
 
     /// Whether the view is whole: a snapshot and all entries up to its last page are in.
@@ -254,6 +254,11 @@ impl ConcertView {
     /// The line in numbers.
     pub fn line(&self) -> LineCounts {
         read(&self.sale).line.counts()
+    }
+
+    /// Admissions a second over the last 10 s before `now`.
+    pub fn admitted_per_second(&self, now: Millis) -> f64 {
+        read(&self.sale).line.admitted_per_second(now)
     }
 
     /// Seats and money, all shows.

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use onsale::domain::queue_token::Keys;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use super::app::{App, QUEUE_KEY, Setup};
-use super::client::Caller;
+use super::client::{Answered, Caller};
 use crate::support::wait_until;
 
 const STATUS: &str = "/v1/queue/status";
@@ -27,6 +28,23 @@ async fn poll_until(caller: &mut Caller, status: &str) -> Value {
         assert!(Instant::now() < end, "never {status}: {answer:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// A poll of one who waits, who is told the same by joining again.
+async fn told(waiting: &mut Caller, concert: u64, seen: &Answered) -> Answered {
+    let seen = [("onsale-version", seen.header("onsale-version"))];
+    let polled = waiting.send("GET", STATUS, &seen, None).await;
+    let joined = waiting.post("/v1/queue/tokens", &json!({ "concertId": concert })).await;
+    assert_eq!(joined.status, 200, "{joined:?}");
+    let (told, again) = (polled.json(), joined.json());
+    for name in ["status", "position", "queuePosition", "activeUntil", "held", "reason"] {
+        assert_eq!(again[name], told[name], "{name}: {joined:?} and {polled:?}");
+    }
+    assert_eq!((again["concertId"].as_u64(), again["token"].is_string()), (Some(concert), true));
+    for name in ["estimatedWaitSeconds", "pollAfterSeconds"] {
+        assert!(again.get(name).is_some(), "{name}: {joined:?}");
+    }
+    polled
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,8 +113,7 @@ async fn a_line_is_told_what_the_sale_has_come_to() {
     assert_eq!(inside.post_once("c", "/v1/users/me/balance", &json!({"amount": 50_000})).await.status, 200);
     let held = inside.post("/v1/reservations", &json!({"showId": show, "seats": ["A-1-1"]})).await;
     assert_eq!(held.status, 201, "{held:?}");
-    let seen = [("onsale-version", held.header("onsale-version"))];
-    let pending = waiting.send("GET", STATUS, &seen, None).await;
+    let pending = told(&mut waiting, concert, &held).await;
     assert_eq!((pending.text("status"), pending.number("held")), ("SOLD_OUT_PENDING".into(), 1));
     assert!(
         pending.json()["estimatedWaitSeconds"].is_number()
@@ -112,9 +129,9 @@ async fn a_line_is_told_what_the_sale_has_come_to() {
     assert_eq!(state.text("state"), "PAUSED");
 
     let paid = inside.post("/v1/payments", &json!({"reservationId": held.text("reservationId")})).await;
-    let seen = [("onsale-version", paid.header("onsale-version"))];
-    let sold = waiting.send("GET", STATUS, &seen, None).await;
+    let sold = told(&mut waiting, concert, &paid).await;
     assert_eq!(sold.text("status"), "SOLD_OUT");
+    let seen = [("onsale-version", paid.header("onsale-version"))];
     let state = boss.send("GET", &format!("/v1/concerts/{concert}"), &seen, None).await;
     assert_eq!(state.text("state"), "SOLD_OUT");
     for path in [format!("/v1/concerts/{concert}/shows"), "/v1/shows".into()] {
@@ -132,6 +149,21 @@ async fn a_line_is_told_what_the_sale_has_come_to() {
     assert_eq!(ranking["items"][0]["soldOutInSeconds"].take(), json!(0));
     let live = boss.send("GET", &format!("/v1/admin/concerts/{concert}/live"), &seen, None).await;
     assert_eq!((live.number("revenue"), live.number("booked"), live.number("waiting")), (50_000, 1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_joins_a_line_that_is_stopped_is_told_so() {
+    let app = App::start().await;
+    let (concert, _) = app.on_sale(json!({"maxActive": 1})).await;
+    app.in_line("inside", concert).await;
+    let mut waiting = app.in_line("waiting", concert).await;
+    let pause = format!("/v1/admin/concerts/{concert}/queue/pause");
+    let paused = app.boss().await.post(&pause, &json!({"reason": "rain"})).await;
+    assert_eq!(paused.status, 200, "{paused:?}");
+    let told = told(&mut waiting, concert, &paused).await;
+    assert_eq!((told.text("status"), told.text("reason")), ("PAUSED".into(), "rain".into()));
+    let late = app.caller("late", &[]).await.post("/v1/queue/tokens", &json!({ "concertId": concert })).await;
+    assert_eq!((late.status, late.text("status"), late.number("position")), (201, "PAUSED".into(), 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,7 +185,10 @@ async fn from_its_end_on_a_sale_has_no_line() {
     assert!(joined.is(409, "sale_not_open"), "{joined:?}");
     for known in [&mut inside, &mut waiting] {
         let again = known.post("/v1/queue/tokens", &json!({ "concertId": concert })).await;
-        assert!(again.is(409, "sale_not_open"), "a client that rejoins on 401 must come to an end: {again:?}");
+        assert!(
+            again.is(409, "sale_not_open"),
+            "a client that rejoins on 401 must come to an end: {again:?}"
+        );
     }
 
     // Opened again: the places are still there, and their tokens as good as before.
@@ -165,6 +200,35 @@ async fn from_its_end_on_a_sale_has_no_line() {
         let joined = caller.post("/v1/queue/tokens", &json!({ "concertId": concert })).await;
         assert_eq!((joined.status, joined.text("status")), (200, word.into()), "{joined:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_in_which_nothing_happens_is_told_so() {
+    let app = App::start().await;
+    let (concert, _) = app.on_sale(json!({"maxActive": 2, "activeSeconds": 600, "claimSeconds": 0})).await;
+    for user in ["a", "b"] {
+        app.in_line(user, concert).await;
+    }
+    let mut waiting = app.in_line("waiting", concert).await;
+    let mut boss = app.boss().await;
+    let admin = format!("/v1/admin/concerts/{concert}");
+    let closed = json!({"policy": {"maxActive": 0}}).to_string();
+    assert_eq!(boss.send("PATCH", &admin, &[], Some(&closed)).await.status, 200);
+    let told = waiting.get(STATUS).await;
+    assert_eq!((told.text("status"), &told.json()["estimatedWaitSeconds"]), ("WAITING".into(), &Value::Null));
+    assert_eq!(told.number("pollAfterSeconds"), 30, "as seldom as can be");
+
+    let narrow = json!({"policy": {"maxActive": 2}}).to_string();
+    assert_eq!(boss.send("PATCH", &admin, &[], Some(&narrow)).await.status, 200);
+    let boss = Mutex::new(boss);
+    wait_until("the last admission is too long ago to count", || async {
+        let live = boss.lock().await.get(&format!("{admin}/live")).await;
+        live.json()["admittedPerSecond"] == 0.0
+    })
+    .await;
+    // Two places that lapse every 600 s.
+    let told = waiting.get(STATUS).await;
+    assert_eq!((told.number("estimatedWaitSeconds"), told.number("pollAfterSeconds")), (300, 30), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
