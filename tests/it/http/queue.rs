@@ -232,6 +232,31 @@ async fn a_line_in_which_nothing_happens_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_pays_while_he_waits_gives_his_place_to_the_next() {
+    let app = App::start().await;
+    let (concert, show) = app.on_sale(json!({"gated": ["pay"], "maxActive": 1})).await;
+    app.in_line("inside", concert).await;
+    let mut payer = app.in_line("payer", concert).await;
+    let mut next = app.in_line("next", concert).await;
+    assert_eq!(payer.post_once("c", "/v1/users/me/balance", &json!({"amount": 100_000})).await.status, 200);
+    let mut holds = Vec::new();
+    for seat in ["A-1-1", "A-1-2"] {
+        let held = payer.post("/v1/reservations", &json!({"showId": show, "seats": [seat]})).await;
+        assert_eq!(held.status, 201, "{held:?}");
+        holds.push(held.text("reservationId"));
+    }
+    for (reservation, outcome) in holds.iter().zip([(200, ""), (401, "queue_token_expired")]) {
+        let paid = payer.post("/v1/payments", &json!({ "reservationId": reservation })).await;
+        assert_eq!(paid.status, 200, "{paid:?}");
+        let seen = [("onsale-version", paid.header("onsale-version"))];
+        let status = payer.send("GET", STATUS, &seen, None).await;
+        assert!(status.is(outcome.0, outcome.1), "while he holds it is his: {status:?}");
+    }
+    assert_eq!(next.get(STATUS).await.number("position"), 1);
+    app.audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_of_the_previous_key_is_replaced_and_stays_good() {
     let new = vec![8; 32];
     let queue_keys = vec![new.clone(), QUEUE_KEY.to_vec()];
