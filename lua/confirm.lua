@@ -2,7 +2,7 @@
 -- to be captured, or it is to be voided, once and for good. What the gateway is told later follows this.
 --
 -- FLAGS    allow-oom: a payment is the last thing to refuse
--- KEYS     the concert block, three keys for each show, six for each wallet partition: writes all but policy, queue and requests
+-- KEYS     the concert block, three keys for each show, six for each wallet partition: writes all but policy and requests
 -- ARGV     head of lib/concert.lua with the shows; partitions (lib/wallet.lua); then count, and for each request: payment, its
 --          owner's partition, what the gateway says: authorised, declined, or pending
 -- OUTCOMES in order of precedence

@@ -1,7 +1,7 @@
 -- hold: all seats of a request are held for its user, or none; a hold that is over counts as free in the very call that looks.
 --
 -- FLAGS    none
--- KEYS     the concert block and three keys for each show: writes all but policy and queue
+-- KEYS     the concert block and three keys for each show: writes all but policy
 -- ARGV     head of lib/concert.lua with the shows; then count, and for each request: user, seq of his queue token ('' if he has
 --          none), show, catalog version, reservation id, request ('' without a key), fingerprint, number of seats, and for each seat
 --          index, price
@@ -50,6 +50,11 @@ local function replayed_outcome(request)
   return known and told('replayed', known, known.stop)
 end
 
+-- Whether his token is of the place that he has in line.
+local function is_in_line(request)
+  return request.seq ~= '' and tonumber(get(queue, request.user)) == tonumber(request.seq)
+end
+
 -- The user's place, or why he has none. A policy that asks for none takes a place as a sign of life all the same.
 local function gate(request)
   local held = request.seq ~= '' and live_place(request.user) or nil
@@ -62,7 +67,7 @@ local function gate(request)
   if request.seq == '' then
     return nil, { 'queue_token_invalid' }
   end
-  if tonumber(get(queue, request.user)) == tonumber(request.seq) then
+  if is_in_line(request) then
     return nil, { 'queue_token_not_active', redis.call('ZRANK', queue.key, request.user) + 1 }
   end
   return nil, { 'queue_token_expired' }
@@ -107,12 +112,16 @@ local function limit_outcome(request, show)
   end
 end
 
-local function settle_place(held, stop)
-  if not held then
+local function settle_place(request, held, stop)
+  if policy.end_token_on == 'reservation' then
+    if held then
+      end_place(held, 'reserved')
+    elseif is_in_line(request) then
+      end_waiting(request.user, tonumber(request.seq), 'reserved')
+    end
     return
   end
-  if policy.end_token_on == 'reservation' then
-    end_place(held, 'reserved')
+  if not held then
     return
   end
   claim_place(held)
@@ -172,7 +181,7 @@ local function decide_hold(request)
     return unsold
   end
   local r = write_hold(request, show)
-  settle_place(held, r.stop)
+  settle_place(request, held, r.stop)
   return told('held', r, r.stop)
 end
 

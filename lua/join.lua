@@ -3,7 +3,7 @@
 -- FLAGS    none
 -- KEYS     the concert block (lib/concert.lua): writes meta, log, queue, active, place, unclaimed
 -- ARGV     head of lib/concert.lua, no shows; then count, and for each request: user
--- OUTCOMES in order of precedence
+-- OUTCOMES in order of precedence; from the end of the sale on 'sales_stopped' or 'sale_not_open', whatever place there is
 --   { 'waiting', seq, epoch, position, fresh }   retry: same answer    fresh 1: a new place
 --   { 'active', seq, epoch, end ms, fresh }      retry: same answer    claimed by this very answer
 --   { 'sales_stopped' }                          retry: later
@@ -53,8 +53,11 @@ local function goes_in()
   return room(policy) > 0
 end
 
+-- A closed sale has no place to come back to: its tokens are over, and whoever asked for another would get it over and over.
+local is_closed = has_closed(policy)
+
 local function decide_join(user)
-  local known = known_outcome(user)
+  local known = not is_closed and known_outcome(user)
   if known then
     return known
   end

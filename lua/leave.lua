@@ -18,8 +18,7 @@ local function decide_leave(request)
   if held and held.seq == request.seq then
     end_place(held, overdue(held) or 'left')
   elseif tonumber(get(queue, request.user)) == request.seq then
-    put(queue, request.user, false)
-    emit(log, 'ended ' .. int(request.seq) .. ' ' .. prefixed(request.user) .. ' left')
+    end_waiting(request.user, request.seq, 'left')
   end
   return { 'left' }
 end

@@ -1,7 +1,7 @@
 -- pay: a PENDING reservation is paid from its owner's balance before its end, whole and once: money, seats and place in one step.
 --
 -- FLAGS    allow-oom: a payment is the last thing to refuse
--- KEYS     the concert block, three keys for each show, six for each wallet partition: writes all but policy and queue
+-- KEYS     the concert block, three keys for each show, six for each wallet partition: writes all but policy
 -- ARGV     head of lib/concert.lua with the shows; partitions (lib/wallet.lua); then count, and for each request: user, show,
 --          reservation, payment id, partition, request ('' without a key), fingerprint
 -- OUTCOMES in order of precedence; nothing has happened unless 'paid'

@@ -1,4 +1,5 @@
--- booking: a PENDING reservation is paid: its seats are booked, and its owner's place ends with the last of his holds.
+-- booking: a PENDING reservation is paid: its seats are booked, and its owner's place, active or in line, ends with the last of
+-- his holds.
 -- KEYS: as lib/reservation.lua and lib/place.lua. The verb reads the policy.
 
 local function has_live_pending(user)
@@ -12,13 +13,20 @@ end
 
 local function settle_place(user, policy)
   local held = live_place(user)
-  if not held then
+  if policy.end_token_on ~= 'payment' or has_live_pending(user) then
+    if held then
+      claim_place(held)
+    end
     return
   end
-  if policy.end_token_on == 'payment' and not has_live_pending(user) then
+  if held then
     end_place(held, 'paid')
-  else
-    claim_place(held)
+    return
+  end
+  -- Where holding needs no place he may pay while he waits: his turn would come, and he has no use for it.
+  local seq = get(queue, user)
+  if seq then
+    end_waiting(user, tonumber(seq), 'paid')
   end
 end
 

@@ -64,13 +64,18 @@ local function touch(show)
   put(log.meta, show.version_field, int(log.number + 1))
 end
 
+-- Whether the sale has come to its end.
+local function has_closed(policy)
+  return policy.closes_at and now >= policy.closes_at
+end
+
 -- Why nothing may be sold to anybody now, or nil.
 local function closed_outcome(policy)
   if get(log.meta, 'stopped') then
     return { 'sales_stopped' }
   end
-  local opens, closes = policy.opens_at, policy.closes_at
-  if (opens and now < opens) or (closes and now >= closes) then
+  local opens = policy.opens_at
+  if (opens and now < opens) or has_closed(policy) then
     return { 'sale_not_open', opens or '' }
   end
 end

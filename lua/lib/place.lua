@@ -1,4 +1,4 @@
--- place: an active place of the waiting room, and how one is given, claimed, stretched and ended.
+-- place: an active place of the waiting room, and how one is given, claimed, stretched and ended; and how one in line ends.
 -- KEYS: queue, place, active, unclaimed of the concert block.
 
 local function read_place(user)
@@ -24,6 +24,12 @@ local function end_place(held, reason)
     put(unclaimed, held.user, false)
   end
   emit(log, 'ended ' .. int(held.seq) .. ' ' .. prefixed(held.user) .. ' ' .. reason)
+end
+
+-- Takes the user out of the line.
+local function end_waiting(user, seq, reason)
+  put(queue, user, false)
+  emit(log, 'ended ' .. int(seq) .. ' ' .. prefixed(user) .. ' ' .. reason)
 end
 
 -- Why a place is over although nobody has swept it, or nil.

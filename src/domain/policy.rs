@@ -115,6 +115,13 @@ pub struct PolicyState {
     pub pause_reason: Option<String>,
 }
 
+impl PolicyState {
+    /// Whether the end of the sale has come at `now`: nobody joins or holds any more, and its queue tokens are over.
+    pub fn has_closed(&self, now: Millis) -> bool {
+        self.closes_at.is_some_and(|closes| now >= closes)
+    }
+}
+
 /// The largest of each length, seconds: a day. Longer ones are mistakes of unit.
 const SECONDS_MAX: u32 = 86_400;
 
@@ -159,6 +166,13 @@ mod tests {
         assert!(policy.gates(Gate::Shows) && !policy.gates(Gate::Pay));
         assert_eq!(policy.max_active, 500);
         assert!(serde_json::from_str::<Policy>(r#"{"holdSecond": 180}"#).is_err());
+    }
+
+    #[test]
+    fn a_sale_ends_at_its_millisecond_if_at_all() {
+        let ends = PolicyState { closes_at: Some(Millis(1950)), ..PolicyState::default() };
+        assert!(!ends.has_closed(Millis(1949)) && ends.has_closed(Millis(1950)));
+        assert!(!PolicyState::default().has_closed(Millis(i64::MAX)));
     }
 
     #[test]

@@ -6,8 +6,12 @@ use super::policy::Policy;
 ///
 /// `observed` is the admission rate of the last seconds, places a second. It counts within what the policy makes of it: at
 /// least places become free when they lapse, `maxActive` of them every `activeSeconds`; at most `admitPerSecond`.
-/// A burst into an empty room, or a second without anybody, says nothing of the hour to come.
+/// A burst into an empty room, or a second without anybody, says nothing of the hour to come. Into a room without places
+/// nobody comes, whoever came a moment ago.
 pub fn estimated_wait_seconds(position: u64, policy: &Policy, observed: f64) -> Option<u64> {
+    if policy.max_active == 0 {
+        return None;
+    }
     let turnover = f64::from(policy.max_active) / f64::from(policy.active_seconds);
     let rate = observed.max(turnover).min(policy.admit_per_second);
     if rate <= 0.0 {
@@ -37,7 +41,12 @@ mod tests {
         assert_eq!(estimated_wait_seconds(1, &policy, 0.01), Some(10));
         let slow = Policy { admit_per_second: 0.5, ..policy.clone() };
         assert_eq!(estimated_wait_seconds(100, &slow, 10.0), Some(200));
-        assert_eq!(estimated_wait_seconds(1, &Policy { max_active: 0, ..policy }, 0.0), None);
+        let stopped = Policy { admit_per_second: 0.0, ..policy.clone() };
+        let roomless = Policy { max_active: 0, ..policy };
+        for observed in [0.0, 0.3] {
+            assert_eq!(estimated_wait_seconds(1, &stopped, observed), None);
+            assert_eq!(estimated_wait_seconds(1, &roomless, observed), None);
+        }
     }
 
     #[test]

@@ -20,14 +20,23 @@ use crate::store::{Failure, PlaceState};
 const HEADER: HeaderName = HeaderName::from_static("queue-token");
 
 /// A token that was verified, whether or not its time is over.
+///
+/// It has two ends: its own, which it carries, and that of the sale, which an organiser may move at any time. That one is
+/// asked of the view wherever a token is used.
 pub(crate) struct Proof {
     pub(crate) place: Place,
     pub(crate) expired: bool,
 }
 
 impl Proof {
-    /// The place, if the token's time is not over.
-    pub(crate) fn current(self) -> Result<Place, Problem> {
+    /// The place, if neither the token nor the sale has come to its end.
+    pub(crate) fn current(self, view: &ConcertView) -> Result<Place, Problem> {
+        let place = self.unexpired()?;
+        if view.has_closed(Context::now()) { Err(Problem::new(Code::QueueTokenExpired)) } else { Ok(place) }
+    }
+
+    /// The place, if the token's own time is not over.
+    pub(crate) fn unexpired(self) -> Result<Place, Problem> {
         if self.expired { Err(Problem::new(Code::QueueTokenExpired)) } else { Ok(self.place) }
     }
 }
@@ -79,7 +88,7 @@ pub(crate) async fn pass(
     }
     let identity = auth::identity(ctx, request)?;
     let concert = view.id();
-    let place = own_for(ctx, request, &identity.user, concert)?.current()?;
+    let place = own_for(ctx, request, &identity.user, concert)?.current(view)?;
     if is_active_in(view, &place).is_some() {
         return Ok(());
     }
@@ -96,13 +105,13 @@ pub(crate) async fn refusal_anywhere(
     let Ok(proof) = own(ctx, request, &identity.user) else {
         return Ok(Some(Refusal::QueueTokenInvalid));
     };
-    if proof.expired {
-        return Ok(Some(Refusal::QueueTokenExpired));
-    }
-    if known::find_concert(ctx, request, proof.place.concert).await?.is_none() {
+    let Some(view) = known::find_concert(ctx, request, proof.place.concert).await? else {
         return Ok(Some(Refusal::QueueTokenInvalid));
-    }
-    match claim(ctx, request, &proof.place).await {
+    };
+    let Ok(place) = proof.current(&view) else {
+        return Ok(Some(Refusal::QueueTokenExpired));
+    };
+    match claim(ctx, request, &place).await {
         Ok(()) => Ok(None),
         Err(Failure::Refused(refusal)) => Ok(Some(refusal)),
         Err(Failure::Stopped(_)) => Ok(Some(Refusal::SalesStopped)),

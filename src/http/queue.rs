@@ -31,7 +31,7 @@ use crate::domain::time::Millis;
 use crate::live::{ConcertView, Glance, PlaceView, SaleState};
 use crate::store::PlaceState;
 
-/// Life of a queue token where the sale has no end, seconds.
+/// Life of a queue token, seconds. The end of the sale is none of its: that may be moved while the token is out.
 const TOKEN_SECONDS: i64 = 24 * 60 * 60;
 /// How long an answer waits for the view to be as new as itself: the follower is milliseconds behind.
 const LEVEL: Duration = Duration::from_millis(100);
@@ -112,15 +112,15 @@ pub(crate) async fn join(ctx: &Context, request: &mut Request) -> Result<Respons
     let mut standing = match joined.place {
         PlaceState::Waiting { position } => {
             level(&view, answer.at.number, request).await;
-            waiting(&view.glance(joined.seq), position, answer.now)
+            waiting(&view.glance(joined.seq, answer.now), position, answer.now)
         }
-        PlaceState::Active { end } => active(&view.glance(joined.seq), end),
+        PlaceState::Active { end } => active(&view.policy(), end),
     };
     let place = Place {
         concert,
         epoch: joined.epoch,
         seq: joined.seq,
-        expires: token_end(&view.policy(), Context::now()),
+        expires: token_end(Context::now()),
         user: identity.user.clone(),
     };
     standing.token = Some(ctx.queue_keys.sign(&place));
@@ -142,8 +142,9 @@ refusals!(LeaveRefusals: IDENTITY, PLACE, STORE);
 )]
 pub(crate) async fn leave(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = auth::identity(ctx, request)?;
-    let place = gate::own(ctx, request, &identity.user)?.current()?;
-    concert_of(ctx, request, &place).await?;
+    let proof = gate::own(ctx, request, &identity.user)?;
+    let view = concert_of(ctx, request, &proof.place).await?;
+    let place = proof.current(&view)?;
     let left = ctx.store.leave(place.concert, &place.user, place.seq, request.deadline);
     let answer = left.await?;
     let mut response = response::empty(StatusCode::NO_CONTENT);
@@ -163,19 +164,19 @@ refusals!(StatusRefusals: JSON, IDENTITY, PLACE, STORE);
 )]
 pub(crate) async fn status(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let (token, proof) = caller_place(ctx, request)?;
-    let place = proof.current()?;
+    let place = proof.unexpired()?;
     let view = concert_of(ctx, request, &place).await?;
     let seen = freshness::wait(request, &view).await?;
-    let (glance, now) = (view.glance(place.seq), Context::now());
-    if glance.policy.closes_at.is_some_and(|closes| closes <= now) {
-        // The end may have been moved since the token was signed.
+    let now = Context::now();
+    let glance = view.glance(place.seq, now);
+    if glance.policy.has_closed(now) {
         return Err(Problem::new(Code::QueueTokenExpired));
     }
     let from_memory = match glance.place {
-        PlaceView::Active { end, claimed: true } if now < end => Some(active(&glance, end)),
-        PlaceView::Waiting { position } => Some(waiting_in_sale(&glance, position, now)),
+        PlaceView::Active { end, claimed: true } if now < end => Some(active(&glance.policy, end)),
+        PlaceView::Waiting { position } => Some(waiting(&glance, position, now)),
         // The store can't decide while the log is lost; the line keeps its places.
-        _ if glance.recovering => Some(waiting_in_sale(&glance, 0, now)),
+        _ if glance.recovering => Some(waiting(&glance, 0, now)),
         _ => None,
     };
     let token = fresher(ctx, &glance, &place, (token, now));
@@ -201,7 +202,8 @@ refusals!(QueueStreamRefusals: IDENTITY, PLACE, NOT_BUILT);
 )]
 pub(crate) async fn stream(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let (_, proof) = caller_place(ctx, request)?;
-    concert_of(ctx, request, &proof.current()?).await?;
+    let view = concert_of(ctx, request, &proof.place).await?;
+    proof.current(&view)?;
     Err(Problem::new(Code::NotImplemented))
 }
 
@@ -228,10 +230,10 @@ async fn claim(
     let claim = ctx.store.claim(place.concert, &place.user, place.seq, request.deadline);
     let answer = claim.await?;
     let standing = match answer.value {
-        PlaceState::Active { end } => active(&view.glance(place.seq), end),
+        PlaceState::Active { end } => active(&view.policy(), end),
         PlaceState::Waiting { position } => {
             level(view, answer.at.number, request).await;
-            waiting_in_sale(&view.glance(place.seq), position, answer.now)
+            waiting(&view.glance(place.seq, answer.now), position, answer.now)
         }
     };
     Ok((standing, answer.at.number))
@@ -260,14 +262,11 @@ fn caller_place<'r>(ctx: &Context, request: &'r Request) -> Result<(&'r str, Pro
     Ok((token.unwrap_or_default(), proof))
 }
 
-/// A token for the same place where the caller's is not what would be signed today: another epoch, a newer key, an end
-/// that was moved, or half of its time gone.
+/// A token for the same place where the caller's is not what would be signed today: another epoch, a newer key, or half
+/// of its time gone.
 fn fresher(ctx: &Context, glance: &Glance, place: &Place, (token, now): (&str, Millis)) -> Option<String> {
-    let expires = token_end(&glance.policy, now);
-    let aged = match glance.policy.closes_at {
-        Some(_) => expires != place.expires,
-        None => expires.abs_diff(place.expires) > TOKEN_SECONDS.unsigned_abs() / 2,
-    };
+    let expires = token_end(now);
+    let aged = expires.abs_diff(place.expires) > TOKEN_SECONDS.unsigned_abs() / 2;
     let stale = aged || place.epoch != glance.epoch || !ctx.queue_keys.signed_by_newest(token);
     stale.then(|| ctx.queue_keys.sign(&Place { expires, epoch: glance.epoch, ..place.clone() }))
 }
@@ -279,18 +278,17 @@ async fn concert_of(ctx: &Context, request: &Request, place: &Place) -> Result<A
 }
 
 /// When a queue token signed at `now` ends, unix seconds.
-fn token_end(policy: &PolicyState, now: Millis) -> u64 {
-    let end = policy.closes_at.unwrap_or_else(|| now.plus_seconds(TOKEN_SECONDS));
-    u64::try_from(end.0 / 1000).unwrap_or(0)
+fn token_end(now: Millis) -> u64 {
+    u64::try_from(now.plus_seconds(TOKEN_SECONDS).0).unwrap_or(0).div_ceil(1000)
 }
 
-fn active(glance: &Glance, end: Millis) -> Standing {
+fn active(policy: &PolicyState, end: Millis) -> Standing {
     Standing {
         status: "ACTIVE",
         position: 0,
         queue_position: 0,
         estimated_wait_seconds: Some(0),
-        poll_after_seconds: poll_after_seconds(None, &glance.policy.policy),
+        poll_after_seconds: poll_after_seconds(None, &policy.policy),
         active_until: Some(end),
         held: None,
         reason: None,
@@ -299,37 +297,30 @@ fn active(glance: &Glance, end: Millis) -> Standing {
     }
 }
 
+/// A place that waits, told what the sale has come to: first RECOVERING, then what is sold, then a pause.
 fn waiting(glance: &Glance, position: u64, now: Millis) -> Standing {
-    let policy = &glance.policy.policy;
+    let (state, sales, policy) = (glance.state(now), glance.sales, &glance.policy.policy);
+    let pending = sales.available == 0 && sales.held > 0;
+    let (status, held, reason) = match state {
+        SaleState::Recovering => ("PAUSED", None, Some("recovering".into())),
+        SaleState::SoldOut => ("SOLD_OUT", None, None),
+        SaleState::Open | SaleState::Paused if pending => ("SOLD_OUT_PENDING", Some(sales.held), None),
+        SaleState::Paused => ("PAUSED", None, glance.policy.pause_reason.clone()),
+        SaleState::Open | SaleState::Announced | SaleState::Closed => ("WAITING", None, None),
+    };
+    let moves = state == SaleState::Open;
     let rate = glance.admitted_per_second;
-    let moving = glance.state(now) == SaleState::Open;
-    let estimate = moving.then(|| estimated_wait_seconds(position, policy, rate)).flatten();
+    let estimate = moves.then(|| estimated_wait_seconds(position, policy, rate)).flatten();
     Standing {
-        status: "WAITING",
+        status,
         position,
         queue_position: position,
         estimated_wait_seconds: estimate,
         poll_after_seconds: poll_after_seconds(estimate, policy),
         active_until: None,
-        ..active(glance, Millis(0))
-    }
-}
-
-/// A waiting place, told what the sale has come to: first RECOVERING, then what is sold, then a pause.
-fn waiting_in_sale(glance: &Glance, position: u64, now: Millis) -> Standing {
-    let standing = waiting(glance, position, now);
-    let state = glance.state(now);
-    let sales = glance.sales;
-    let pending = sales.available == 0 && sales.held > 0;
-    match state {
-        SaleState::Recovering => Standing { status: "PAUSED", reason: Some("recovering".into()), ..standing },
-        SaleState::SoldOut => Standing { status: "SOLD_OUT", ..standing },
-        SaleState::Open | SaleState::Paused if pending => {
-            Standing { status: "SOLD_OUT_PENDING", held: Some(sales.held), ..standing }
-        }
-        SaleState::Paused => {
-            Standing { status: "PAUSED", reason: glance.policy.pause_reason.clone(), ..standing }
-        }
-        SaleState::Open | SaleState::Announced | SaleState::Closed => standing,
+        held,
+        reason,
+        token: None,
+        concert_id: None,
     }
 }

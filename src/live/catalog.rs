@@ -44,7 +44,7 @@ pub enum SaleState {
 impl SaleState {
     /// What a concert whose log stands is at `now`.
     pub(crate) fn of(policy: &PolicyState, sold_out: bool, now: Millis) -> Self {
-        if policy.closes_at.is_some_and(|closes| now >= closes) {
+        if policy.has_closed(now) {
             Self::Closed
         } else if sold_out {
             Self::SoldOut
@@ -158,6 +158,11 @@ impl ConcertView {
         read(&self.sale).policy.policy.gates(gate)
     }
 
+    /// Whether the end of the sale has come at `now`.
+    pub fn has_closed(&self, now: Millis) -> bool {
+        read(&self.sale).policy.has_closed(now)
+    }
+
     /// Version of [`ConcertView::policy`]; 0 before the first snapshot.
     pub fn policy_version(&self) -> u64 {
         read(&self.sale).policy_version
@@ -187,10 +192,10 @@ impl ConcertView {
         SaleState::of(&sale.policy, sale.is_sold_out(), now)
     }
 
-    /// What a poll for the place with this sequence number needs to know, all of one moment.
-    pub fn glance(&self, seq: u64) -> Glance {
+    /// What a poll at `now` for the place with this sequence number needs to know, all of one moment.
+    pub fn glance(&self, seq: u64, now: Millis) -> Glance {
         let recovering = self.recovering();
-        Glance::of(&read(&self.sale), seq, recovering)
+        Glance::of(&read(&self.sale), seq, now, recovering)
     }
 
     /// Whether the view is whole: a snapshot and all entries up to its last page are in.
@@ -249,6 +254,11 @@ impl ConcertView {
     /// The line in numbers.
     pub fn line(&self) -> LineCounts {
         read(&self.sale).line.counts()
+    }
+
+    /// Admissions a second over the last 10 s before `now`.
+    pub fn admitted_per_second(&self, now: Millis) -> f64 {
+        read(&self.sale).line.admitted_per_second(now)
     }
 
     /// Seats and money, all shows.

@@ -36,7 +36,7 @@ pub struct Glance {
 }
 
 impl Glance {
-    pub(crate) fn of(sale: &Sale, seq: u64, recovering: bool) -> Self {
+    pub(crate) fn of(sale: &Sale, seq: u64, now: Millis, recovering: bool) -> Self {
         Self {
             log_id: sale.log_id,
             number: sale.offset.number,
@@ -44,7 +44,7 @@ impl Glance {
             policy: Arc::clone(&sale.policy),
             place: sale.line.place(seq),
             sales: sale.counts(),
-            admitted_per_second: sale.line.counts().admitted_per_second,
+            admitted_per_second: sale.line.admitted_per_second(now),
             recovering,
             sold_out: sale.is_sold_out(),
         }

@@ -1,7 +1,8 @@
 //! The line of a concert as its log tells it: who waits and who is active, by sequence number, never by user.
 //!
 //! Every change says what a place *is* afterwards, so one that comes twice (a snapshot page and the entry behind it)
-//! changes nothing. The rate of admission is measured in log time: no clock of this machine is asked.
+//! changes nothing. Admissions are counted in log time; their rate is asked with the time of the question, since a line in
+//! which nothing happens has no entries that would move it.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -30,14 +31,12 @@ pub enum PlaceView {
 }
 
 /// The line in numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LineCounts {
     /// Places waiting.
     pub waiting: u64,
     /// Places active.
     pub active: u64,
-    /// Admissions a second over the last 10 s of log time.
-    pub admitted_per_second: f64,
 }
 
 /// The line.
@@ -71,11 +70,12 @@ impl Line {
 
     /// The line in numbers.
     pub(crate) fn counts(&self) -> LineCounts {
-        LineCounts {
-            waiting: self.waiting.len(),
-            active: self.active.len() as u64,
-            admitted_per_second: self.admissions.per_second(),
-        }
+        LineCounts { waiting: self.waiting.len(), active: self.active.len() as u64 }
+    }
+
+    /// Admissions a second over the last 10 s before `now`.
+    pub(crate) fn admitted_per_second(&self, now: Millis) -> f64 {
+        self.admissions.per_second(now)
     }
 
     /// It waits.
@@ -154,12 +154,21 @@ impl Admissions {
         }
     }
 
-    fn per_second(&self) -> f64 {
-        let seen = self.span.map_or(0, |(first, last)| last.0 - first.0);
-        let millis = u32::try_from(seen.clamp(1000, WINDOW_SECONDS * 1000)).expect("clamped to 10,000");
+    /// Every poll asks: no more is looked at than the seconds that are over but not yet passed, ten at the most.
+    fn per_second(&self, now: Millis) -> f64 {
+        let Some((first, last)) = self.span else {
+            return 0.0;
+        };
+        // The clock of the question is another one: it may be behind that of the log.
+        let now = now.max(last);
+        let over = now.0.div_euclid(1000) - WINDOW_SECONDS;
+        let gone = self.seconds.iter().take_while(|(second, _)| *second <= over);
+        let counted = self.total - gone.map(|(_, count)| u64::from(*count)).sum::<u64>();
+        let seen = (now.0 - first.0).clamp(1000, WINDOW_SECONDS * 1000);
+        let millis = u32::try_from(seen).expect("clamped to 10,000");
         #[expect(clippy::cast_precision_loss, reason = "a count of 10 seconds is far below 2^52")]
-        let total = self.total as f64;
-        total * 1000.0 / f64::from(millis)
+        let counted = counted as f64;
+        counted * 1000.0 / f64::from(millis)
     }
 }
 
@@ -202,15 +211,30 @@ mod tests {
     #[test]
     fn the_rate_is_that_of_the_last_ten_seconds() {
         let mut line = Line::default();
-        let rate = |line: &Line| line.counts().admitted_per_second;
-        assert!(rate(&line).abs() < 1e-9);
+        let rate_at = |line: &Line, now| line.admitted_per_second(Millis(now));
+        assert!(rate_at(&line, 0).abs() < 1e-9);
         for step in 0..300 {
             line.pass(Millis(step * 100), 5);
         }
-        assert!((rate(&line) - 50.0).abs() < 3.0, "{}", rate(&line));
+        // It is the same whether an entry without admissions or only time has passed, and a clock behind the log's sees its end.
+        for now in [0, 29_900] {
+            assert!((rate_at(&line, now) - 50.0).abs() < 3.0, "{}", rate_at(&line, now));
+        }
+        let before = (rate_at(&line, 34_900), rate_at(&line, 60_000));
+        assert!((before.0 - 25.0).abs() < 3.0 && before.1.abs() < 1e-9, "{before:?}");
         line.pass(Millis(34_900), 0);
-        assert!((rate(&line) - 25.0).abs() < 3.0, "{}", rate(&line));
+        assert!((rate_at(&line, 34_900) - before.0).abs() < 1e-9);
         line.pass(Millis(60_000), 0);
-        assert!(rate(&line).abs() < 1e-9);
+        assert!(rate_at(&line, 60_000).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_was_seen_for_a_moment_is_no_rate_for_long() {
+        let mut line = Line::default();
+        line.pass(Millis(500), 2);
+        let rates = [500, 1500, 2500, 9_900, 10_000].map(|now| line.admitted_per_second(Millis(now)));
+        for (rate, expected) in rates.into_iter().zip([2.0, 2.0, 1.0, 0.21, 0.0]) {
+            assert!((rate - expected).abs() < 0.01, "{rates:?}");
+        }
     }
 }

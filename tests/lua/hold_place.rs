@@ -145,3 +145,25 @@ async fn a_number_of_an_earlier_place_is_over_even_while_a_later_one_lives() {
     sale.run(&hold(&[asked(0)])).refuses(&["queue_token_expired"]);
     assert!(sale.run(&hold(&[Hold { seq: "2", ..asked(0) }])).outcome().starts_with("held "));
 }
+
+/// Where holding needs no place, the one in line that the token proves ends as an active one would.
+#[tokio::test]
+async fn under_reservation_who_waits_leaves_the_line_when_he_holds() {
+    let mut sale = Sale::open().await;
+    sale.world.policy(&[("max_active", "0"), ("gate_reserve", "0"), ("end_token_on", "reservation")]);
+    sale.run(&Call::batch("join", &[&["a"], &["b"]]));
+    let saved = sale.world.save();
+    let step = sale.run(&hold(&[asked(0)]));
+    assert_eq!(step.events[1..], ["ended 1 1:a reserved"]);
+    assert_eq!((sale.get("queue/a"), sale.get("queue/b")), ("-".to_owned(), "2".to_owned()));
+    // Without a token of this place it is not known to be his turn that he used.
+    for seq in ["", "2"] {
+        sale.world.load(&saved);
+        let step = sale.run(&hold(&[Hold { seq, ..asked(0) }]));
+        assert_eq!((step.events.len(), sale.get("queue/a")), (1, "1".to_owned()), "{seq:?}");
+    }
+    sale.world.load(&saved);
+    sale.world.policy(&[("end_token_on", "payment")]);
+    let step = sale.run(&hold(&[asked(0)]));
+    assert_eq!((step.events.len(), sale.get("queue/a")), (1, "1".to_owned()));
+}

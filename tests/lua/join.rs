@@ -68,6 +68,29 @@ async fn whoever_has_a_place_keeps_it_through_every_gate() {
     world.run(&join(&["a", "c"])).refuses(&["active 1 0 T+600000 0", "waiting 3 0 1 0"]);
 }
 
+/// Places of every kind: claimed, not claimed, over, and in line.
+#[tokio::test]
+async fn from_the_end_on_nobody_has_a_place_to_come_back_to() {
+    let mut world = World::on_sale(9).await;
+    world.run(&join(&["a", "b", "c", "d"]));
+    world.run(&Call::batch("leave", &[&["a", "1"]]));
+    world.run(&Call::one("admit", &[]));
+    world.policy(&[("closes_at", "1900000600001")]);
+    let places = join(&["b", "c", "d"]);
+    world.at(600_000);
+    let saved = world.save();
+    assert_eq!(world.run(&join(&["d"])).outcome(), "waiting 4 0 1 0");
+    world.load(&saved);
+    world.at(600_001);
+    world.run(&places).refuses(&["sale_not_open ''"; 3]);
+    world.command(&["HSET", "{c7}:meta", "stopped", "test"]);
+    world.run(&places).refuses(&["sales_stopped"; 3]);
+    world.command(&["HDEL", "{c7}:meta", "stopped"]);
+    // Put off: the line is as it was.
+    world.policy(&[("closes_at", "1900000600002")]);
+    assert_eq!(world.run(&join(&["d"])).outcome(), "waiting 4 0 1 0");
+}
+
 /// From the lowest precedence to the highest, each gate closed in addition to those before.
 #[tokio::test]
 async fn gates_in_order_of_precedence() {

@@ -112,13 +112,33 @@ async fn a_payment_claims_the_place_that_stays() {
     pays(&mut sale, &["ended 2 1:a unclaimed"]);
 }
 
-#[tokio::test]
-async fn a_waiting_place_is_not_touched() {
+/// As `two_shows`, and `a` waits with number 2 before `b`.
+async fn waiting() -> Sale {
     let mut sale = two_shows().await;
-    sale.run(&release(&[("a", 13, "r2")]));
     sale.run(&Call::batch("leave", &[&["a", "1"]]));
     sale.world.policy(&[("max_active", "0")]);
-    sale.run(&Call::batch("join", &[&["a"]]));
+    sale.run(&Call::batch("join", &[&["a"], &["b"]]));
+    sale
+}
+
+#[tokio::test]
+async fn who_waits_leaves_the_line_with_his_last_payment() {
+    let mut sale = waiting().await;
     pays(&mut sale, &[]);
-    assert_eq!(sale.get("queue/a"), "2");
+    assert_eq!(sale.get("queue/a"), "2", "he still holds in the other show");
+    let step = sale.run(&pay(&[Pay { show: 13, ..Pay::new("a", "r2", "p2") }]));
+    assert_eq!(step.events[1], "ended 2 1:a paid");
+    assert_eq!((sale.get("queue/a"), sale.get("queue/b")), ("-".to_owned(), "3".to_owned()));
+    assert_eq!(sale.run(&Call::batch("join", &[&["b"]])).outcome(), "waiting 3 0 1 0");
+}
+
+#[tokio::test]
+async fn under_never_and_reservation_who_waits_stays_in_line() {
+    for policy in ["never", "reservation"] {
+        let mut sale = waiting().await;
+        sale.run(&release(&[("a", 13, "r2")]));
+        sale.world.policy(&[("end_token_on", policy)]);
+        pays(&mut sale, &[]);
+        assert_eq!(sale.get("queue/a"), "2", "{policy}");
+    }
 }

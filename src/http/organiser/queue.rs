@@ -123,7 +123,7 @@ pub(crate) async fn sale(ctx: &Context, request: &Request) -> Result<Response, P
         held: sales.held,
         booked: sales.booked,
         revenue: sales.revenue,
-        admitted_per_second: line.admitted_per_second,
+        admitted_per_second: view.admitted_per_second(Context::now()),
         log_lag_entries: lag(ctx, request, &view).await,
     })?;
     freshness::mark(&mut response, log_id, number);

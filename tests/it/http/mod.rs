@@ -6,6 +6,7 @@ mod cancellation;
 mod card;
 mod card_refund;
 mod client;
+mod closing;
 mod connection;
 mod contradictions;
 mod documents;

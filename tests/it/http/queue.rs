@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use onsale::domain::queue_token::Keys;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use super::app::{App, QUEUE_KEY, Setup};
-use super::client::Caller;
+use super::client::{Answered, Caller};
 use crate::support::wait_until;
 
 const STATUS: &str = "/v1/queue/status";
@@ -27,6 +28,23 @@ async fn poll_until(caller: &mut Caller, status: &str) -> Value {
         assert!(Instant::now() < end, "never {status}: {answer:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// A poll of one who waits, who is told the same by joining again.
+async fn told(waiting: &mut Caller, concert: u64, seen: &Answered) -> Answered {
+    let seen = [("onsale-version", seen.header("onsale-version"))];
+    let polled = waiting.send("GET", STATUS, &seen, None).await;
+    let joined = waiting.post("/v1/queue/tokens", &json!({ "concertId": concert })).await;
+    assert_eq!(joined.status, 200, "{joined:?}");
+    let (told, again) = (polled.json(), joined.json());
+    for name in ["status", "position", "queuePosition", "activeUntil", "held", "reason"] {
+        assert_eq!(again[name], told[name], "{name}: {joined:?} and {polled:?}");
+    }
+    assert_eq!((again["concertId"].as_u64(), again["token"].is_string()), (Some(concert), true));
+    for name in ["estimatedWaitSeconds", "pollAfterSeconds"] {
+        assert!(again.get(name).is_some(), "{name}: {joined:?}");
+    }
+    polled
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,8 +113,7 @@ async fn a_line_is_told_what_the_sale_has_come_to() {
     assert_eq!(inside.post_once("c", "/v1/users/me/balance", &json!({"amount": 50_000})).await.status, 200);
     let held = inside.post("/v1/reservations", &json!({"showId": show, "seats": ["A-1-1"]})).await;
     assert_eq!(held.status, 201, "{held:?}");
-    let seen = [("onsale-version", held.header("onsale-version"))];
-    let pending = waiting.send("GET", STATUS, &seen, None).await;
+    let pending = told(&mut waiting, concert, &held).await;
     assert_eq!((pending.text("status"), pending.number("held")), ("SOLD_OUT_PENDING".into(), 1));
     assert!(
         pending.json()["estimatedWaitSeconds"].is_number()
@@ -112,9 +129,9 @@ async fn a_line_is_told_what_the_sale_has_come_to() {
     assert_eq!(state.text("state"), "PAUSED");
 
     let paid = inside.post("/v1/payments", &json!({"reservationId": held.text("reservationId")})).await;
-    let seen = [("onsale-version", paid.header("onsale-version"))];
-    let sold = waiting.send("GET", STATUS, &seen, None).await;
+    let sold = told(&mut waiting, concert, &paid).await;
     assert_eq!(sold.text("status"), "SOLD_OUT");
+    let seen = [("onsale-version", paid.header("onsale-version"))];
     let state = boss.send("GET", &format!("/v1/concerts/{concert}"), &seen, None).await;
     assert_eq!(state.text("state"), "SOLD_OUT");
     for path in [format!("/v1/concerts/{concert}/shows"), "/v1/shows".into()] {
@@ -135,10 +152,26 @@ async fn a_line_is_told_what_the_sale_has_come_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_joins_a_line_that_is_stopped_is_told_so() {
+    let app = App::start().await;
+    let (concert, _) = app.on_sale(json!({"maxActive": 1})).await;
+    app.in_line("inside", concert).await;
+    let mut waiting = app.in_line("waiting", concert).await;
+    let pause = format!("/v1/admin/concerts/{concert}/queue/pause");
+    let paused = app.boss().await.post(&pause, &json!({"reason": "rain"})).await;
+    assert_eq!(paused.status, 200, "{paused:?}");
+    let told = told(&mut waiting, concert, &paused).await;
+    assert_eq!((told.text("status"), told.text("reason")), ("PAUSED".into(), "rain".into()));
+    let late = app.caller("late", &[]).await.post("/v1/queue/tokens", &json!({ "concertId": concert })).await;
+    assert_eq!((late.status, late.text("status"), late.number("position")), (201, "PAUSED".into(), 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn from_its_end_on_a_sale_has_no_line() {
     let app = App::start().await;
-    let (concert, show) = app.on_sale(json!({})).await;
+    let (concert, show) = app.on_sale(json!({"maxActive": 1})).await;
     let mut inside = app.in_line("inside", concert).await;
+    let mut waiting = app.in_line("waiting", concert).await;
     let mut boss = app.boss().await;
     let admin = format!("/v1/admin/concerts/{concert}");
     let closed = json!({"closesAt": "2020-01-01T00:00:00Z"}).to_string();
@@ -150,14 +183,77 @@ async fn from_its_end_on_a_sale_has_no_line() {
     let joined =
         app.caller("late", &[]).await.post("/v1/queue/tokens", &json!({ "concertId": concert })).await;
     assert!(joined.is(409, "sale_not_open"), "{joined:?}");
+    for known in [&mut inside, &mut waiting] {
+        let again = known.post("/v1/queue/tokens", &json!({ "concertId": concert })).await;
+        assert!(
+            again.is(409, "sale_not_open"),
+            "a client that rejoins on 401 must come to an end: {again:?}"
+        );
+    }
 
-    // Opened again: the place is still there, and its token is renewed for the new end.
+    // Opened again: the places are still there, and their tokens as good as before.
     let open = json!({"closesAt": "2999-01-01T00:00:00Z"}).to_string();
     assert_eq!(boss.send("PATCH", &admin, &[], Some(&open)).await.text("state"), "OPEN");
-    let status = inside.get(STATUS).await;
-    assert_eq!(status.text("status"), "ACTIVE");
-    let renewed = inside.with("queue-token", status.text("token")).get(STATUS).await;
-    assert_eq!((renewed.text("status"), renewed.text("token")), ("ACTIVE".into(), String::new()));
+    for (caller, word) in [(&mut inside, "ACTIVE"), (&mut waiting, "WAITING")] {
+        let status = caller.get(STATUS).await;
+        assert_eq!((status.text("status"), status.text("token")), (word.into(), String::new()));
+        let joined = caller.post("/v1/queue/tokens", &json!({ "concertId": concert })).await;
+        assert_eq!((joined.status, joined.text("status")), (200, word.into()), "{joined:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_in_which_nothing_happens_is_told_so() {
+    let app = App::start().await;
+    let (concert, _) = app.on_sale(json!({"maxActive": 2, "activeSeconds": 600, "claimSeconds": 0})).await;
+    for user in ["a", "b"] {
+        app.in_line(user, concert).await;
+    }
+    let mut waiting = app.in_line("waiting", concert).await;
+    let mut boss = app.boss().await;
+    let admin = format!("/v1/admin/concerts/{concert}");
+    let closed = json!({"policy": {"maxActive": 0}}).to_string();
+    assert_eq!(boss.send("PATCH", &admin, &[], Some(&closed)).await.status, 200);
+    let told = waiting.get(STATUS).await;
+    assert_eq!((told.text("status"), &told.json()["estimatedWaitSeconds"]), ("WAITING".into(), &Value::Null));
+    assert_eq!(told.number("pollAfterSeconds"), 30, "as seldom as can be");
+
+    let narrow = json!({"policy": {"maxActive": 2}}).to_string();
+    assert_eq!(boss.send("PATCH", &admin, &[], Some(&narrow)).await.status, 200);
+    let boss = Mutex::new(boss);
+    wait_until("the last admission is too long ago to count", || async {
+        let live = boss.lock().await.get(&format!("{admin}/live")).await;
+        live.json()["admittedPerSecond"] == 0.0
+    })
+    .await;
+    // Two places that lapse every 600 s.
+    let told = waiting.get(STATUS).await;
+    assert_eq!((told.number("estimatedWaitSeconds"), told.number("pollAfterSeconds")), (300, 30), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_pays_while_he_waits_gives_his_place_to_the_next() {
+    let app = App::start().await;
+    let (concert, show) = app.on_sale(json!({"gated": ["pay"], "maxActive": 1})).await;
+    app.in_line("inside", concert).await;
+    let mut payer = app.in_line("payer", concert).await;
+    let mut next = app.in_line("next", concert).await;
+    assert_eq!(payer.post_once("c", "/v1/users/me/balance", &json!({"amount": 100_000})).await.status, 200);
+    let mut holds = Vec::new();
+    for seat in ["A-1-1", "A-1-2"] {
+        let held = payer.post("/v1/reservations", &json!({"showId": show, "seats": [seat]})).await;
+        assert_eq!(held.status, 201, "{held:?}");
+        holds.push(held.text("reservationId"));
+    }
+    for (reservation, outcome) in holds.iter().zip([(200, ""), (401, "queue_token_expired")]) {
+        let paid = payer.post("/v1/payments", &json!({ "reservationId": reservation })).await;
+        assert_eq!(paid.status, 200, "{paid:?}");
+        let seen = [("onsale-version", paid.header("onsale-version"))];
+        let status = payer.send("GET", STATUS, &seen, None).await;
+        assert!(status.is(outcome.0, outcome.1), "while he holds it is his: {status:?}");
+    }
+    assert_eq!(next.get(STATUS).await.number("position"), 1);
+    app.audit().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

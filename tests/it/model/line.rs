@@ -1,10 +1,13 @@
-//! The line of the model: join, claim, leave, admit.
+//! The line of the model: join, claim, leave, admit, and what holding and paying do to a place.
 
-use super::batch::PlaceOf;
+use super::batch::{Hold, PlaceOf};
 use super::rules::{Model, Place};
 
 impl Model {
     pub(super) fn join(&mut self, user: &str) -> String {
+        if let Some(closed) = self.closed().filter(|_| self.has_ended()) {
+            return closed;
+        }
         if let Some(place) = self.live_place(user) {
             self.claim_place(user);
             return format!("active {} 0 {} 0", place.seq, place.stop);
@@ -47,6 +50,34 @@ impl Model {
             self.queue.remove(&request.seq);
         }
         "left".to_owned()
+    }
+
+    /// What a hold does to the place of its user; `gated`: an active one let him hold.
+    pub(super) fn settle_hold(&mut self, request: &Hold, gated: bool, stop: i64) {
+        let user = &request.user;
+        if self.policy.end_token_on != "reservation" {
+            if gated {
+                self.claim_place(user);
+                self.stretch_place(user, stop);
+            }
+        } else if gated {
+            self.places.remove(user);
+        } else if let Some(seq) = request.seq.filter(|seq| self.waiting(user) == Some(*seq)) {
+            self.queue.remove(&seq);
+        }
+    }
+
+    /// What a payment does to the place of its user.
+    pub(super) fn settle_pay(&mut self, user: &str) {
+        let place = self.live_place(user);
+        let holds = self.reservations.values().any(|r| r.user == user && r.is_live(self.now));
+        if self.policy.end_token_on != "payment" || holds {
+            self.claim_place(user);
+        } else if place.is_some() {
+            self.places.remove(user);
+        } else if let Some(seq) = self.waiting(user) {
+            self.queue.remove(&seq);
+        }
     }
 
     pub(super) fn admit(&mut self) -> String {

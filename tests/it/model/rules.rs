@@ -236,11 +236,15 @@ impl Model {
         if self.stopped {
             return Some("sales_stopped".to_owned());
         }
-        let Policy { opens_at, closes_at, .. } = self.policy;
+        let opens_at = self.policy.opens_at;
         let early = opens_at.is_some_and(|opens| self.now < opens);
-        let late = closes_at.is_some_and(|closes| self.now >= closes);
         let opens = opens_at.map_or_else(|| "''".to_owned(), |opens| opens.to_string());
-        (early || late).then(|| format!("sale_not_open {opens}"))
+        (early || self.has_ended()).then(|| format!("sale_not_open {opens}"))
+    }
+
+    /// Whether the end of the sale has come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.policy.closes_at.is_some_and(|closes| self.now >= closes)
     }
 
     fn set_policy(&mut self, base: u64, policy: &Policy) -> String {

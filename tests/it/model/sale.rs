@@ -97,9 +97,7 @@ impl Model {
         self.reservations.insert(request.id.clone(), reservation);
         let result = format!("{} {stop}", request.id);
         self.remember(&request.request, &request.fingerprint, result, &request.user);
-        if gated {
-            self.settle_hold(&request.user, stop);
-        }
+        self.settle_hold(request, gated, stop);
         told
     }
 
@@ -140,15 +138,6 @@ impl Model {
         let taken: Vec<_> =
             request.seats.iter().filter(|(seat, _)| taken(*seat)).map(|(seat, _)| seat.to_string()).collect();
         (!taken.is_empty()).then(|| format!("seat_unavailable {}", taken.join(" ")))
-    }
-
-    fn settle_hold(&mut self, user: &str, stop: i64) {
-        if self.policy.end_token_on == "reservation" {
-            self.places.remove(user);
-            return;
-        }
-        self.claim_place(user);
-        self.stretch_place(user, stop);
     }
 
     /// Up to the end of a hold of his, and never for longer than a hold made in its last moment.
@@ -357,18 +346,6 @@ impl Model {
         }
         self.remember(&request.request, &request.fingerprint, request.word.to_owned(), &request.by);
         request.word.to_owned()
-    }
-
-    pub(super) fn settle_pay(&mut self, user: &str) {
-        if self.live_place(user).is_none() {
-            return;
-        }
-        let holds = self.reservations.values().any(|r| r.user == user && r.is_live(self.now));
-        if self.policy.end_token_on == "payment" && !holds {
-            self.places.remove(user);
-        } else {
-            self.claim_place(user);
-        }
     }
 
     pub(super) fn charge(&mut self, request: &Charge) -> String {
