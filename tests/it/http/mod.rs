@@ -12,6 +12,7 @@ mod documents;
 mod errors;
 mod events;
 mod idempotency;
+mod import;
 mod organiser;
 mod queue;
 mod reads;
