@@ -38,6 +38,14 @@ pub enum OpeningError {
         /// What there is.
         born: usize,
     },
+    /// A policy that this version can't read: a newer one has written it.
+    #[error("the policy of concert {concert} in Redis can't be read")]
+    Policy {
+        /// The concert.
+        concert: ConcertId,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// The log was lost, or cannot be read.
     #[error("log {0} is recovering")]
     Recovering(LogName),
@@ -111,17 +119,23 @@ impl Opening {
         Ok(self.store.open_show(concert, opening, deadline).await?)
     }
 
-    /// Sets the policy of a born concert, whoever else changes it meanwhile. Answers the entry that says so.
+    /// Changes the policy of a born concert, whoever else changes it meanwhile. What is in force already is not written again.
     pub async fn policy(
         &self,
         concert: ConcertId,
-        policy: &PolicyState,
+        change: impl Fn(&PolicyState) -> PolicyState,
         deadline: Instant,
-    ) -> Result<Offset, OpeningError> {
+    ) -> Result<(), OpeningError> {
         loop {
-            let base = self.store.snapshot_head(concert, deadline).await?.policy_version;
-            if let Some(at) = self.store.set_policy(concert, base, policy, deadline).await? {
-                return Ok(at);
+            let head = self.store.snapshot_head(concert, deadline).await?;
+            let stands = serde_json::from_str(&head.policy_json);
+            let stands = stands.map_err(|source| OpeningError::Policy { concert, source })?;
+            let wanted = change(&stands);
+            if wanted == stands {
+                return Ok(());
+            }
+            if self.store.set_policy(concert, head.policy_version, &wanted, deadline).await?.is_some() {
+                return Ok(());
             }
         }
     }

@@ -7,10 +7,9 @@ use tokio::time::Instant;
 
 use super::installation::Installation;
 use super::{Error, START};
-use crate::archive::{self, Archive, CatalogFile, ImportedConcert, Seated};
+use crate::archive::{self, Archive, CatalogConcert, CatalogFile, ImportedConcert, Seated};
 use crate::config::Config;
 use crate::domain::ids::{ConcertId, ShowId};
-use crate::domain::policy::PolicyState;
 use crate::domain::seating::{PretixPlan, SeatNames};
 use crate::opening::Opening;
 use crate::store::{ShowOpening, Store};
@@ -19,11 +18,20 @@ use crate::store::{ShowOpening, Store};
 pub async fn import(config: &Config, file: &Path) -> Result<(), Error> {
     let catalog = read(file).await?;
     let installation = Installation::connect(config).await?;
-    let report = installation.archive.import(&catalog).await?;
+    let archive = &installation.archive;
+    let report = archive.import(&catalog).await.map_err(|error| match error {
+        archive::Error::Refused(source) => Error::Import { file: file.display().to_string(), source },
+        error => error.into(),
+    })?;
     let (opening, store) = (installation.opening()?, installation.store()?);
-    for concert in &report.concerts {
-        open(&installation.archive, &opening, concert.concert, concert.policy.as_ref()).await?;
-        announce(&opening, &store, concert).await?;
+    for (file, imported) in catalog.concerts.iter().zip(&report.concerts) {
+        open(archive, &opening, imported.concert).await?;
+        announce(&opening, &store, file, imported).await?;
+        if let Some(run) = imported.unfinished
+            && !archive.end_import(file, run).await?
+        {
+            return Err(Error::TwoImports(imported.concert));
+        }
     }
     Ok(())
 }
@@ -60,7 +68,7 @@ pub async fn import_plan(config: &Config, import: &PlanImport) -> Result<Seated,
         error => error.into(),
     })?;
     let seated = seated.ok_or(Error::NoShow(show))?;
-    open(archive, &installation.opening()?, concert, None).await?;
+    open(archive, &installation.opening()?, concert).await?;
     let deadline = Instant::now() + START;
     installation.store()?.catalog_changed(concert, seated.version, deadline).await?;
     Ok(seated)
@@ -76,15 +84,10 @@ async fn read(file: &Path) -> Result<CatalogFile, Error> {
 }
 
 /// Makes sure that a concert of MySQL is born, and all of its shows are on sale.
-pub(super) async fn open(
-    archive: &Archive,
-    opening: &Opening,
-    concert: ConcertId,
-    policy: Option<&PolicyState>,
-) -> Result<(), Error> {
+pub(super) async fn open(archive: &Archive, opening: &Opening, concert: ConcertId) -> Result<(), Error> {
     let deadline = Instant::now() + START;
     let stored = archive.policy(concert).await?.map(|(_, policy)| policy).unwrap_or_default();
-    opening.concert(concert, policy.unwrap_or(&stored), deadline).await?;
+    opening.concert(concert, &stored, deadline).await?;
     let catalog = archive.concert(concert).await?.map_or(0, |record| record.version);
     for (show, seats) in archive.show_sizes(concert).await? {
         opening.show(concert, ShowOpening { show, seats, catalog }, deadline).await?;
@@ -93,10 +96,15 @@ pub(super) async fn open(
 }
 
 /// Tells the running servers what changed.
-async fn announce(opening: &Opening, store: &Store, imported: &ImportedConcert) -> Result<(), Error> {
+async fn announce(
+    opening: &Opening,
+    store: &Store,
+    file: &CatalogConcert,
+    imported: &ImportedConcert,
+) -> Result<(), Error> {
     let deadline = Instant::now() + START;
-    if let Some(policy) = &imported.policy {
-        opening.policy(imported.concert, policy, deadline).await?;
+    if imported.unfinished.is_some() {
+        opening.policy(imported.concert, |stands| file.policy_over(stands), deadline).await?;
     }
     store.catalog_changed(imported.concert, imported.version, deadline).await?;
     Ok(())

@@ -24,7 +24,7 @@ use crate::archive::{self, Archive};
 use crate::clearing::Clearing;
 use crate::config::{self, Config, GatewayKind, Mysql};
 use crate::domain::export_key::ExportKey;
-use crate::domain::ids::ShowId;
+use crate::domain::ids::{ConcertId, ShowId};
 use crate::follow::LiveFollower;
 use crate::gateway::{self, Gateway, WebhookSecret};
 use crate::http::{InvalidKey, ServeError};
@@ -86,6 +86,17 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A file of the catalog that can't be imported over what is there.
+    #[error("{file} can't be imported")]
+    Import {
+        /// The file.
+        file: String,
+        /// Which show, and why not.
+        source: archive::ImportRefused,
+    },
+    /// Two imports at once.
+    #[error("another import of concert {0} ran meanwhile: import the file that is to count again")]
+    TwoImports(ConcertId),
     /// A seating plan.
     #[error("{file} can't be the seating plan of that show")]
     Plan {

@@ -106,7 +106,7 @@ pub(super) async fn run(
 async fn resume(installation: &Installation) -> Result<(), Error> {
     let opening = installation.opening()?;
     for concert in installation.archive.concerts().await? {
-        match import::open(&installation.archive, &opening, concert.concert, None).await {
+        match import::open(&installation.archive, &opening, concert.concert).await {
             Ok(()) => {}
             // A stopped concert stays as it is until it is recovered; the others go on.
             Err(Error::Opening(

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::catalog::{LayoutError, Section, Show};
 use crate::domain::ids::{ConcertId, ShowId};
-use crate::domain::policy::{Order, Policy};
+use crate::domain::policy::{Order, Policy, PolicyState};
 use crate::domain::time::Millis;
 use crate::domain::wallet::is_currency;
 
@@ -69,7 +69,7 @@ pub struct CatalogShow {
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidCatalog {
     /// Not YAML, or fields that are missing, unknown or of the wrong type; says where.
-    #[error("{0}")]
+    #[error(transparent)]
     Form(#[from] serde_norway::Error),
     /// An id that is used twice or out of range.
     #[error("{what} {id}: ids are unique and from 1 to {IMPORTED_IDS_MAX}")]
@@ -91,7 +91,7 @@ pub enum InvalidCatalog {
     #[error("show {0}: currency is not an ISO 4217 code")]
     Currency(ShowId),
     /// Sections that make no seat map.
-    #[error("show {show}: {source}")]
+    #[error("show {show}")]
     Layout {
         /// The show.
         show: ShowId,
@@ -118,6 +118,17 @@ impl CatalogFile {
 }
 
 impl CatalogConcert {
+    /// The policy that the file asks for. Pausing is the organiser's hand on a live sale: no file undoes it.
+    pub fn policy_over(&self, stands: &PolicyState) -> PolicyState {
+        PolicyState {
+            policy: self.policy.clone(),
+            opens_at: self.opens_at,
+            closes_at: self.closes_at,
+            paused: stands.paused,
+            pause_reason: stands.pause_reason.clone(),
+        }
+    }
+
     fn check(&self) -> Result<(), InvalidCatalog> {
         let texts = [
             ("org", &self.org, 64),

@@ -79,13 +79,13 @@ pub enum Error {
         log: LogName,
     },
     /// Sections that make no seat map.
-    #[error("not a seat map: {0}")]
+    #[error(transparent)]
     Layout(#[from] LayoutError),
     /// A seating plan that lacks seats of its show: index and label of each.
     #[error("the plan lacks {} seats that the show has; a seat can't be dropped: {}", .0.len(), listed(.0))]
     SeatsDropped(Vec<(u32, String)>),
     /// A catalog file that can't be imported over what is there.
-    #[error("refused: {0}")]
+    #[error(transparent)]
     Refused(#[from] ImportRefused),
     /// A row holds what was never written there.
     #[error("{table} holds a row that can't be read: {what}")]
@@ -123,7 +123,7 @@ impl Error {
 }
 
 /// The first of these labels.
-fn listed(seats: &[(u32, String)]) -> String {
+pub(super) fn listed(seats: &[(u32, String)]) -> String {
     let named: Vec<&str> = seats.iter().take(NAMED_MAX).map(|(_, label)| label.as_str()).collect();
     let more = if seats.len() > NAMED_MAX { ", …" } else { "" };
     named.join(", ") + more

@@ -1,8 +1,11 @@
 //! Imports a catalog file: all of it in one transaction, and only what differs.
 //!
-//! The digest of what a file said of a concert stands beside it, so the same file again changes nothing, not even
-//! what an organiser has changed since. Where the concert's log lives, a new policy has to go through Redis: the
-//! report names it, and the digest is stored by the import that finds it has come back.
+//! The digest of what a file said of a concert stands beside it (`concerts.source`), so the same file again changes nothing,
+//! not even what an organiser has changed since. It is written last, when Redis knows all of it: until then the run's own
+//! mark stands there, so an import that broke off is done again in full, and two at once are found out.
+//!
+//! Once a concert's log lives, only the log may change its policy, and what stands here may be older than what is in
+//! force: the caller compares and sets it there.
 
 use std::fmt::Write;
 
@@ -10,11 +13,13 @@ use sha2::{Digest, Sha256};
 use sqlx::Row as _;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 
-use super::catalog::{CatalogConcert, CatalogFile};
+use super::catalog::{CatalogConcert, CatalogFile, CatalogShow};
 use super::concert::{next_version, policy_json, read_policy};
+use super::error::listed;
 use super::import_show::import_shows;
 use super::{Archive, Error};
-use crate::domain::ids::{ConcertId, LogName, ShowId};
+use crate::domain::catalog::LayoutError;
+use crate::domain::ids::{ConcertId, LogName, Mark, ShowId};
 use crate::domain::policy::PolicyState;
 
 /// What an import did to a concert or show.
@@ -46,8 +51,9 @@ pub struct ImportedConcert {
     pub version: u64,
     /// Its shows of the file.
     pub shows: Vec<ImportedShow>,
-    /// What the caller must set in Redis, since the concert's log lives; importing again tells it again until then.
-    pub policy: Option<PolicyState>,
+    /// The run, until [`Archive::end_import`] ends it: Redis has to know policy and version first. `None`: the file was
+    /// imported before, all of it.
+    pub unfinished: Option<Mark>,
 }
 
 /// What an import did to one show.
@@ -61,93 +67,135 @@ pub struct ImportedShow {
 
 /// Why a file can't be imported over what is there; nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ImportRefused {
+#[error("concert {concert}, show {show}: {reason}")]
+pub struct ImportRefused {
+    /// The concert of the file.
+    pub concert: ConcertId,
+    /// The show of the file, or the one that is missing there.
+    pub show: ShowId,
+    /// Why.
+    pub reason: ImportRefusal,
+}
+
+/// What a file may not do to a show.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImportRefusal {
     /// A show that was imported is not in the file any more.
-    #[error("concert {concert}: show {show} is missing; a show can't be dropped")]
-    ShowDropped {
-        /// Its concert.
-        concert: ConcertId,
-        /// The show.
-        show: ShowId,
-    },
-    /// The show is another concert's.
-    #[error("show {show} belongs to concert {owner}")]
-    ShowElsewhere {
-        /// The show.
-        show: ShowId,
-        /// Its concert.
-        owner: ConcertId,
-    },
-    /// The seat at an index would be dropped or become another.
-    #[error("show {show}: seat {label:?} would be dropped or moved; seats can only be added at the end")]
-    SeatMoved {
-        /// The show.
-        show: ShowId,
-        /// The seat's label now.
-        label: String,
-    },
+    #[error("it is missing; a show can't be dropped")]
+    ShowDropped,
+    /// The show is this other concert's.
+    #[error("it belongs to concert {0}")]
+    Elsewhere(ConcertId),
+    /// The file lacks these seats of the show: index and label of each.
+    #[error("the file lacks {} that it has: {}; a seat can't be dropped", counted(.0.len()), listed(.0))]
+    SeatsDropped(Vec<(u32, String)>),
+    /// Together with what the show has already.
+    #[error("{0}")]
+    Layout(LayoutError),
     /// Prices that were paid would change their meaning.
-    #[error("show {0}: its currency can't change")]
-    Currency(ShowId),
+    #[error("its currency can't change")]
+    Currency,
+}
+
+fn counted(seats: usize) -> String {
+    if seats == 1 { "1 seat".to_owned() } else { format!("{seats} seats") }
 }
 
 impl Archive {
-    /// Imports a checked file. [`Error::Refused`] if it would drop or move a seat that is there.
+    /// Imports a checked file. [`Error::Refused`] if it would drop a seat or show that is there. What it answers as unfinished
+    /// has to be told to Redis and then to [`Archive::end_import`].
     pub async fn import(&self, file: &CatalogFile) -> Result<ImportReport, Error> {
+        let run = Mark(rand::random());
         let mut transaction = self.pool.begin().await?;
         let mut concerts = Vec::with_capacity(file.concerts.len());
         for concert in &file.concerts {
-            concerts.push(import_concert(&mut transaction, concert).await?);
+            concerts.push(import_concert(&mut transaction, concert, run).await?);
         }
         transaction.commit().await?;
         Ok(ImportReport { concerts })
     }
+
+    /// Ends the run of an import whose policy and version Redis knows: the same file changes nothing from here on. False:
+    /// another has imported this concert meanwhile, so nobody knows whose policy stands; the next import does all of it.
+    pub async fn end_import(&self, file: &CatalogConcert, run: Mark) -> Result<bool, Error> {
+        let mut transaction = self.pool.begin().await?;
+        let update = "update concerts set source = ? where concert = ? and source = ?";
+        let ended = sqlx::query(update)
+            .bind(digest(file))
+            .bind(file.concert_id.0)
+            .bind(under_way(run))
+            .execute(&mut *transaction)
+            .await?;
+        let ended = ended.rows_affected() == 1;
+        if !ended {
+            let update = sqlx::query("update concerts set source = null where concert = ?");
+            update.bind(file.concert_id.0).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(ended)
+    }
+}
+
+/// What stands in the place of the digest until a run has ended.
+fn under_way(run: Mark) -> String {
+    format!("importing {run}")
 }
 
 async fn import_concert(
     connection: &mut MySqlConnection,
     file: &CatalogConcert,
+    run: Mark,
 ) -> Result<ImportedConcert, Error> {
     let concert = file.concert_id;
     let select = "select org, title, artist, venue, policy, version, source from concerts where concert = ? for update";
     let row = sqlx::query(select).bind(concert.0).fetch_optional(&mut *connection).await?;
     let Some(row) = row else {
-        create(connection, file).await?;
+        create(connection, file, run).await?;
         let shows = import_shows(connection, file).await?;
-        return Ok(ImportedConcert { concert, change: Change::New, version: 1, shows, policy: None });
+        return Ok(ImportedConcert {
+            concert,
+            change: Change::New,
+            version: 1,
+            shows,
+            unfinished: Some(run),
+        });
     };
-    let mut version = row.try_get("version")?;
+    let stood = row.try_get("version")?;
     if row.try_get::<Option<String>, _>("source")?.as_ref() == Some(&digest(file)) {
-        let same = |show: &super::CatalogShow| ImportedShow { show: show.show_id, change: Change::Same };
+        let same = |show: &CatalogShow| ImportedShow { show: show.show_id, change: Change::Same };
         let shows = file.shows.iter().map(same).collect();
-        return Ok(ImportedConcert { concert, change: Change::Same, version, shows, policy: None });
+        return Ok(ImportedConcert {
+            concert,
+            change: Change::Same,
+            version: stood,
+            shows,
+            unfinished: None,
+        });
     }
 
     let described = describe(connection, file, &row).await?;
     let shows = import_shows(connection, file).await?;
+    let mut version = stood;
     if described || shows.iter().any(|show| show.change != Change::Same) {
         version = next_version(connection, concert).await?.unwrap_or(version);
     }
-    let wanted = wanted(file, &read_policy(&row)?);
-    let policy = change_policy(connection, concert, &read_policy(&row)?, &wanted).await?;
-    if policy != PolicyChange::Pending {
-        sqlx::query("update concerts set source = ? where concert = ?")
-            .bind(digest(file))
-            .bind(concert.0)
-            .execute(&mut *connection)
-            .await?;
-    }
-    let changed = version != row.try_get::<u64, _>("version")? || policy == PolicyChange::Stored;
+    let policy_changed = change_policy(connection, file, &read_policy(&row)?).await?;
+    sqlx::query("update concerts set source = ? where concert = ?")
+        .bind(under_way(run))
+        .bind(concert.0)
+        .execute(&mut *connection)
+        .await?;
+    let changed = version != stood || policy_changed;
     Ok(ImportedConcert {
         concert,
         change: if changed { Change::Changed } else { Change::Same },
         version,
         shows,
-        policy: (policy == PolicyChange::Pending).then_some(wanted),
+        unfinished: Some(run),
     })
 }
 
-async fn create(connection: &mut MySqlConnection, file: &CatalogConcert) -> Result<(), Error> {
+async fn create(connection: &mut MySqlConnection, file: &CatalogConcert, run: Mark) -> Result<(), Error> {
     let insert = "insert into concerts (concert, org, title, artist, venue, policy, policy_version, version, source) \
                   values (?, ?, ?, ?, ?, ?, 0, 1, ?)";
     sqlx::query(insert)
@@ -156,8 +204,8 @@ async fn create(connection: &mut MySqlConnection, file: &CatalogConcert) -> Resu
         .bind(&file.title)
         .bind(&file.artist)
         .bind(&file.venue)
-        .bind(policy_json(&wanted(file, &PolicyState::default())))
-        .bind(digest(file))
+        .bind(policy_json(&file.policy_over(&PolicyState::default())))
+        .bind(under_way(run))
         .execute(connection)
         .await?;
     Ok(())
@@ -188,46 +236,24 @@ async fn describe(
     Ok(differs)
 }
 
-/// The policy that the file asks for. Pausing is the organiser's hand on a live sale: no file undoes it.
-fn wanted(file: &CatalogConcert, stored: &PolicyState) -> PolicyState {
-    PolicyState {
-        policy: file.policy.clone(),
-        opens_at: file.opens_at,
-        closes_at: file.closes_at,
-        paused: stored.paused,
-        pause_reason: stored.pause_reason.clone(),
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PolicyChange {
-    None,
-    /// The concert has no log yet: it will be born with it.
-    Stored,
-    /// Only its log may change it.
-    Pending,
-}
-
+/// Writes the policy of a concert that has no log yet, which will be born with it. Answers whether it differed.
 async fn change_policy(
     connection: &mut MySqlConnection,
-    concert: ConcertId,
+    file: &CatalogConcert,
     stored: &PolicyState,
-    wanted: &PolicyState,
-) -> Result<PolicyChange, Error> {
-    if wanted == stored {
-        return Ok(PolicyChange::None);
-    }
-    let log = LogName::Concert(concert).to_string();
+) -> Result<bool, Error> {
+    let wanted = file.policy_over(stored);
+    let log = LogName::Concert(file.concert_id).to_string();
     let query = sqlx::query("select 1 from log_offsets where log = ?").bind(log);
-    if query.fetch_optional(&mut *connection).await?.is_some() {
-        return Ok(PolicyChange::Pending);
+    if wanted == *stored || query.fetch_optional(&mut *connection).await?.is_some() {
+        return Ok(false);
     }
     sqlx::query("update concerts set policy = ? where concert = ?")
-        .bind(policy_json(wanted))
-        .bind(concert.0)
+        .bind(policy_json(&wanted))
+        .bind(file.concert_id.0)
         .execute(connection)
         .await?;
-    Ok(PolicyChange::Stored)
+    Ok(true)
 }
 
 fn digest(file: &CatalogConcert) -> String {

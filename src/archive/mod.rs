@@ -56,7 +56,7 @@ pub use concert::{ConcertUpdate, NewConcert};
 pub use error::Error;
 pub use export::{EXPORT_MAX, ExportedReservation, Movement, MovementCursor};
 pub use forgetting::{ForgettingLock, ForgottenLog, ForgottenLogs, Rewritten};
-pub use import::{Change, ImportRefused, ImportReport, ImportedConcert, ImportedShow};
+pub use import::{Change, ImportRefusal, ImportRefused, ImportReport, ImportedConcert, ImportedShow};
 pub use log::{LogBatch, LogOffset, LogState};
 pub use page::{InvalidCursor, LIMIT_MAX, Page};
 pub use payment::StoredPayment;

@@ -1,4 +1,5 @@
-//! Another seating plan for a show that is there: seats are added at the end, sections and prices change, none is dropped.
+//! Another seating plan for a show that is there, from the API, the command line or a catalog file: seats are added at the end,
+//! sections and prices change, none is dropped.
 
 use sqlx::Row as _;
 use sqlx::mysql::MySqlConnection;
@@ -32,7 +33,7 @@ impl Archive {
     }
 
     /// Gives a show this plan; the same again changes nothing. `None`: no such show of this concert.
-    /// [`Error::Seating`] if the plan makes no seat map or lacks a seat.
+    /// [`Error::Layout`] if the plan makes no seat map, [`Error::SeatsDropped`] if it lacks a seat.
     pub async fn change_seating(
         &self,
         concert: ConcertId,
@@ -50,25 +51,55 @@ impl Archive {
         let Some(row) = rows.into_iter().find(|row| row.show == show) else {
             return Ok(None);
         };
-        let known = seats(&mut transaction, &row).await?;
-        let (known, change) = changed(row, known, sections).await;
-        let change = change?;
-        let seats_total = count(&known) + count(&change.added);
-        if !change.is_none() {
-            move_seats(&mut transaction, show, &known, &change.changed).await?;
-            insert_seats(&mut transaction, show, count(&known), &change.added).await?;
-            sqlx::query("update shows set sections = ?, seats_total = ? where show_id = ?")
-                .bind(names_json(&change.sections))
-                .bind(seats_total)
-                .bind(show.0)
-                .execute(&mut *transaction)
-                .await?;
+        let reseated = reseat(&mut transaction, row, sections).await?;
+        if !reseated.is_none() {
             version = next_version(&mut transaction, concert).await?.unwrap_or(version);
             transaction.commit().await?;
         }
-        let changed = u32::try_from(change.changed.len()).expect("a show has at most SEATS_MAX seats");
-        Ok(Some(Seated { version, seats_total, added: count(&change.added), changed }))
+        let Reseated { seats_total, added, changed } = reseated;
+        Ok(Some(Seated { version, seats_total, added, changed }))
     }
+}
+
+/// What other sections did to the seats of a show.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reseated {
+    seats_total: u32,
+    added: u32,
+    changed: u32,
+}
+
+impl Reseated {
+    /// Whether the show had these sections.
+    pub(super) fn is_none(self) -> bool {
+        self.added == 0 && self.changed == 0
+    }
+}
+
+/// Gives these sections to a show of a concert whose row the transaction holds. Seats keep their indexes, new ones come behind
+/// them. [`Error::SeatsDropped`] or [`Error::Layout`] if that can't be, and nothing was written.
+pub(super) async fn reseat(
+    connection: &mut MySqlConnection,
+    row: ShowRow,
+    sections: Vec<Section>,
+) -> Result<Reseated, Error> {
+    let show = row.show;
+    let known = seats(connection, &row).await?;
+    let (known, change) = changed(row, known, sections).await;
+    let change = change?;
+    let seats_total = count(&known) + count(&change.added);
+    if !change.is_none() {
+        move_seats(connection, show, &known, &change.changed).await?;
+        insert_seats(connection, show, count(&known), &change.added).await?;
+        sqlx::query("update shows set sections = ?, seats_total = ? where show_id = ?")
+            .bind(names_json(&change.sections))
+            .bind(seats_total)
+            .bind(show.0)
+            .execute(connection)
+            .await?;
+    }
+    let changed = u32::try_from(change.changed.len()).expect("a show has at most SEATS_MAX seats");
+    Ok(Reseated { seats_total, added: count(&change.added), changed })
 }
 
 /// What these sections change of a show's seats, which come back.

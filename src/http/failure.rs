@@ -82,7 +82,9 @@ impl From<OpeningError> for Problem {
             OpeningError::Store(failure) => failure.into(),
             OpeningError::Recovering(_) => Self::new(Code::SalesStopped),
             OpeningError::Read(_) => Self::caused(Code::Unavailable, error),
-            OpeningError::Foreign(_) | OpeningError::Partitions { .. } => Self::caused(Code::Internal, error),
+            OpeningError::Foreign(_) | OpeningError::Partitions { .. } | OpeningError::Policy { .. } => {
+                Self::caused(Code::Internal, error)
+            }
         }
     }
 }

@@ -4,10 +4,10 @@ use std::pin::pin;
 
 use futures_util::FutureExt as _;
 use onsale::archive::{
-    Archive, CatalogFile, Change, ConcertUpdate, Error, IMPORTED_IDS_MAX, ImportRefused, InvalidCatalog,
-    NewConcert,
+    Archive, CatalogFile, Change, ConcertUpdate, Error, IMPORTED_IDS_MAX, ImportRefusal, ImportRefused,
+    ImportReport, InvalidCatalog, NewConcert,
 };
-use onsale::domain::catalog::{LayoutError, Section};
+use onsale::domain::catalog::{LayoutError, SECTIONS_MAX, Section};
 use onsale::domain::ids::{ConcertId, ShowId};
 use onsale::domain::policy::{Policy, PolicyState};
 use onsale::domain::time::Millis;
@@ -36,9 +36,31 @@ concerts:
     venue: Nowhere
 ";
 
+/// The first half of an import: Redis knows nothing of it.
+async fn begin(archive: &Archive, file: &str) -> ImportReport {
+    archive.import(&CatalogFile::parse(file).expect("a catalog")).await.expect("a file that is taken")
+}
+
+/// The other half, as if Redis knew all of it.
+async fn end(archive: &Archive, file: &str, report: &ImportReport) -> Vec<bool> {
+    let file = CatalogFile::parse(file).expect("a catalog");
+    let mut ended = Vec::new();
+    for (concert, imported) in file.concerts.iter().zip(&report.concerts) {
+        if let Some(run) = imported.unfinished {
+            ended.push(archive.end_import(concert, run).await.expect("MariaDB does as told"));
+        }
+    }
+    ended
+}
+
+fn changes(report: &ImportReport) -> Vec<Change> {
+    report.concerts.iter().map(|concert| concert.change).collect()
+}
+
 async fn import(archive: &Archive, file: &str) -> Result<Vec<Change>, Error> {
     let report = archive.import(&CatalogFile::parse(file).expect("a catalog")).await?;
-    Ok(report.concerts.iter().map(|concert| concert.change).collect())
+    assert!(end(archive, file, &report).await.iter().all(|ended| *ended));
+    Ok(changes(&report))
 }
 
 #[tokio::test]
@@ -92,52 +114,123 @@ async fn a_changed_file_adds_seats_and_changes_prices() {
 }
 
 #[tokio::test]
-async fn a_seat_is_never_dropped_or_moved() {
+async fn seats_keep_their_indexes_wherever_a_file_names_new_ones() {
+    let fresh = fresh().await;
+    import(&fresh.archive, FILE).await.unwrap();
+    let changed = FILE
+        .replace("rows: 2, seatsPerRow: 3", "rows: 3, seatsPerRow: 4")
+        .replace("name: Box, price: 900, seats: [", "name: Lounge, price: 900, seats: [\"Box 0\", ");
+    for expected in [[Change::Changed, Change::Same], [Change::Same, Change::Same]] {
+        assert_eq!(import(&fresh.archive, &changed).await.unwrap(), expected);
+        let show = fresh.archive.shows(ConcertId(1)).await.unwrap().remove(0);
+        let labels: Vec<_> = show.seats.iter().map(|seat| seat.label.as_str()).collect();
+        let known = ["A-1-1", "A-1-2", "A-1-3", "A-2-1", "A-2-2", "A-2-3", "Box 1", "Box 2"];
+        assert_eq!(labels[..8], known);
+        assert_eq!(labels[8..], ["A-1-4", "A-2-4", "A-3-1", "A-3-2", "A-3-3", "A-3-4", "Box 0"]);
+        assert_eq!(show.sections, ["A", "Box", "Lounge"]);
+        assert_eq!((show.seats[7].section, show.seats[9].row, show.seats[9].number), (2, Some(2), Some(4)));
+    }
+    // Another time and nothing else is a change, too.
+    let later = changed.replace("19:00:00", "20:00:00");
+    let report = begin(&fresh.archive, &later).await;
+    assert_eq!((report.concerts[0].version, report.concerts[0].shows[0].change), (3, Change::Changed));
+    let starts_at = fresh.archive.shows(ConcertId(1)).await.unwrap()[0].starts_at;
+    assert_eq!(starts_at, Millis(1_780_311_600_000));
+}
+
+#[tokio::test]
+async fn a_seat_is_never_dropped() {
     let fresh = fresh().await;
     import(&fresh.archive, FILE).await.unwrap();
     let before = (fresh.rows("concerts").await, fresh.rows("shows").await, fresh.rows("seats").await);
-    let moved = |label: &str| ImportRefused::SeatMoved { show: ShowId(10), label: label.to_owned() };
-    let dropped = ImportRefused::ShowDropped { concert: ConcertId(1), show: ShowId(10) };
+    let dropped = |seats: &[(u32, &str)]| {
+        ImportRefusal::SeatsDropped(
+            seats.iter().map(|(index, label)| (*index, (*label).to_owned())).collect(),
+        )
+    };
+    // One too many, with those that seats have left.
+    let more = |number| format!("- {{ name: N{number}, price: 5, seats: [n{number}] }}");
+    let more: Vec<_> = (0..SECTIONS_MAX - 2).map(more).collect();
+    let more = format!("{}\n          - {{ name: A,", more.join("\n          "));
+    let others = FILE.replace("- { name: A,", &more).replace("name: Box", "name: Lounge");
     let cases = [
-        (FILE.replace("rows: 2", "rows: 1"), moved("A-2-1")),
-        (FILE.replace("rows: 2", "rows: 3"), moved("Box 1")),
-        (FILE.replace(", \"Box 2\"", ""), moved("Box 2")),
-        (FILE.replace("Box 2", "Box 7"), moved("Box 2")),
-        (FILE.replace("currency: KRW", "currency: USD"), ImportRefused::Currency(ShowId(10))),
-        (FILE.replace("showId: 10", "showId: 11"), dropped),
+        (FILE.replace("rows: 2", "rows: 1"), dropped(&[(3, "A-2-1"), (4, "A-2-2"), (5, "A-2-3")])),
+        (FILE.replace(", \"Box 2\"", ""), dropped(&[(7, "Box 2")])),
+        (FILE.replace("Box 2", "Box 7"), dropped(&[(7, "Box 2")])),
+        (others, ImportRefusal::Layout(LayoutError::Sections)),
+        (FILE.replace("currency: KRW", "currency: USD"), ImportRefusal::Currency),
+        (FILE.replace("showId: 10", "showId: 11"), ImportRefusal::ShowDropped),
     ];
-    for (file, expected) in cases {
-        // The first concert's new title must not stay behind either.
-        let error = import(&fresh.archive, &file.replace("title: Empty", "title: Full")).await.unwrap_err();
+    for (file, reason) in cases {
+        // New titles must not stay behind either.
+        let file = file.replace("title: 봄 콘서트", "title: Other").replace("title: Empty", "title: Full");
+        let file = CatalogFile::parse(&file).expect("a catalog");
+        let error = fresh.archive.import(&file).await.unwrap_err();
         let Error::Refused(refused) = error else { panic!("{error:?}") };
-        assert_eq!(refused, expected);
+        assert_eq!(refused, ImportRefused { concert: ConcertId(1), show: ShowId(10), reason });
     }
     let after = (fresh.rows("concerts").await, fresh.rows("shows").await, fresh.rows("seats").await);
     assert_eq!(before, after);
 }
 
 #[tokio::test]
-async fn a_policy_goes_through_the_log_once_it_lives() {
+async fn a_policy_is_the_logs_once_it_lives() {
     let fresh = fresh().await;
     import(&fresh.archive, FILE).await.unwrap();
     let unborn = FILE.replace("maxActive: 5", "maxActive: 6");
     assert_eq!(import(&fresh.archive, &unborn).await.unwrap(), [Change::Changed, Change::Same]);
-    assert_eq!(fresh.archive.policy(ConcertId(1)).await.unwrap().unwrap().1.policy.max_active, 6);
+    let stored = async || fresh.archive.policy(ConcertId(1)).await.unwrap().unwrap().1.policy.max_active;
+    assert_eq!(stored().await, 6);
 
     let log = super::Log::concert(1);
     fresh.archive.begin_log(log.name, LOG_ID).await.unwrap();
-    let born = CatalogFile::parse(&FILE.replace("maxActive: 5", "maxActive: 7")).unwrap();
-    for _ in 0..2 {
-        let report = fresh.archive.import(&born).await.unwrap();
-        let asked = report.concerts[0].policy.as_ref().unwrap();
-        assert_eq!((asked.policy.max_active, report.concerts[0].change), (7, Change::Same));
-    }
-    let asked = fresh.archive.import(&born).await.unwrap().concerts.remove(0).policy.unwrap();
-    let json = serde_json::to_string(&asked).unwrap();
-    let log = log.and(&[format!("policy 3 {}:{json}", json.len())]);
-    fresh.apply(&[log.whole()]).await;
-    for _ in 0..2 {
-        assert_eq!(fresh.archive.import(&born).await.unwrap().concerts[0].policy, None);
+    let born = FILE.replace("maxActive: 5", "maxActive: 7");
+    let report = begin(&fresh.archive, &born).await;
+    assert_eq!((report.concerts[0].change, report.concerts[0].unfinished.is_some()), (Change::Same, true));
+    assert_eq!(stored().await, 6);
+}
+
+#[tokio::test]
+async fn an_import_that_has_not_ended_is_done_again_in_full() {
+    let fresh = fresh().await;
+    let unfinished = |report: &ImportReport| -> Vec<bool> {
+        report.concerts.iter().map(|concert| concert.unfinished.is_some()).collect()
+    };
+    assert_eq!(unfinished(&begin(&fresh.archive, FILE).await), [true, true]);
+    let again = begin(&fresh.archive, FILE).await;
+    assert_eq!((changes(&again), unfinished(&again)), (vec![Change::Same; 2], vec![true, true]));
+    assert_eq!(end(&fresh.archive, FILE, &again).await, [true, true]);
+    assert_eq!(unfinished(&begin(&fresh.archive, FILE).await), [false, false]);
+
+    // Nothing of it is the first file's any more, however far it got.
+    let other = FILE.replace("title: Empty", "title: Full");
+    assert_eq!(unfinished(&begin(&fresh.archive, &other).await), [false, true]);
+    let back = begin(&fresh.archive, FILE).await;
+    assert_eq!((changes(&back), unfinished(&back)), (vec![Change::Same, Change::Changed], vec![false, true]));
+    assert_eq!(fresh.archive.concert(ConcertId(2)).await.unwrap().unwrap().title, "Empty");
+    assert_eq!(end(&fresh.archive, FILE, &back).await, [true]);
+}
+
+/// Whose policy stands in Redis nobody knows then.
+#[tokio::test]
+async fn of_two_imports_at_once_none_counts_as_done() {
+    let fresh = fresh().await;
+    import(&fresh.archive, FILE).await.unwrap();
+    let other = FILE.replace("title: Empty", "title: Full");
+    let last = FILE.replace("title: Empty", "title: Fuller");
+    for late_first in [true, false] {
+        let late = begin(&fresh.archive, &other).await;
+        let early = begin(&fresh.archive, &last).await;
+        if late_first {
+            assert_eq!(end(&fresh.archive, &other, &late).await, [false]);
+            assert_eq!(end(&fresh.archive, &last, &early).await, [false]);
+        } else {
+            assert_eq!(end(&fresh.archive, &last, &early).await, [true]);
+            assert_eq!(end(&fresh.archive, &other, &late).await, [false]);
+        }
+        let again = begin(&fresh.archive, &last).await;
+        assert!(again.concerts[1].unfinished.is_some());
+        assert_eq!(end(&fresh.archive, &last, &again).await, [true]);
     }
 }
 

@@ -13,6 +13,7 @@ mod documents;
 mod errors;
 mod events;
 mod idempotency;
+mod import;
 mod organiser;
 mod queue;
 mod reads;
