@@ -7,23 +7,22 @@ use tokio::time::Instant;
 
 use super::installation::Installation;
 use super::{Error, START};
-use crate::archive::{self, Archive, CatalogFile, ImportedConcert, Seated};
+use crate::archive::{self, CatalogFile, Seated};
 use crate::config::Config;
-use crate::domain::ids::{ConcertId, ShowId};
-use crate::domain::policy::PolicyState;
+use crate::domain::ids::ShowId;
 use crate::domain::seating::{PretixPlan, SeatNames};
-use crate::opening::Opening;
-use crate::store::{ShowOpening, Store};
 
 /// Imports `file`; the same file again changes nothing. Finishes what an earlier import broke off.
 pub async fn import(config: &Config, file: &Path) -> Result<(), Error> {
     let catalog = read(file).await?;
     let installation = Installation::connect(config).await?;
     let report = installation.archive.import(&catalog).await?;
-    let (opening, store) = (installation.opening()?, installation.store()?);
+    let opening = installation.opening()?;
     for concert in &report.concerts {
-        open(&installation.archive, &opening, concert.concert, concert.policy.as_ref()).await?;
-        announce(&opening, &store, concert).await?;
+        opening.finish(concert.concert, concert.policy.as_ref(), Instant::now() + START).await?;
+        if let Some(policy) = &concert.policy {
+            opening.policy(concert.concert, policy, Instant::now() + START).await?;
+        }
     }
     Ok(())
 }
@@ -60,9 +59,7 @@ pub async fn import_plan(config: &Config, import: &PlanImport) -> Result<Seated,
         error => error.into(),
     })?;
     let seated = seated.ok_or(Error::NoShow(show))?;
-    open(archive, &installation.opening()?, concert, None).await?;
-    let deadline = Instant::now() + START;
-    installation.store()?.catalog_changed(concert, seated.version, deadline).await?;
+    installation.opening()?.finish(concert, None, Instant::now() + START).await?;
     Ok(seated)
 }
 
@@ -73,31 +70,4 @@ async fn read(file: &Path) -> Result<CatalogFile, Error> {
     };
     let text = tokio::fs::read_to_string(file).await.map_err(|error| refused(error.into()))?;
     CatalogFile::parse(&text).map_err(|error| refused(error.into()))
-}
-
-/// Makes sure that a concert of MySQL is born, and all of its shows are on sale.
-pub(super) async fn open(
-    archive: &Archive,
-    opening: &Opening,
-    concert: ConcertId,
-    policy: Option<&PolicyState>,
-) -> Result<(), Error> {
-    let deadline = Instant::now() + START;
-    let stored = archive.policy(concert).await?.map(|(_, policy)| policy).unwrap_or_default();
-    opening.concert(concert, policy.unwrap_or(&stored), deadline).await?;
-    let catalog = archive.concert(concert).await?.map_or(0, |record| record.version);
-    for (show, seats) in archive.show_sizes(concert).await? {
-        opening.show(concert, ShowOpening { show, seats, catalog }, deadline).await?;
-    }
-    Ok(())
-}
-
-/// Tells the running servers what changed.
-async fn announce(opening: &Opening, store: &Store, imported: &ImportedConcert) -> Result<(), Error> {
-    let deadline = Instant::now() + START;
-    if let Some(policy) = &imported.policy {
-        opening.policy(imported.concert, policy, deadline).await?;
-    }
-    store.catalog_changed(imported.concert, imported.version, deadline).await?;
-    Ok(())
 }
