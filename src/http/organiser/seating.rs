@@ -99,9 +99,12 @@ pub(crate) async fn put(ctx: &Context, request: &mut Request) -> Result<Response
     let prices: BTreeMap<_, _> =
         sections.iter().take(PRICES_NOTED).map(|section| (&section.name, section.price)).collect();
     trail::note(request, json!({ "seats": count, "sections": sections.len(), "prices": prices }));
+    opening::check_log(ctx, &view).await?;
     let seated = written(deadline(), ctx.archive.change_seating(view.id(), show, sections)).await?;
     let seated = seated.map_err(|error| refused(&seats, error))?.ok_or_else(not_found)?;
-    opening::show(ctx, &view, show, seated.version, deadline()).await?;
+    let opened = opening::show(ctx, &view, show, seated.version, deadline()).await;
+    let says = "The plan is kept and not on sale yet: a worker puts it there, or the same call again.";
+    opened.map_err(|problem| problem.behind(says))?;
     response::ok(&SeatingBody {
         show_id: show,
         seats_total: seated.seats_total,

@@ -22,6 +22,7 @@ mod rush;
 mod sale;
 mod seating;
 mod security;
+mod stopped;
 mod stripe;
 mod top_up;
 mod wallet;
