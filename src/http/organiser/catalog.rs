@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::policy::{self, PolicyForm};
-use super::{caller, deadline, opening, org, owned_by_path, seating_turn, trail, written};
+use super::{caller, deadline, opening, org, owned_by_path, seating_turn, stored, trail};
 use crate::archive::{ConcertUpdate, NewConcert};
 use crate::domain::catalog::{Section, Show};
 use crate::domain::ids::{ConcertId, ShowId};
@@ -123,7 +123,7 @@ pub(crate) async fn create_concert(ctx: &Context, request: &mut Request) -> Resu
         json!({ "title": new.title, "artist": new.artist, "venue": new.venue, "policy": new.policy });
     trail::note(request, described.clone());
     opening::check_store(ctx).await?;
-    let concert = written(deadline(), ctx.archive.create_concert(&new)).await??;
+    let concert = stored(deadline(), ctx.archive.create_concert(&new)).await?;
     described["concertId"] = json!(concert);
     trail::note(request, described);
     let opened = opening::concert(ctx, concert, &new.policy, deadline()).await;
@@ -183,7 +183,7 @@ async fn describe(
     deadline: Instant,
 ) -> Result<(), Problem> {
     opening::check_log(ctx, view).await?;
-    let catalog = written(deadline, ctx.archive.update_concert(view.id(), update)).await??;
+    let catalog = stored(deadline, ctx.archive.update_concert(view.id(), update)).await?;
     let catalog = catalog.ok_or_else(|| Problem::new(Code::NotFound))?;
     let shown = opening::changed(ctx, view, catalog, deadline).await;
     shown.map_err(|problem| {
@@ -218,7 +218,7 @@ pub(crate) async fn create_show(ctx: &Context, request: &mut Request) -> Result<
     trail::note(request, described.clone());
     opening::check_log(ctx, &view).await?;
     let created = ctx.archive.create_show(concert, form.starts_at, &form.currency, form.sections);
-    let created = written(deadline(), created).await??;
+    let created = stored(deadline(), created).await?;
     let (show, catalog) = created.ok_or_else(|| Problem::new(Code::NotFound))?;
     described["showId"] = json!(show);
     trail::note(request, described);

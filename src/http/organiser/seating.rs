@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{caller, deadline, opening, owned, seating_turn, trail, written};
+use super::{caller, deadline, not_stored, opening, owned, seating_turn, trail, written};
 use crate::archive;
 use crate::domain::catalog::{Section, Show};
 use crate::domain::ids::ShowId;
@@ -119,7 +119,7 @@ fn refused(view: &ShowView, error: archive::Error) -> Problem {
         archive::Error::SeatsDropped(dropped) => dropped,
         // Together with what the show has already.
         archive::Error::Layout(_) => return Problem::field("sections", format!("Refused: {error}.")),
-        _ => return error.into(),
+        _ => return not_stored(error),
     };
     let indexes: Vec<u32> = dropped.iter().map(|(index, _)| *index).collect();
     let taken = view.taken_of(&indexes);

@@ -50,7 +50,7 @@ pub(crate) struct App {
     pub(crate) mysql: MySqlPool,
     pub(crate) archive: Archive,
     proxy: Option<Proxy>,
-    _alone: Option<MariaDb>,
+    alone: Option<MariaDb>,
     _loops: watch::Sender<bool>,
 }
 
@@ -176,10 +176,20 @@ impl App {
 
     /// One that shares its MySQL with nobody and lets nobody in, so that what is asked there is asked by requests.
     pub(crate) async fn start_alone() -> Self {
+        Self::start_alone_with(Setup::default()).await
+    }
+
+    /// The same, otherwise.
+    pub(crate) async fn start_alone_with(setup: Setup) -> Self {
         let engine = MariaDb::start().await;
         let database = engine.create_database().await;
-        let setup = Setup { admission: Duration::from_hours(1), ..Setup::default() };
-        Self { _alone: Some(engine), ..Self::start_on(&database, setup).await }
+        let setup = Setup { admission: Duration::from_hours(1), ..setup };
+        Self { alone: Some(engine), ..Self::start_on(&database, setup).await }
+    }
+
+    /// SIGKILL for the MySQL of its own that this app has ([`App::start_alone`]).
+    pub(crate) fn kill_mysql(&mut self) {
+        self.alone.as_mut().expect("it is alone").kill();
     }
 
     async fn start_on(database: &str, setup: Setup) -> Self {
@@ -241,7 +251,7 @@ impl App {
             mysql,
             archive: kept,
             proxy,
-            _alone: None,
+            alone: None,
             _loops: loops,
         };
         tokio::time::timeout(SOON, app.health.wait_serving()).await.unwrap();

@@ -1,9 +1,11 @@
-//! Organisers' calls that write to MySQL, while Redis can't take its part: what says that nothing has happened is true, and what
-//! has happened is finished.
+//! Organisers' calls that write to MySQL, while Redis can't take its part or MySQL breaks off: what says that nothing has happened
+//! is true, and what has happened is finished.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sqlx::MySql;
+use sqlx::pool::PoolConnection;
 
 use super::app::{App, Setup};
 use super::client::{Answered, Caller};
@@ -145,4 +147,39 @@ async fn what_mysql_has_is_never_said_not_to_have_happened_and_a_worker_finishes
         .await;
     }
     app.audit().await;
+}
+
+/// A connection that keeps everybody else from this table.
+async fn lock(app: &App, table: &'static str) -> PoolConnection<MySql> {
+    let mut connection = app.mysql.acquire().await.unwrap();
+    let lock = sqlx::AssertSqlSafe(format!("lock tables {table} write"));
+    sqlx::raw_sql(lock).execute(&mut *connection).await.unwrap();
+    connection
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_mysql_was_asked_and_did_not_answer_may_have_happened() {
+    let mut setup = Setup::default();
+    setup.settings.request_deadline = Duration::from_millis(1500);
+    let mut app = App::start_alone_with(setup).await;
+    let (sale, mut boss) = (app.on_sale(json!({})).await, app.boss().await);
+    let locked = lock(&app, "webhooks").await;
+    let late = boss.delete("/v1/admin/webhooks/1").await;
+    assert!(late.is(504, "outcome_unknown"), "{late:?}");
+    assert_eq!(outcomes(&mut boss, 1).await, ["outcome_unknown"]);
+    locked.close().await.unwrap();
+
+    let locked = lock(&app, "shows").await;
+    let [_, show, ..] = calls(sale);
+    let asking = tokio::spawn(async move { call(&mut boss, &show).await });
+    wait_until("MySQL has been asked", || async {
+        let asked =
+            "select count(*) from information_schema.processlist where info like 'insert into shows%'";
+        app.count(asked).await == 1
+    })
+    .await;
+    app.kill_mysql();
+    let unknown = asking.await.unwrap();
+    assert!(unknown.is(504, "outcome_unknown"), "{unknown:?}");
+    drop(locked);
 }
