@@ -1,7 +1,7 @@
 //! Putting on sale what MySQL holds: the archive names the log, Redis gives birth to it, the archive stores its first entry.
 //!
 //! Only then does this process sell on it (design, "A log is born once"). Each step repeats harmlessly, so a call that broke off is
-//! finished by the next one; a log that the archive has an entry of is never given birth to again.
+//! finished by the next one, or by a worker; a log that the archive has an entry of is never given birth to again.
 
 use std::future::Future;
 use std::time::Duration;
@@ -117,6 +117,23 @@ impl Opening {
         deadline: Instant,
     ) -> Result<Offset, OpeningError> {
         Ok(self.store.open_show(concert, opening, deadline).await?)
+    }
+
+    /// Brings to Redis all that MySQL has of a concert: its log, its shows with their seats, and that titles or prices changed.
+    pub async fn finish(&self, concert: ConcertId, deadline: Instant) -> Result<(), OpeningError> {
+        let stored = self.archive.policy(concert).await?.map(|(_, policy)| policy).unwrap_or_default();
+        self.concert(concert, &stored, deadline).await?;
+        let catalog = self.archive.concert(concert).await?.map_or(0, |record| record.version);
+        for (show, seats) in self.archive.show_sizes(concert).await? {
+            self.show(concert, ShowOpening { show, seats, catalog }, deadline).await?;
+        }
+        self.store.catalog_changed(concert, catalog, deadline).await?;
+        Ok(())
+    }
+
+    /// Catalog versions of all concerts, by id: what [`Opening::finish`] brings to Redis.
+    pub async fn versions(&self) -> Result<Vec<(ConcertId, u64)>, OpeningError> {
+        Ok(self.archive.catalog_versions().await?)
     }
 
     /// Changes the policy of a born concert, whoever else changes it meanwhile. What is in force already is not written again.

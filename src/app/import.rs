@@ -7,12 +7,10 @@ use tokio::time::Instant;
 
 use super::installation::Installation;
 use super::{Error, START};
-use crate::archive::{self, Archive, CatalogConcert, CatalogFile, ImportedConcert, Seated};
+use crate::archive::{self, CatalogFile, Seated};
 use crate::config::Config;
-use crate::domain::ids::{ConcertId, ShowId};
+use crate::domain::ids::ShowId;
 use crate::domain::seating::{PretixPlan, SeatNames};
-use crate::opening::Opening;
-use crate::store::{ShowOpening, Store};
 
 /// Imports `file`; the same file again changes nothing. Finishes what an earlier import broke off.
 pub async fn import(config: &Config, file: &Path) -> Result<(), Error> {
@@ -23,14 +21,16 @@ pub async fn import(config: &Config, file: &Path) -> Result<(), Error> {
         archive::Error::Refused(source) => Error::Import { file: file.display().to_string(), source },
         error => error.into(),
     })?;
-    let (opening, store) = (installation.opening()?, installation.store()?);
+    let opening = installation.opening()?;
     for (file, imported) in catalog.concerts.iter().zip(&report.concerts) {
-        open(archive, &opening, imported.concert).await?;
-        announce(&opening, &store, file, imported).await?;
-        if let Some(run) = imported.unfinished
-            && !archive.end_import(file, run).await?
-        {
-            return Err(Error::TwoImports(imported.concert));
+        let concert = imported.concert;
+        opening.finish(concert, Instant::now() + START).await?;
+        if let Some(run) = imported.unfinished {
+            let policy = opening.policy(concert, |stands| file.policy_over(stands), Instant::now() + START);
+            policy.await?;
+            if !archive.end_import(file, run).await? {
+                return Err(Error::TwoImports(concert));
+            }
         }
     }
     Ok(())
@@ -68,9 +68,7 @@ pub async fn import_plan(config: &Config, import: &PlanImport) -> Result<Seated,
         error => error.into(),
     })?;
     let seated = seated.ok_or(Error::NoShow(show))?;
-    open(archive, &installation.opening()?, concert).await?;
-    let deadline = Instant::now() + START;
-    installation.store()?.catalog_changed(concert, seated.version, deadline).await?;
+    installation.opening()?.finish(concert, Instant::now() + START).await?;
     Ok(seated)
 }
 
@@ -81,31 +79,4 @@ async fn read(file: &Path) -> Result<CatalogFile, Error> {
     };
     let text = tokio::fs::read_to_string(file).await.map_err(|error| refused(error.into()))?;
     CatalogFile::parse(&text).map_err(|error| refused(error.into()))
-}
-
-/// Makes sure that a concert of MySQL is born, and all of its shows are on sale.
-pub(super) async fn open(archive: &Archive, opening: &Opening, concert: ConcertId) -> Result<(), Error> {
-    let deadline = Instant::now() + START;
-    let stored = archive.policy(concert).await?.map(|(_, policy)| policy).unwrap_or_default();
-    opening.concert(concert, &stored, deadline).await?;
-    let catalog = archive.concert(concert).await?.map_or(0, |record| record.version);
-    for (show, seats) in archive.show_sizes(concert).await? {
-        opening.show(concert, ShowOpening { show, seats, catalog }, deadline).await?;
-    }
-    Ok(())
-}
-
-/// Tells the running servers what changed.
-async fn announce(
-    opening: &Opening,
-    store: &Store,
-    file: &CatalogConcert,
-    imported: &ImportedConcert,
-) -> Result<(), Error> {
-    let deadline = Instant::now() + START;
-    if imported.unfinished.is_some() {
-        opening.policy(imported.concert, |stands| file.policy_over(stands), deadline).await?;
-    }
-    store.catalog_changed(imported.concert, imported.version, deadline).await?;
-    Ok(())
 }

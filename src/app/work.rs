@@ -1,4 +1,5 @@
-//! The loops of a worker: admission, expiry, refunds of cancelled shows, the archive follower, trimming, and what a `forget` left.
+//! The loops of a worker: admission, expiry, refunds of cancelled shows, the archive follower, trimming, and what organisers' calls
+//! and a `forget` left.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,21 +10,21 @@ use tokio::time::{Instant, timeout};
 
 use super::audit::Auditor;
 use super::installation::Installation;
-use super::{Error, Observed, import, operations};
+use super::{Error, Observed, operations};
 use crate::archive::Archive;
 use crate::config::{Config, Mysql};
 use crate::follow::{Applied, ArchiveFollower};
 use crate::forgetting::Forgetter;
 use crate::http::Health;
 use crate::live::Live;
-use crate::loops::{self, RefundRate, Trimming};
+use crate::loops::{self, Finishing, RefundRate, Trimming};
 use crate::metrics;
-use crate::opening::OpeningError;
 use crate::retention::Retention;
-use crate::store::Failure;
 
 /// MySQL connections of the archive follower: one writes, and one is there when that hangs.
 const FOLLOWER_CONNECTIONS: u32 = 2;
+/// Between two looks for openings that broke off; the first comes before anything else of a worker.
+const OPENINGS: Duration = Duration::from_secs(5);
 /// How long a worker that stops waits for the archive to have all that was seen; the next start finds the rest.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -35,7 +36,9 @@ pub(super) async fn start(
     tasks: &mut JoinSet<()>,
     stopping: &watch::Receiver<bool>,
 ) -> Result<watch::Receiver<Applied>, Error> {
-    resume(installation).await?;
+    let mut openings = Finishing::new(installation.opening()?);
+    openings.look().await?;
+    tasks.spawn(openings.run(OPENINGS, stopping.clone()));
     let millis = Duration::from_millis;
     let worker = &config.worker;
     let admission = loops::admission(
@@ -99,27 +102,6 @@ pub(super) async fn run(
     let _ = shutdown.wait_for(|stop| *stop).await;
     health.set_draining();
     listening.stop().await;
-    Ok(())
-}
-
-/// Finishes openings that broke off between MySQL and Redis.
-async fn resume(installation: &Installation) -> Result<(), Error> {
-    let opening = installation.opening()?;
-    for concert in installation.archive.concerts().await? {
-        match import::open(&installation.archive, &opening, concert.concert).await {
-            Ok(()) => {}
-            // A stopped concert stays as it is until it is recovered; the others go on.
-            Err(Error::Opening(
-                OpeningError::Recovering(log) | OpeningError::Store(Failure::Stopped(log)),
-            )) => tracing::warn!(%log, "the log is stopped"),
-            // Nor does any other trouble of one concert keep the others from being sold.
-            Err(error) => tracing::error!(
-                concert = %concert.concert,
-                error = &error as &dyn std::error::Error,
-                "the concert could not be opened"
-            ),
-        }
-    }
     Ok(())
 }
 

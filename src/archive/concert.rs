@@ -55,6 +55,13 @@ impl Archive {
         query.fetch_optional(&self.pool).await?.as_ref().map(read_concert).transpose()
     }
 
+    /// The catalog version of each concert, by id.
+    pub async fn catalog_versions(&self) -> Result<Vec<(ConcertId, u64)>, Error> {
+        let query = sqlx::query_as("select concert, version from concerts order by concert");
+        let rows: Vec<(u32, u64)> = query.fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(|(concert, version)| (ConcertId(concert), version)).collect())
+    }
+
     /// A concert's policy and its version, as fresh as the archive; version 0: as created, not yet in its log.
     pub async fn policy(&self, concert: ConcertId) -> Result<Option<(u64, PolicyState)>, Error> {
         let query =

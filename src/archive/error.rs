@@ -3,6 +3,8 @@
 //! A follower needs to know three things apart: MySQL is away (wait), one log holds what can't be (stop that log,
 //! go on with the others), and a row of ours that can't be read (a fault to report).
 
+use std::io;
+
 use sqlx::error::ErrorKind;
 
 use super::import::ImportRefused;
@@ -107,6 +109,18 @@ impl Error {
             | Self::NotBooked { log, .. }
             | Self::UnknownReservation { log } => Some(*log),
             _ => None,
+        }
+    }
+
+    /// Whether MySQL may have done what it was asked, though nobody heard of it: the connection ended in between.
+    pub fn is_unknown(&self) -> bool {
+        match self {
+            // While connecting nothing has been asked.
+            Self::Database(sqlx::Error::Io(error)) => {
+                !matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
+            }
+            Self::Database(error) => matches!(error, sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed),
+            _ => false,
         }
     }
 

@@ -133,6 +133,16 @@ impl Problem {
         self
     }
 
+    /// The same behind something that has happened by then: what would say that nothing has is 504, with the cause kept.
+    pub(crate) fn behind(self, what_happened: impl Into<Cow<'static, str>>) -> Self {
+        match self.code {
+            Code::Overloaded | Code::Unavailable | Code::SalesStopped | Code::OutcomeUnknown => {
+                Self { code: Code::OutcomeUnknown, ..self }.detail(what_happened)
+            }
+            _ => self,
+        }
+    }
+
     /// Marks one that tells again what became of an earlier request.
     pub(crate) fn replayed(self, replayed: bool) -> Self {
         Self { replayed, ..self }
@@ -197,6 +207,14 @@ mod tests {
         }
         let response = Problem::method_not_allowed("GET, HEAD".into()).into_response(&id);
         assert_eq!(response.headers()[header::ALLOW], "GET, HEAD");
+    }
+
+    #[test]
+    fn no_code_says_that_nothing_happened_behind_what_has() {
+        for &code in Code::ALL {
+            let status = Problem::new(code).behind("Something is done.").code.status().as_u16();
+            assert_eq!(status, if code.status().as_u16() == 503 { 504 } else { code.status().as_u16() });
+        }
     }
 
     #[tokio::test]

@@ -1,4 +1,5 @@
-//! What happens by itself: admission, expiry, refunds of cancelled shows, trimming, and keeping this process's catalog up with MySQL.
+//! What happens by itself: admission, expiry, refunds of cancelled shows, trimming, openings that broke off, and keeping this
+//! process's catalog up with MySQL.
 //!
 //! Every step is an idempotent, bounded script, so any number of workers may run and no leader is elected. A step that
 //! fails is tried again at the next tick; a stopped concert is passed over.
@@ -15,6 +16,7 @@ mod memory;
 mod mysql;
 mod open_cards;
 mod open_top_ups;
+mod opening;
 mod resumption;
 mod retention;
 mod tidying;
@@ -41,6 +43,7 @@ pub use self::expiry::expiry;
 pub use self::gauges::{Gauges, gauges};
 pub use self::memory::memory;
 pub use self::mysql::mysql;
+pub use self::opening::Finishing;
 pub use self::resumption::resumption;
 pub use self::retention::retention;
 pub use self::tidying::tidying;

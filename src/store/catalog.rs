@@ -1,9 +1,10 @@
 //! What organisers do: the birth of logs, shows on sale, policies. Rare calls, one at a time, never coalesced.
 
 use redis::{Cmd, Value};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::call::Scope;
+use super::connection::READ_PAUSE;
 use super::reply::{MalformedReply, Outcome};
 use super::{Failure, Store, fault, keys, only_outcome, scripts};
 use crate::domain::ids::{ConcertId, LogName, Mark, Offset, ShowId};
@@ -113,6 +114,29 @@ impl Store {
             })
         };
         read().map_err(fault)
+    }
+
+    /// Whether Redis answers, for who is about to change something elsewhere: asked again up to the deadline.
+    pub async fn check_answers(&self, deadline: Instant) -> Result<(), Failure> {
+        self.caller().connection().read(&redis::cmd("PING"), deadline).await?;
+        Ok(())
+    }
+
+    /// Whether the log of a concert stands, for who is about to change something elsewhere: asked again up to the deadline. It only
+    /// looks, so its outcome is never unknown.
+    pub async fn check_stands(&self, concert: ConcertId, deadline: Instant) -> Result<(), Failure> {
+        loop {
+            match self.snapshot_head(concert, deadline).await {
+                Ok(_) => return Ok(()),
+                Err(Failure::Unavailable(source) | Failure::OutcomeUnknown(source)) => {
+                    if Instant::now() + READ_PAUSE >= deadline {
+                        return Err(Failure::Unavailable(source));
+                    }
+                    sleep(READ_PAUSE).await;
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
     }
 
     /// Puts a show on sale, or more seats of it; the same again changes nothing.

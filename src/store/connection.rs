@@ -27,7 +27,7 @@ pub struct Settings {
 }
 
 /// Before a read is asked again: Redis may be starting.
-const READ_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const READ_PAUSE: Duration = Duration::from_millis(50);
 
 /// How a command came to nothing.
 #[derive(Debug, thiserror::Error)]

@@ -4,10 +4,11 @@ use hyper::StatusCode;
 use hyper::header::LOCATION;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::policy::{self, PolicyForm};
-use super::{caller, deadline, opening, org, owned_by_path, seating_turn, trail, written};
+use super::{caller, deadline, opening, org, owned_by_path, seating_turn, stored, trail};
 use crate::archive::{ConcertUpdate, NewConcert};
 use crate::domain::catalog::{Section, Show};
 use crate::domain::ids::{ConcertId, ShowId};
@@ -24,6 +25,7 @@ use crate::http::openapi::schemas;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
+use crate::live::ConcertView;
 
 /// Bytes of a title, an artist or a venue: what their columns hold.
 const NAME_BYTES_MAX: usize = 200;
@@ -119,11 +121,17 @@ pub(crate) async fn create_concert(ctx: &Context, request: &mut Request) -> Resu
     policy::check_times(&state)?;
 
     let new = NewConcert { org, title: form.title, artist: form.artist, venue: form.venue, policy: state };
-    let described =
+    let mut described =
         json!({ "title": new.title, "artist": new.artist, "venue": new.venue, "policy": new.policy });
+    trail::note(request, described.clone());
+    opening::check_store(ctx).await?;
+    let concert = stored(deadline(), ctx.archive.create_concert(&new)).await?;
+    described["concertId"] = json!(concert);
     trail::note(request, described);
-    let concert = written(deadline(), ctx.archive.create_concert(&new)).await??;
-    let view = opening::concert(ctx, concert, &new.policy, deadline()).await?;
+    let opened = opening::concert(ctx, concert, &new.policy, deadline()).await;
+    let says =
+        || format!("Concert {concert} is made and not open yet; a worker opens it. Don't make another.");
+    let view = opened.map_err(|problem| problem.behind(says()))?;
     let mut response = concert_response(&view, StatusCode::CREATED)?;
     response::set(&mut response, LOCATION, format!("/v1/concerts/{concert}"));
     Ok(response)
@@ -153,7 +161,8 @@ pub(crate) async fn update_concert(ctx: &Context, request: &mut Request) -> Resu
     let mut details = json!({ "title": form.title, "artist": form.artist, "venue": form.venue });
     trail::note(request, details.clone());
 
-    if form.opens_at.is_given() || form.closes_at.is_given() || form.policy.is_some() {
+    let steers = form.opens_at.is_given() || form.closes_at.is_given() || form.policy.is_some();
+    if steers {
         let apply = |stands: &PolicyState| changed_state(&form, stands);
         policy::change(ctx, &view, deadline, apply).await?;
         details["policy"] = json!(*view.policy());
@@ -161,11 +170,27 @@ pub(crate) async fn update_concert(ctx: &Context, request: &mut Request) -> Resu
     }
     if form.title.is_some() || form.artist.is_some() || form.venue.is_some() {
         let update = ConcertUpdate { title: form.title, artist: form.artist, venue: form.venue };
-        let catalog = ctx.archive.update_concert(view.concert().concert, &update);
-        let catalog = written(deadline, catalog).await??.ok_or_else(|| Problem::new(Code::NotFound))?;
-        opening::changed(ctx, &view, catalog, deadline).await?;
+        let described = describe(ctx, &view, &update, deadline).await;
+        let says = "The policy is changed, and perhaps the rest; the same again changes it.";
+        described.map_err(|problem| if steers { problem.behind(says) } else { problem })?;
     }
     concert_response(&view, StatusCode::OK)
+}
+
+/// Changes what a concert is called, which MySQL alone decides; in a stopped concert nothing.
+async fn describe(
+    ctx: &Context,
+    view: &ConcertView,
+    update: &ConcertUpdate,
+    deadline: Instant,
+) -> Result<(), Problem> {
+    opening::check_log(ctx, view).await?;
+    let catalog = stored(deadline, ctx.archive.update_concert(view.id(), update)).await?;
+    let catalog = catalog.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let shown = opening::changed(ctx, view, catalog, deadline).await;
+    shown.map_err(|problem| {
+        problem.behind("It is changed, and not shown yet; the same again changes nothing.")
+    })
 }
 
 refusals!(CreateShowRefusals: JSON, ORGANISER, DURABILITY, BODY, PATH, STORE);
@@ -191,11 +216,18 @@ pub(crate) async fn create_show(ctx: &Context, request: &mut Request) -> Result<
 
     let concert = view.concert().concert;
     let seats: usize = form.sections.iter().map(Section::places).sum();
-    trail::note(request, json!({ "startsAt": form.starts_at, "currency": form.currency, "seats": seats }));
+    let mut described = json!({ "startsAt": form.starts_at, "currency": form.currency, "seats": seats });
+    trail::note(request, described.clone());
+    opening::check_log(ctx, &view).await?;
     let created = ctx.archive.create_show(concert, form.starts_at, &form.currency, form.sections);
-    let created = written(deadline(), created).await??;
+    let created = stored(deadline(), created).await?;
     let (show, catalog) = created.ok_or_else(|| Problem::new(Code::NotFound))?;
-    opening::show(ctx, &view, show, catalog, deadline()).await?;
+    described["showId"] = json!(show);
+    trail::note(request, described);
+    let opened = opening::show(ctx, &view, show, catalog, deadline()).await;
+    let says =
+        || format!("Show {show} is made and not on sale yet; a worker puts it there. Don't make another.");
+    opened.map_err(|problem| problem.behind(says()))?;
     let body = ShowBody {
         show_id: show,
         concert_id: concert,

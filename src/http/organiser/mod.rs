@@ -31,6 +31,7 @@ use super::known;
 use super::problem::{Code, Problem};
 use super::request::Request;
 use super::router::Verb;
+use crate::archive;
 use crate::domain::ids::{ConcertId, ShowId};
 use crate::live::{ConcertView, ShowView};
 
@@ -70,6 +71,23 @@ async fn written<F: Future>(deadline: Instant, writing: F) -> Result<F::Output, 
         Problem::caused(Code::OutcomeUnknown, elapsed).detail(says)
     };
     timeout_at(deadline, writing).await.map_err(late)
+}
+
+/// The same of one change, with what MySQL says of it: 503 only where nothing of it has happened.
+async fn stored<T>(
+    deadline: Instant,
+    writing: impl Future<Output = Result<T, archive::Error>>,
+) -> Result<T, Problem> {
+    written(deadline, writing).await?.map_err(not_stored)
+}
+
+/// What a client is told of a change that came to nothing in MySQL, or to nobody knows what.
+fn not_stored(error: archive::Error) -> Problem {
+    if error.is_unknown() {
+        let says = "MySQL broke off: look whether it was done before you ask again.";
+        return Problem::caused(Code::OutcomeUnknown, error).detail(says);
+    }
+    error.into()
 }
 
 /// The organiser that this caller works for.

@@ -1,9 +1,11 @@
 //! Putting on sale what an organiser wrote to MySQL, and showing it on this server at once.
 //!
-//! [`crate::opening`] gives birth to logs; other servers look for what is new when it is asked for, else within a second. Each step repeats
-//! harmlessly, so a call that broke off between them is finished by the next one.
+//! [`crate::opening`] gives birth to logs; other servers look for what is new when it is asked for, else within a second. Each step
+//! repeats harmlessly, so a call that broke off behind MySQL is finished by a worker: it is never answered as if nothing had
+//! happened. What is seen to fail before is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -16,6 +18,19 @@ use crate::http::problem::{Code, Problem};
 use crate::live::ConcertView;
 use crate::publishing::publish;
 use crate::store::ShowOpening;
+
+/// How long a call waits for Redis before it writes to MySQL.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Before MySQL is written: Redis has to answer.
+pub(super) async fn check_store(ctx: &Context) -> Result<(), Problem> {
+    Ok(ctx.store.check_answers(Instant::now() + LOOK).await?)
+}
+
+/// Before MySQL is written: the concert's log has to stand, and Redis to answer.
+pub(super) async fn check_log(ctx: &Context, view: &ConcertView) -> Result<(), Problem> {
+    Ok(ctx.store.check_stands(view.id(), Instant::now() + LOOK).await?)
+}
 
 /// Opens a new concert's log and shows it here: a join right after it succeeds.
 pub(super) async fn concert(
@@ -53,7 +68,7 @@ pub(super) async fn show(
     Ok(())
 }
 
-/// Tells Redis, and so every server, that titles or places changed.
+/// Shows here that titles or places changed, and tells Redis, and so every other server.
 pub(super) async fn changed(
     ctx: &Context,
     view: &ConcertView,
@@ -62,8 +77,16 @@ pub(super) async fn changed(
 ) -> Result<(), Problem> {
     let concert = view.concert().concert;
     written(deadline, read_and_publish(ctx, concert, view.log_id())).await??;
-    let at = ctx.store.catalog_changed(concert, catalog, deadline).await?;
-    view.reached(at.number, deadline).await;
+    match ctx.store.catalog_changed(concert, catalog, deadline).await {
+        Ok(at) => {
+            view.reached(at.number, deadline).await;
+        }
+        // It is changed: a worker tells Redis later.
+        Err(failure) => {
+            let error = &failure as &dyn std::error::Error;
+            tracing::warn!(%concert, error, "other servers wait for a changed title");
+        }
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{caller, deadline, opening, owned_show, seating_turn, trail, written};
+use super::{caller, deadline, not_stored, opening, owned_show, seating_turn, trail, written};
 use crate::archive;
 use crate::domain::catalog::{Section, Show};
 use crate::domain::ids::ShowId;
@@ -97,10 +97,13 @@ pub(crate) async fn put(ctx: &Context, request: &mut Request) -> Result<Response
     let prices: BTreeMap<_, _> =
         sections.iter().take(PRICES_NOTED).map(|section| (&section.name, section.price)).collect();
     trail::note(request, json!({ "seats": count, "sections": sections.len(), "prices": prices }));
+    opening::check_log(ctx, &view).await?;
     let seated = written(deadline(), ctx.archive.change_seating(view.id(), show, sections)).await?;
     let seated =
         seated.map_err(|error| refused(&seats, error))?.ok_or_else(|| Problem::new(Code::NotFound))?;
-    opening::show(ctx, &view, show, seated.version, deadline()).await?;
+    let opened = opening::show(ctx, &view, show, seated.version, deadline()).await;
+    let says = "The plan is kept and not on sale yet: a worker puts it there, or the same call again.";
+    opened.map_err(|problem| problem.behind(says))?;
     response::ok(&SeatingBody {
         show_id: show,
         seats_total: seated.seats_total,
@@ -115,7 +118,7 @@ fn refused(view: &ShowView, error: archive::Error) -> Problem {
         archive::Error::SeatsDropped(dropped) => dropped,
         // Together with what the show has already.
         archive::Error::Layout(_) => return Problem::field("sections", format!("Refused: {error}.")),
-        _ => return error.into(),
+        _ => return not_stored(error),
     };
     let indexes: Vec<u32> = dropped.iter().map(|(index, _)| *index).collect();
     let taken = view.taken_of(&indexes);

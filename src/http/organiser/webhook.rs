@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{caller, org, trail};
+use super::{caller, org, stored, trail};
 use crate::archive::{Webhook, WebhookState};
 use crate::config::Secret;
 use crate::domain::cloud_event::TYPES;
@@ -85,7 +85,7 @@ impl WebhookBody {
     }
 }
 
-refusals!(CreateWebhookRefusals: JSON, ORGANISER, DURABILITY, BODY, FRESH);
+refusals!(CreateWebhookRefusals: JSON, ORGANISER, DURABILITY, BODY, FRESH; OutcomeUnknown);
 
 /// `POST /v1/admin/webhooks`
 #[utoipa::path(
@@ -107,7 +107,7 @@ pub(crate) async fn create(ctx: &Context, request: &mut Request) -> Result<Respo
     let secret = Secret::new(rand::random::<[u8; 32]>());
     let mut new =
         Webhook { webhook: 0, org, url: form.url, types, secret: secret.clone(), created: Context::now() };
-    let made = history::read(request, ctx.archive.create_webhook(&new, WEBHOOKS_MAX)).await?;
+    let made = stored(request.deadline, ctx.archive.create_webhook(&new, WEBHOOKS_MAX)).await?;
     let too_many = || Problem::new(Code::InvalidRequest).detail("An organiser may have 20 webhooks.");
     new.webhook = made.ok_or_else(too_many)?;
     // Not its address: that may hold a secret of the receiver.
@@ -139,7 +139,7 @@ pub(crate) async fn list(ctx: &Context, request: &Request) -> Result<Response, P
     response::ok(&page::cut(states.into_iter().map(WebhookBody::from), &asked)?)
 }
 
-refusals!(DeleteWebhookRefusals: ORGANISER, PATH, FRESH);
+refusals!(DeleteWebhookRefusals: ORGANISER, PATH, FRESH; OutcomeUnknown);
 
 /// `DELETE /v1/admin/webhooks/{webhookId}`
 #[utoipa::path(
@@ -152,11 +152,11 @@ refusals!(DeleteWebhookRefusals: ORGANISER, PATH, FRESH);
 pub(crate) async fn delete(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let id = request.path_id()?;
-    let deleted = history::read(request, ctx.archive.delete_webhook(org(&identity)?, id)).await?;
+    let deleted = stored(request.deadline, ctx.archive.delete_webhook(org(&identity)?, id)).await?;
     if deleted { Ok(response::empty(StatusCode::NO_CONTENT)) } else { Err(Problem::new(Code::NotFound)) }
 }
 
-refusals!(ResendRefusals: JSON, ORGANISER, DURABILITY, BODY, PATH, FRESH);
+refusals!(ResendRefusals: JSON, ORGANISER, DURABILITY, BODY, PATH, FRESH; OutcomeUnknown);
 
 /// `POST /v1/admin/webhooks/{webhookId}/resend`
 #[utoipa::path(
@@ -175,7 +175,7 @@ pub(crate) async fn resend(ctx: &Context, request: &mut Request) -> Result<Respo
     if !states.iter().any(|state| state.webhook.webhook == id) {
         return Err(Problem::new(Code::NotFound));
     }
-    let resent = history::read(request, ctx.archive.resend(id, form.event_id.as_deref())).await?;
+    let resent = stored(request.deadline, ctx.archive.resend(id, form.event_id.as_deref())).await?;
     if resent == 0 && form.event_id.is_some() {
         return Err(Problem::field("eventId", "Not a dead letter of this webhook."));
     }

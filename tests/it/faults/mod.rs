@@ -11,6 +11,7 @@ mod crash;
 mod engines;
 mod forgotten;
 mod gateway;
+mod half_open;
 pub(crate) mod ledger;
 mod loss;
 mod network;

@@ -17,7 +17,7 @@ use onsale::http::{
     TopUp, Wallet,
 };
 use onsale::live::Live;
-use onsale::loops::{CatalogLoop, RefundRate, admission, cancellation, clearing, load, top_ups};
+use onsale::loops::{CatalogLoop, Finishing, RefundRate, admission, cancellation, clearing, load, top_ups};
 use onsale::opening::Opening;
 use onsale::store::log::Tail;
 use onsale::store::{Limits, SeenLogs, Store};
@@ -31,6 +31,7 @@ use super::client::{Answered, Caller};
 use crate::archive::connect;
 use crate::store::{soon, store_on};
 use crate::support::mariadb::MariaDb;
+use crate::support::proxy::Proxy;
 use crate::support::redis::Redis;
 use crate::support::stripe::KEY;
 use crate::support::{SOON, wait_until};
@@ -48,7 +49,8 @@ pub(crate) struct App {
     pub(crate) redis: Redis,
     pub(crate) mysql: MySqlPool,
     pub(crate) archive: Archive,
-    _alone: Option<MariaDb>,
+    proxy: Option<Proxy>,
+    alone: Option<MariaDb>,
     _loops: watch::Sender<bool>,
 }
 
@@ -69,6 +71,10 @@ pub(crate) struct Setup {
     pub(crate) admission: Duration,
     /// The base address of a sandbox that takes card payments; behind `stripe+`, of an account at Stripe.
     pub(crate) gateway: Option<String>,
+    /// Whether a [`Proxy`] stands between the handlers and Redis; the loops have a way of their own.
+    pub(crate) proxied: bool,
+    /// Between two looks for openings that broke off.
+    pub(crate) finishing: Duration,
 }
 
 impl Default for Setup {
@@ -80,6 +86,9 @@ impl Default for Setup {
             queue_keys: vec![QUEUE_KEY.to_vec()],
             admission: Duration::from_millis(20),
             gateway: None,
+            proxied: false,
+            // Whoever counts what MySQL is asked, or looks at what broke off, has it for himself.
+            finishing: Duration::from_hours(1),
         }
     }
 }
@@ -134,6 +143,27 @@ fn redis_settings(url: String) -> onsale::store::Settings {
     onsale::store::Settings { url, response_timeout: second, connect_timeout: second }
 }
 
+/// What a process runs beside its server, and what a worker does about the sale.
+fn run_loops(
+    (archive, store, live): (&Archive, &Store, &Live),
+    tail: impl Fn() -> Tail,
+    setup: &Setup,
+    stop: &watch::Receiver<bool>,
+) {
+    let (tell, changed) = mpsc::channel(8);
+    let (archivist, _) = ArchiveFollower::new(archive.clone(), tail());
+    tokio::spawn(archivist.run(stop.clone()));
+    let follower = LiveFollower::new(live.clone(), store.clone(), tail(), tell);
+    tokio::spawn(follower.run(stop.clone()));
+    let catalog = CatalogLoop { archive: archive.clone(), live: live.clone(), store: store.clone(), changed };
+    tokio::spawn(catalog.run(stop.clone()));
+    let opening = Opening::new(archive.clone(), store.clone(), tail());
+    tokio::spawn(Finishing::new(opening).run(setup.finishing, stop.clone()));
+    let rate = RefundRate { batch: 20, period: Duration::from_millis(20) };
+    tokio::spawn(cancellation(store.clone(), live.clone(), rate, stop.clone()));
+    tokio::spawn(admission(store.clone(), live.clone(), setup.admission, stop.clone()));
+}
+
 impl App {
     pub(crate) async fn start() -> Self {
         Self::start_with(Setup::default()).await
@@ -146,14 +176,26 @@ impl App {
 
     /// One that shares its MySQL with nobody and lets nobody in, so that what is asked there is asked by requests.
     pub(crate) async fn start_alone() -> Self {
+        Self::start_alone_with(Setup::default()).await
+    }
+
+    /// The same, otherwise.
+    pub(crate) async fn start_alone_with(setup: Setup) -> Self {
         let engine = MariaDb::start().await;
         let database = engine.create_database().await;
-        let setup = Setup { admission: Duration::from_hours(1), ..Setup::default() };
-        Self { _alone: Some(engine), ..Self::start_on(&database, setup).await }
+        let setup = Setup { admission: Duration::from_hours(1), ..setup };
+        Self { alone: Some(engine), ..Self::start_on(&database, setup).await }
+    }
+
+    /// SIGKILL for the MySQL of its own that this app has ([`App::start_alone`]).
+    pub(crate) fn kill_mysql(&mut self) {
+        self.alone.as_mut().expect("it is alone").kill();
     }
 
     async fn start_on(database: &str, setup: Setup) -> Self {
         let redis = Redis::start().await;
+        let proxy = setup.proxied.then(|| Proxy::start(&redis.socket()));
+        let url = proxy.as_ref().map_or_else(|| redis.url(), Proxy::url);
         let mysql = MySqlPool::connect_lazy(database).unwrap();
         let archive = connect(database).await;
         archive.migrate().await.unwrap();
@@ -162,22 +204,13 @@ impl App {
         // A tail is one connection: readers that block need one each.
         let tail = || Tail::new(&redis_settings(redis.url())).unwrap();
         let store: Store = store_on(&redis, seen.clone());
-        let opening = Opening::new(archive.clone(), store.clone(), tail());
+        let front = |limits| Store::new(redis_settings(url.clone()), limits, 4, seen.clone()).unwrap();
+        let opening = Opening::new(archive.clone(), front(setup.limits), tail());
         opening.wallets(soon()).await.unwrap();
         load(&archive, &seen, &live).await.unwrap();
 
         let (loops, stop) = watch::channel(false);
-        let (tell, changed) = mpsc::channel(8);
-        let (archivist, _) = ArchiveFollower::new(archive.clone(), tail());
-        tokio::spawn(archivist.run(stop.clone()));
-        let follower = LiveFollower::new(live.clone(), store.clone(), tail(), tell);
-        tokio::spawn(follower.run(stop.clone()));
-        let catalog =
-            CatalogLoop { archive: archive.clone(), live: live.clone(), store: store.clone(), changed };
-        tokio::spawn(catalog.run(stop.clone()));
-        let rate = RefundRate { batch: 20, period: Duration::from_millis(20) };
-        tokio::spawn(cancellation(store.clone(), live.clone(), rate, stop.clone()));
-        tokio::spawn(admission(store.clone(), live.clone(), setup.admission, stop.clone()));
+        run_loops((&archive, &store, &live), tail, &setup, &stop);
         let cards = setup.gateway.as_deref().map(|url| cards(url, &store, &live, &archive));
         if let Some(cards) = &cards {
             clear(cards, &store, &live, &stop);
@@ -191,7 +224,6 @@ impl App {
         let identity = Arc::new(IdentityKeys::new(&[key], None, None).unwrap());
         let server = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), Arc::clone(&settings)).unwrap();
         let address = server.address();
-        let url = redis.url();
         let make = move |_| {
             let parts = Parts {
                 store: Store::new(redis_settings(url.clone()), limits, 4, seen.clone()).unwrap(),
@@ -218,11 +250,17 @@ impl App {
             redis,
             mysql,
             archive: kept,
-            _alone: None,
+            proxy,
+            alone: None,
             _loops: loops,
         };
         tokio::time::timeout(SOON, app.health.wait_serving()).await.unwrap();
         app
+    }
+
+    /// The way of the handlers to Redis, of an app that is proxied.
+    pub(crate) fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().expect("its setup says so")
     }
 
     /// A caller with an identity token of this user and these roles, on a connection of its own.

@@ -24,6 +24,7 @@ mod rush;
 mod sale;
 mod seating;
 mod security;
+mod stopped;
 mod stripe;
 mod top_up;
 mod wallet;
