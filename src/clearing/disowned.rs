@@ -87,5 +87,5 @@ impl Clearing {
 
 /// Whether a reservation remembers that payment.
 fn names(held: &Reservation, payment: PaymentId) -> bool {
-    [held.payment, held.card, held.declined].contains(&Some(payment.id))
+    [held.payment, held.card].contains(&Some(payment.id)) || held.declined.contains(&payment.id)
 }

@@ -160,14 +160,14 @@ async fn over(ctx: &Context, request: &Request, id: PaymentId) -> Result<&'stati
     Ok(found.map_or("PROCESSING", |card| stored(card.state)))
 }
 
-/// How a payment of this reservation stands that is not to pay it; `None`: it was paid from the balance since, and tells no more.
+/// How a payment of this reservation, which it had, stands that is not to pay it; `None`: its record knows of none.
 fn unpaid(record: &Reservation, id: PaymentId) -> Option<&'static str> {
-    match (record.card, record.declined) {
-        (Some(last), _) if last == id.id => Some("VOIDED"),
-        // Another begins only when the one before was declined.
-        (Some(_), _) | (_, Some(_)) => Some("FAILED"),
-        (None, None) => None,
+    if record.card == Some(id.id) {
+        return Some("VOIDED");
     }
+    // Another begins only when the one before was declined.
+    let tried = record.card.is_some() || !record.declined.is_empty();
+    tried.then_some("FAILED")
 }
 
 /// The same as the archive has it.
@@ -207,15 +207,15 @@ pub(super) async fn look(
     answer(ctx, request, (id, card.amount, &record.seats), (status, next_action, end)).await
 }
 
-/// A card payment that is at its end and has not paid, of the reservation that Redis has: the last one is told of there, others
-/// as the archive has them.
+/// A card payment that is at its end and has not paid, of the reservation that Redis has: the last ones are told of there, older
+/// ones as the archive has them.
 pub(super) async fn ended(
     ctx: &Context,
     request: &Request,
     id: PaymentId,
     record: &Reservation,
 ) -> Result<Response, Problem> {
-    let status = if record.declined == Some(id.id) {
+    let status = if record.declined.contains(&id.id) {
         "FAILED"
     } else if record.card == Some(id.id) {
         "VOIDED"

@@ -4,6 +4,7 @@ mod app;
 mod block;
 mod cancellation;
 mod card;
+mod card_ends;
 mod card_refund;
 mod client;
 mod connection;
