@@ -12,6 +12,7 @@ mod contradictions;
 mod documents;
 mod errors;
 mod events;
+mod history;
 mod idempotency;
 mod organiser;
 mod queue;
