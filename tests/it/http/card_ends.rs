@@ -128,4 +128,15 @@ async fn a_payment_that_the_balance_overtook_stays_voided() {
     }
     assert_eq!(buyer.get("/v1/users/me/balance").await.number("balance"), 100_000);
     app.audit().await;
+
+    // What a server of before had written is right, too, and told from the archive.
+    let (key, name) = (format!("{{c{}}}:res", sale.0), id.rsplit('-').next().unwrap());
+    let record: String = app.redis(&["HGET", &key, name]).await;
+    let (before, after) = record.split_once(",overtaken=").unwrap();
+    let (_, refunded) = after.split_once(",refunded=").unwrap();
+    let () = app.redis(&["HSET", &key, name, &format!("{before},refunded={refunded}")]).await;
+    app.audit().await;
+    for (name, status) in all {
+        assert_eq!(payment(&mut buyer, name).await["status"], status);
+    }
 }

@@ -76,7 +76,7 @@ impl Rebuilt<'_> {
 
     pub(super) fn extras(&self, reservation: Id20) -> String {
         let record = self.get(&format!("res/{reservation}")).expect("it was held");
-        record.splitn(10, ' ').nth(8).expect("a record has extras").to_owned()
+        record.split(' ').nth(8).expect("a record has extras").to_owned()
     }
 
     /// Of those the declined payments, each behind a comma.
