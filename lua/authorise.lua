@@ -25,7 +25,7 @@ end
 local policy = read_policy()
 
 local function state_of(r, payment)
-  if r.ext == 'declined=' .. payment then
+  if is_declined(r, payment) then
     return 'declined'
   end
   local card = read_card(payment)
@@ -81,7 +81,7 @@ local function decide_authorise(request)
     return { 'request_in_progress' }
   end
   stretch_hold(r, now + request.stretch)
-  r.ext = 'card=' .. request.payment
+  r.ext = 'card=' .. request.payment .. declined_of(r)
   write_reservation(r)
   local card = { payment = request.payment, reservation = r.id, show = r.show, amount = int(r.amount), user = r.user }
   write_card(card, 'authorising')

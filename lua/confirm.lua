@@ -37,7 +37,7 @@ end
 -- The money comes from outside: the balance is told, and stays.
 local function book(card, r, wallet)
   local balance = int(read_balance(wallet, r.user))
-  r.status, r.payment, r.ext = 'confirmed', card.payment, 'balance=' .. balance .. ',card=' .. card.payment
+  r.status, r.payment, r.ext = 'confirmed', card.payment, 'balance=' .. balance .. ',card=' .. card.payment .. declined_of(r)
   write_reservation(r)
   book_seats(r)
   set_count('revenue', count('revenue') + r.amount)
@@ -82,7 +82,7 @@ local function decide_confirm(request)
     return { 'pending' }
   end
   assert(request.verdict == 'declined', 'unknown verdict')
-  r.ext = 'declined=' .. card.payment
+  note_declined(r, card.payment)
   write_reservation(r)
   return give_up(card, 'declined')
 end

@@ -60,10 +60,14 @@ local function are_whole(mine)
   return true
 end
 
+local CARD_WORDS = { card = true, declined = true, overtaken = true }
+
 -- His card payments and refunds to cards that are not at their end: those named, and of his reservations those that nobody knew of.
 local function cards_of(mine)
   for _, r in ipairs(mine) do
-    card_names[#card_names + 1] = string.match(r.ext, 'card=(%w+)') or string.match(r.ext, 'declined=(%w+)')
+    for word, payment in string.gmatch(r.ext, '(%l+)=(%w+)') do
+      card_names[#card_names + 1] = CARD_WORDS[word] and payment
+    end
   end
   fetch(cards, card_names)
   return owned_by(user, card_names, read_card)

@@ -176,6 +176,14 @@ impl Clearing {
         self.clear(payment, card).await
     }
 
+    /// Why the gateway declined a payment, if this process has heard it last.
+    pub fn said_no(&self, payment: PaymentId) -> Option<String> {
+        match self.0.looked.said(&payment.to_string()) {
+            Some(Standing::Declined { reason }) => Some(reason),
+            _ => None,
+        }
+    }
+
     /// The same of a payment that is known by its name only.
     pub async fn look_up(&self, payment: PaymentId) -> Result<Option<Standing>, ClearingError> {
         match self.0.store.card(payment, Instant::now() + STEP).await? {

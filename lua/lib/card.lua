@@ -37,7 +37,30 @@ local function card_event(word, card)
     .. (card.refund and ' ' .. card.refund .. ' ' .. card.amount or '')
 end
 
--- The card payment that is under way for a reservation, or nil.
+-- The card payment that is under way for a PENDING reservation, or nil.
 local function card_of(r)
-  return string.match(r.ext, '^card=(%w+)$')
+  return string.match(r.ext, '^card=(%w+)')
+end
+
+-- A reservation remembers so many of its declined payments, the last ones: its record must not grow with every card that somebody
+-- tries. How others ended the archive tells.
+local DECLINED_MAX = 8
+
+-- What it remembers of them, behind a comma, the last one first; '' if there is none.
+local function declined_of(r)
+  local declined = string.match(r.ext, 'declined=.*')
+  return declined and ',' .. declined or ''
+end
+
+local function is_declined(r, payment)
+  return string.find(declined_of(r) .. ',', ',declined=' .. payment .. ',', 1, true) ~= nil
+end
+
+local function note_declined(r, payment)
+  local before = declined_of(r)
+  local _, remembered = string.gsub(before, ',', '')
+  if remembered >= DECLINED_MAX then
+    before = string.match(before, '^(.*),')
+  end
+  r.ext = 'declined=' .. payment .. before
 end

@@ -114,15 +114,29 @@ impl Archive {
         Ok(())
     }
 
-    /// Waits until a log has been applied up to an entry; `false`: it was not by then.
-    pub async fn is_level(&self, log: LogName, number: u64, until: Instant) -> Result<bool, Error> {
-        while self.offset(log).await?.is_none_or(|known| known.offset.number < number) {
-            if Instant::now() > until {
-                return Ok(false);
+    /// Waits until a log has been applied up to an entry, as far as it ever will be while it is recovering, or for as long as there
+    /// is time. Answers how far it is then.
+    pub async fn reached(
+        &self,
+        log: LogName,
+        number: u64,
+        until: Instant,
+    ) -> Result<Option<LogOffset>, Error> {
+        loop {
+            let known = self.offset(log).await?;
+            let ended =
+                |known: &LogOffset| known.offset.number >= number || known.state == LogState::Recovering;
+            if known.as_ref().is_some_and(ended) || Instant::now() + LOOK >= until {
+                return Ok(known);
             }
             sleep(LOOK).await;
         }
-        Ok(true)
+    }
+
+    /// The same; `false`: it was not by then.
+    pub async fn is_level(&self, log: LogName, number: u64, until: Instant) -> Result<bool, Error> {
+        let known = self.reached(log, number, until).await?;
+        Ok(known.is_some_and(|known| known.offset.number >= number))
     }
 
     /// Entries of a log after the one with this number, oldest first, at most `limit`: for a reader that has

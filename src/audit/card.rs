@@ -114,11 +114,6 @@ impl Cards {
         Some(made)
     }
 
-    /// Whether this is the reservation's card payment that ended by being declined.
-    pub(super) fn is_declined(&self, payment: Id20) -> bool {
-        self.made.get(&payment).is_some_and(|made| made.reason == Some(VoidReason::Declined))
-    }
-
     /// Whether it has paid this reservation with so much.
     pub(super) fn has_paid(&self, payment: Id20, reservation: Id20, amount: i64) -> bool {
         self.made.get(&payment).is_some_and(|made| {

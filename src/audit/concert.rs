@@ -1,7 +1,6 @@
 //! A concert as its log tells it, and what that makes of every key in Redis and every row in MySQL.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
 use super::Evidence;
 use super::card::Cards;
@@ -10,7 +9,7 @@ use super::log::Model;
 use super::queue::Line;
 use super::request::Requests;
 use super::reservation::{At, Reservation, Sale};
-use crate::domain::event::{CardRefund, Entry, Event, Forgotten, Refunded};
+use crate::domain::event::{CardRefund, Entry, Event, Forgotten, Refunded, VoidReason};
 use crate::domain::ids::{ConcertId, Id20, LogName, ShowId};
 use crate::domain::reservation::Status;
 use crate::domain::time::Millis;
@@ -18,6 +17,9 @@ use crate::store::scan::Index;
 
 /// How long an ended reservation stays in Redis at least, ms.
 const ENDED_KEEP_MS: i64 = 24 * 3600 * 1000;
+
+/// Of a reservation's declined payments its record in Redis has the last ones (`lua/lib/card.lua`).
+const DECLINED_MAX: usize = 8;
 
 /// A table that a concert's log writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +70,7 @@ impl Model for Concert {
                     self.requests.take(log, begun.request, entry.at, &mut evidence.findings);
                     self.sale.authorise(at, begun, &mut evidence.findings);
                 }
+                Event::Voiding { card, reason: VoidReason::Declined } => self.sale.decline(card),
                 Event::Authorised(paid) => {
                     self.sale.pay(at, paid, &mut evidence.findings);
                     evidence.pairs.take_paid(self.sale.concert, paid, &mut evidence.findings);
@@ -118,7 +121,7 @@ impl Concert {
     pub(super) fn value(&self, index: Index, field: &str) -> Option<String> {
         let reservation = || self.sale.reservations.get(&field.parse::<Id20>().ok()?);
         match index {
-            Index::Reservations => reservation().map(|made| self.record(made)),
+            Index::Reservations => reservation().map(Self::record),
             Index::Ended => reservation()?.ended.map(|at| at.0.to_string()),
             Index::Expiry => {
                 reservation().filter(|made| made.status == Status::Pending).map(|made| made.end.0.to_string())
@@ -247,29 +250,26 @@ fn joined(ids: &[Id20]) -> String {
 
 impl Concert {
     /// A reservation's record in Redis (formats 1).
-    fn record(&self, made: &Reservation) -> String {
+    fn record(made: &Reservation) -> String {
         let payment = made.payment.as_ref().map_or("-", |paid| paid.id.as_str());
         let Reservation { status, show, amount, created, end, catalog, seats, user, .. } = made;
-        let (status, created, end, ext) = (status.as_str(), created.0, end.0, self.extras(made));
+        let (status, created, end, ext) = (status.as_str(), created.0, end.0, Self::extras(made));
         format!("{status} {show} {amount} {created} {end} {catalog} {payment} {seats} {ext} {user}")
     }
 
-    fn extras(&self, made: &Reservation) -> String {
-        let Some(paid) = made.payment else {
-            return made.card.map_or("-".to_owned(), |card| {
-                let name = if self.cards.is_declined(card) { "declined" } else { "card" };
-                format!("{name}={card}")
-            });
-        };
-        let mut extras = format!("balance={}", paid.balance);
-        if made.card == Some(paid.id) {
-            write!(extras, ",card={}", paid.id).expect("a string takes what is written");
+    fn extras(made: &Reservation) -> String {
+        let mut extras: Vec<_> =
+            made.payment.iter().map(|paid| format!("balance={}", paid.balance)).collect();
+        if let Some(card) = made.card.filter(|card| !made.declined.contains(card)) {
+            let overtaken = made.payment.is_some_and(|paid| paid.id != card);
+            extras.push(format!("{}={card}", if overtaken { "overtaken" } else { "card" }));
         }
+        extras.extend(made.declined.iter().take(DECLINED_MAX).map(|card| format!("declined={card}")));
         if !made.refunded.0.is_empty() {
             let refunded: Vec<_> = made.refunded.indexes().map(|index| index.to_string()).collect();
-            write!(extras, ",refunded={}", refunded.join(";")).expect("a string takes what is written");
+            extras.push(format!("refunded={}", refunded.join(";")));
         }
-        extras
+        if extras.is_empty() { "-".to_owned() } else { extras.join(",") }
     }
 }
 

@@ -9,6 +9,7 @@ mod by_user;
 mod card;
 mod card_refund;
 mod concert;
+mod earlier;
 mod findings;
 mod log;
 mod payment;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::by_user::ByUser;
 use super::findings::{Check, Findings};
-use crate::domain::event::{Authorising, Blocking, Extended, Freed, Held, Paid, Refunded};
+use crate::domain::event::{Authorising, Blocking, Card, Extended, Freed, Held, Paid, Refunded};
 use crate::domain::ids::{ConcertId, Id20, ShowId};
 use crate::domain::reservation::{Seats, Status};
 use crate::domain::time::Millis;
@@ -38,6 +38,8 @@ pub(super) struct Reservation {
     pub(super) seats: Seats,
     /// The card payment that began last.
     pub(super) card: Option<Id20>,
+    /// Those that were declined, the last one first.
+    pub(super) declined: Vec<Id20>,
     pub(super) payment: Option<Payment>,
     pub(super) ended: Option<Millis>,
     /// Those of its seats that went back after the payment.
@@ -147,6 +149,7 @@ impl Sale {
             catalog: held.catalog,
             seats: held.seats.clone(),
             card: None,
+            declined: Vec::new(),
             payment: None,
             ended: None,
             refunded: Seats::default(),
@@ -258,6 +261,13 @@ impl Sale {
             return;
         };
         made.card = Some(card.payment);
+    }
+
+    /// Takes in that a card payment was declined.
+    pub(super) fn decline(&mut self, card: &Card<'_>) {
+        if let Some(made) = self.reservations.get_mut(&card.reservation) {
+            made.declined.insert(0, card.payment);
+        }
     }
 
     pub(super) fn pay(&mut self, at: At, paid: &Paid<'_>, findings: &mut Findings) {

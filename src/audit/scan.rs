@@ -1,6 +1,7 @@
 //! Redis against the logs, beside running traffic: each page names its entry, and the model is brought to exactly that.
 
 use super::concert::Concert;
+use super::earlier::remembers_less;
 use super::findings::{Check, Listing};
 use super::log::{Replay, Sources, call_deadline};
 use super::wallet::Wallet;
@@ -115,7 +116,9 @@ async fn compare_index(
         listing.total(page.total, replay.model.total(index, page.total, page.now));
         for (field, value) in &page.items {
             let told = replay.model.value(index, field);
-            listing.element(field, value, told.as_deref(), &mut evidence.findings);
+            let earlier = |told: &&str| index == Index::Reservations && remembers_less(told, value);
+            let told = told.as_deref().map(|told| if earlier(&told) { value.as_str() } else { told });
+            listing.element(field, value, told, &mut evidence.findings);
         }
         next = page.next;
     }

@@ -3,18 +3,13 @@
 //! Such a payment buys nothing, so its money goes back. Only where it is certain: its reservation is one of ours (an account at
 //! a gateway may serve others, too), and Redis and MySQL are level and do not know it.
 
-use std::time::Duration;
-
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::{Clearing, ClearingError};
-use crate::archive::{Archive, LogState};
+use crate::archive::{Archive, LogOffset, LogState};
 use crate::domain::ids::{LogName, Mark, Offset, PaymentId};
 use crate::domain::reservation::Reservation;
 use crate::gateway::Standing;
-
-/// Between two looks at how far the archive is.
-const LOOK: Duration = Duration::from_millis(50);
 
 impl Clearing {
     /// Has the gateway let the money go of a payment of which Redis has no record, unless it was a payment. Fails while that is
@@ -66,19 +61,12 @@ impl Clearing {
     ) -> Result<(), ClearingError> {
         let concert = payment.reservation.concert;
         let not_level = || ClearingError::NotLevel(concert);
-        let archived = loop {
-            let log = archive.offset(LogName::Concert(concert)).await?.ok_or_else(not_level)?;
-            if log.state != LogState::Selling || log.log_id != log_id {
-                return Err(not_level());
-            }
-            if log.offset.number >= end.number {
-                break log.offset;
-            }
-            if Instant::now() + LOOK >= deadline {
-                return Err(not_level());
-            }
-            sleep(LOOK).await;
-        };
+        let log = archive.reached(LogName::Concert(concert), end.number, deadline).await?;
+        let sells = |log: &LogOffset| log.state == LogState::Selling && log.log_id == log_id;
+        let archived = log.filter(sells).ok_or_else(not_level)?.offset;
+        if archived.number < end.number {
+            return Err(not_level());
+        }
         let now = self.0.store.reservation(payment.reservation, deadline).await?.at;
         let same = now.number > archived.number || now == archived;
         if same { Ok(()) } else { Err(not_level()) }
@@ -87,5 +75,5 @@ impl Clearing {
 
 /// Whether a reservation remembers that payment.
 fn names(held: &Reservation, payment: PaymentId) -> bool {
-    [held.payment, held.card, held.declined].contains(&Some(payment.id))
+    [held.payment, held.card].contains(&Some(payment.id)) || held.declined.contains(&payment.id)
 }

@@ -128,8 +128,8 @@ pub struct Reservation {
     pub balance_after: Option<i64>,
     /// The card payment that is or was the last under way, unless it was declined; it paid if it is the payment.
     pub card: Option<Id20>,
-    /// The card payment that was declined last.
-    pub declined: Option<Id20>,
+    /// The last of its card payments that were declined, the last one first.
+    pub declined: Vec<Id20>,
     /// Those of its seats that were refunded; [`Reservation::seats`] has them still.
     pub refunded: Seats,
     /// Its owner.
@@ -158,11 +158,12 @@ impl Reservation {
             None => None,
             Some(balance) => Some(balance.parse().map_err(|_| start.malformed("ext"))?),
         };
-        let payment_in = |name| match extra(ext, name) {
-            None => Ok(None),
-            Some(id) => id.parse().map(Some).map_err(|_| start.malformed("ext")),
+        let payments = |name| {
+            let ids = extras(ext, name).map(|id| id.parse().map_err(|_| start.malformed("ext")));
+            ids.collect::<Result<Vec<Id20>, _>>()
         };
-        let (card, declined) = (payment_in("card")?, payment_in("declined")?);
+        let (card, overtaken, declined) = (payments("card")?, payments("overtaken")?, payments("declined")?);
+        let card = card.first().or(overtaken.first()).copied();
         let refunded = match extra(ext, "refunded") {
             None => Seats::default(),
             Some(list) => seats.among(list).ok_or_else(|| start.malformed("ext"))?,
@@ -206,7 +207,12 @@ impl Reservation {
 
 /// The value of a name in `name=value,…`; other names are later versions'.
 fn extra<'a>(ext: &'a str, name: &str) -> Option<&'a str> {
-    ext.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    extras(ext, name).next()
+}
+
+/// The values of a name that may stand there more than once.
+fn extras<'a>(ext: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    ext.split(',').filter_map(move |pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
 #[cfg(test)]
@@ -231,6 +237,25 @@ mod tests {
         assert_eq!(reservation.seats.without(&reservation.refunded).to_string(), "9:2");
         assert_eq!(reservation.balance_after, Some(5));
         assert_eq!((reservation.price_of(&[]), reservation.price_of(&[4, 9, 8])), (2, 5));
+    }
+
+    #[test]
+    fn card_payments_are_remembered_with_how_they_ended() {
+        let ids = ["1", "2", "3"].map(|digit| digit.repeat(20));
+        let [one, two, three] = &ids;
+        let read = |payment: &str, ext: &str| {
+            let read = Reservation::decode(&format!("confirmed 12 1 1 2 3 {payment} 7:1 {ext} u")).unwrap();
+            let declined: Vec<_> = read.declined.iter().map(ToString::to_string).collect();
+            (read.is_paid_by_card(), read.card.map(|id| id.to_string()), declined)
+        };
+        let declined = format!("declined={two},declined={one}");
+        let before = vec![two.clone(), one.clone()];
+        let by_card = format!("balance=0,card={three},{declined}");
+        assert_eq!(read(three, &by_card), (true, Some(three.clone()), before.clone()));
+        let overtaken = format!("balance=0,overtaken={three},{declined},refunded=7");
+        assert_eq!(read(&"4".repeat(20), &overtaken), (false, Some(three.clone()), before.clone()));
+        assert_eq!(read("-", &declined), (false, None, before));
+        assert_eq!(read("-", "-"), (false, None, Vec::new()));
     }
 
     #[test]

@@ -1,16 +1,23 @@
 //! `Onsale-Version`: a client that sends back what it saw gets nothing older.
 
+use std::time::Duration;
+
 use hyper::header::HeaderName;
+use tokio::time::Instant;
 
 use super::context::Context;
+use super::history;
 use super::problem::{Code, Problem};
 use super::request::Request;
 use super::response::{self, Response};
-use crate::domain::ids::Mark;
+use crate::domain::ids::{ConcertId, LogName, Mark};
 use crate::live::ConcertView;
 use crate::store::Answer;
 
 const HEADER: HeaderName = HeaderName::from_static("onsale-version");
+
+/// How long a read that is as fresh as the archive waits for what its client has seen: some times the archive's usual lag.
+const CATCH_UP: Duration = Duration::from_secs(2);
 
 /// Waits until the view has applied what the client has seen, up to the deadline (then 503). Answers the number
 /// that the client has seen of this concert's log, 0 if it names none.
@@ -19,11 +26,10 @@ pub(crate) async fn wait(request: &Request, view: &ConcertView) -> Result<u64, P
     if !view.warm() && !view.recovering() && !Box::pin(view.reached(1, request.deadline)).await {
         return Err(Problem::new(Code::Unavailable).detail("This server has not read the sale yet."));
     }
-    let asked = asked(request);
-    let Some((_, number)) = asked.filter(|&(log_id, _)| log_id == view.log_id()) else {
-        return Ok(0);
-    };
-    wait_for(request, view, number).await
+    match seen_of(request, view) {
+        Some(number) => wait_for(request, view, number).await,
+        None => Ok(0),
+    }
 }
 
 /// The same where an answer tells of all concerts: the version names one of their logs.
@@ -44,6 +50,38 @@ async fn wait_for(request: &Request, view: &ConcertView, number: u64) -> Result<
     } else {
         Err(Problem::new(Code::Unavailable).detail("This server has not seen that version yet."))
     }
+}
+
+/// Waits until MySQL has this entry of a concert's log, up to the deadline (then 503).
+pub(crate) async fn wait_archive(
+    ctx: &Context,
+    request: &Request,
+    concert: ConcertId,
+    number: u64,
+) -> Result<(), Problem> {
+    let level = ctx.archive.is_level(LogName::Concert(concert), number, request.deadline);
+    if history::read(request, level).await? {
+        return Ok(());
+    }
+    Err(Problem::new(Code::Unavailable).detail("MySQL has not got that version yet."))
+}
+
+/// The same for a read that is as fresh as the archive: it waits a moment for what its client says that he has seen, of whichever
+/// log that is, and then tells what there is.
+pub(crate) async fn catch_up(ctx: &Context, request: &Request) -> Result<(), Problem> {
+    let seen = asked(request).and_then(|(log_id, number)| Some((ctx.store.seen().named(log_id)?, number)));
+    let Some((log, number)) = seen else {
+        return Ok(());
+    };
+    let now = Instant::now();
+    // Half of its time is for the answer.
+    let until = now + CATCH_UP.min(request.deadline.saturating_duration_since(now) / 2);
+    history::read(request, ctx.archive.reached(log, number, until)).await.map(drop)
+}
+
+/// The number that the client has seen of this concert's log, if it names one.
+pub(crate) fn seen_of(request: &Request, view: &ConcertView) -> Option<u64> {
+    asked(request).filter(|&(log_id, _)| log_id == view.log_id()).map(|(_, number)| number)
 }
 
 fn asked(request: &Request) -> Option<(Mark, u64)> {

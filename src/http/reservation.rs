@@ -15,7 +15,7 @@ use super::freshness;
 use super::history;
 use super::known;
 use super::layout;
-use super::openapi::params::{Paging, ReservationPath};
+use super::openapi::params::{Paging, ReservationPath, Version};
 use super::openapi::refusals::refusals;
 use super::page::{self, List};
 use super::problem::{Code, Problem};
@@ -134,7 +134,7 @@ refusals!(ReservationsRefusals: JSON, IDENTITY, FORM, FRESH);
 #[utoipa::path(
     get, path = "/v1/reservations", operation_id = "listReservations", tag = "reservations",
     summary = "The caller's reservations, newest first",
-    params(Paging),
+    params(Paging, Version),
     responses((status = 200, description = "A page.", body = List<ReservationBody>), ReservationsRefusals),
     security(("identity" = [])),
 )]
@@ -142,6 +142,7 @@ pub(crate) async fn list(ctx: &Context, request: &Request) -> Result<Response, P
     let identity = auth::identity(ctx, request)?;
     let asked = page::asked(request)?;
     let after: Option<ReservationCursor> = page::parsed_cursor(&asked)?;
+    freshness::catch_up(ctx, request).await?;
     let read = ctx.archive.reservations_of(identity.user.as_str(), after, asked.limit);
     let page = history::read(request, read).await?;
 

@@ -16,7 +16,7 @@ use super::freshness;
 use super::gate;
 use super::history;
 use super::idempotency;
-use super::openapi::params::{Durable, NeededKey, Paging, UserPath};
+use super::openapi::params::{Durable, NeededKey, Paging, UserPath, Version};
 use super::openapi::refusals::refusals;
 use super::page::{self, List};
 use super::problem::{Code, Problem};
@@ -188,7 +188,7 @@ refusals!(LedgerRefusals: JSON, IDENTITY, PATH, FORM, FRESH; Forbidden);
 #[utoipa::path(
     get, path = "/v1/users/{userId}/ledger", operation_id = "listLedger", tag = "payments",
     summary = "What changed the caller's balance, newest first",
-    params(UserPath, Paging),
+    params(UserPath, Paging, Version),
     responses((status = 200, description = "A page.", body = List<LedgerBody>), LedgerRefusals),
     security(("identity" = [])),
 )]
@@ -196,6 +196,7 @@ pub(crate) async fn ledger(ctx: &Context, request: &Request) -> Result<Response,
     let (_, user) = own(ctx, request)?;
     let asked = page::asked(request)?;
     let after: Option<LedgerCursor> = page::parsed_cursor(&asked)?;
+    freshness::catch_up(ctx, request).await?;
     let page = history::read(request, ctx.archive.ledger_of(user.as_str(), after, asked.limit)).await?;
     let item = |row: LedgerItem| LedgerBody {
         entry_id: row.entry.to_string(),

@@ -71,6 +71,12 @@ impl SeenLogs {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&log).cloned()
     }
 
+    /// The name of the log with this id.
+    pub fn named(&self, log_id: Mark) -> Option<LogName> {
+        let logs = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        logs.iter().find(|(_, seen)| seen.log_id == log_id).map(|(log, _)| *log)
+    }
+
     /// The names of all of them.
     pub fn names(&self) -> Vec<LogName> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
@@ -96,6 +102,7 @@ mod tests {
         assert_eq!(seen.offset(), at(3));
         logs.register(LogName::Wallet(1), Mark(5), at(9));
         assert_eq!((seen.offset(), seen.is_lost()), (at(9), false));
+        assert_eq!((logs.named(Mark(5)), logs.named(Mark(6))), (Some(LogName::Wallet(1)), None));
         logs.register(LogName::Wallet(1), Mark(6), at(1));
         assert_eq!(logs.lost(), [LogName::Wallet(1)]);
     }

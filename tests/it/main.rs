@@ -12,6 +12,7 @@ mod demo;
 mod embedded;
 mod engines;
 mod faults;
+mod gateway_page;
 mod harness;
 mod http;
 mod kafka;

@@ -140,7 +140,7 @@ async fn a_beginning_sent_again_tells_how_far_it_is() {
     let unkeyed = Authorise::new("a", "r1", "p2");
     let step = sale.run(&authorise(&[unkeyed, unkeyed]));
     assert_eq!(step.outcomes[1], "replayed r1 12 p2 3:500,1:700 1200 T+600000 authorising");
-    sale.run(&again).refuses(&[&told("ended"), &told("ended")]);
+    sale.run(&again).refuses(&[&told("declined"), &told("declined")]);
 }
 
 /// Its record may have gone before the server sends it again.
@@ -282,4 +282,56 @@ async fn a_cancelled_show_takes_no_card() {
         (sale.get(&format!("cards/{}", super::sale::id("p2"))), sale.get("seats:12")),
         ("-".into(), "0303030000".into())
     );
+}
+
+/// Status, payment and extras of r1.
+fn told(sale: &mut Sale) -> String {
+    let record = sale.get(&format!("res/{}", super::sale::id("r1")));
+    let fields: Vec<_> = record.split(' ').collect();
+    [fields[0], fields[6], fields[8]].join(" ")
+}
+
+/// How each of them ended stays known, however the reservation is paid.
+#[tokio::test]
+async fn declined_payments_are_remembered_behind_what_comes_after_them() {
+    let mut sale = begun().await;
+    sale.run(&confirm(&[("p1", "w00", "declined")]));
+    sale.run(&authorise(&[Authorise::new("a", "r1", "p2")]));
+    assert_eq!(told(&mut sale), "pending - card=p2,declined=p1");
+    sale.run(&authorise(&[Authorise::new("a", "r1", "p3")])).refuses(&["request_in_progress"]);
+    let again = sale.run(&authorise(&[Authorise::new("a", "r1", "p1")]));
+    assert!(again.outcome().ends_with(" declined"), "{again:?}");
+    sale.fund("a", "5000");
+    let (saved, debt) = (sale.world.save(), format!("cards/{}", super::sale::id("f1")));
+    let back = refund(&[Refund::new("a", "r1", "f1", "3")]);
+
+    sale.run(&confirm(&[("p2", "w00", "authorised")]));
+    assert_eq!(told(&mut sale), "confirmed p2 balance=5050,card=p2,declined=p1");
+    sale.run(&back);
+    assert_eq!(told(&mut sale), "confirmed p2 balance=5050,card=p2,declined=p1,refunded=3");
+    assert_ne!(sale.get(&debt), "-", "it goes back to the card");
+
+    sale.world.load(&saved);
+    sale.run(&pay(&[Pay::new("a", "r1", "p9")]));
+    assert_eq!(told(&mut sale), "confirmed p9 balance=3850,overtaken=p2,declined=p1");
+    sale.run(&back);
+    assert_eq!(told(&mut sale), "confirmed p9 balance=3850,overtaken=p2,declined=p1,refunded=3");
+    assert_eq!(sale.get(&debt), "-", "it goes back to the balance");
+}
+
+#[tokio::test]
+async fn of_many_declined_payments_the_last_ones_are_remembered() {
+    let mut sale = begun().await;
+    sale.fund("a", "5000");
+    sale.run(&confirm(&[("p1", "w00", "declined")]));
+    let mut declined = vec!["declined=p1".to_owned()];
+    for payment in ["p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "pa", "pb"] {
+        sale.run(&authorise(&[Authorise::new("a", "r1", payment)]));
+        sale.run(&confirm(&[(payment, "w00", "declined")]));
+        declined.insert(0, format!("declined={payment}"));
+        declined.truncate(8);
+        assert_eq!(told(&mut sale), format!("pending - {}", declined.join(",")));
+    }
+    sale.run(&pay(&[Pay::new("a", "r1", "pc")]));
+    assert_eq!(told(&mut sale), format!("confirmed pc balance=3850,{}", declined.join(",")));
 }

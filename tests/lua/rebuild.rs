@@ -3,14 +3,13 @@
 //! Written from formats 1 and 2, not from the scripts, and read with the decoder of the server: a change of state without
 //! its event, or an event without its change, shows as a difference.
 
+mod card;
 mod forget;
 mod top_up;
 
 use std::collections::BTreeMap;
 
-use onsale::domain::event::{
-    Blocking, Card, CardRefund, Entry, Event, Freed, Held, LogKind, OpenRefund, Paid, Refunded, VoidReason,
-};
+use onsale::domain::event::{Blocking, Entry, Event, Freed, Held, LogKind, Paid, Refunded};
 use onsale::domain::fields::{Fields, prefixed};
 
 use super::state::State;
@@ -107,7 +106,13 @@ impl Rebuilt<'_> {
             Event::Held(held) => self.held(held),
             Event::Released(freed) => self.freed(freed, "cancelled"),
             Event::Expired(freed) => self.freed(freed, "expired"),
-            Event::Paid(paid) => self.paid(paid, ""),
+            Event::Paid(paid) => {
+                let cards = match self.extras(paid.reservation).as_str() {
+                    "-" => String::new(),
+                    cards => format!(",{}", cards.replacen("card=", "overtaken=", 1)),
+                };
+                self.paid(paid, &cards);
+            }
             Event::Blocked(blocking) => self.blocking(blocking, "blocked"),
             Event::Unblocked(blocking) => self.blocking(blocking, "unblocked"),
             Event::Cancelled { show, reason } => {
@@ -129,61 +134,6 @@ impl Rebuilt<'_> {
             Event::Leaving { user } => self.leaving(user),
             Event::Forgotten(forgotten) => self.forget(forgotten),
             other => self.apply_card(other),
-        }
-    }
-
-    fn apply_card(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Extended(extended) => {
-                let path = format!("res/{}", extended.reservation);
-                let record = self.get(&path).expect("it was held");
-                let mut fields: Vec<_> = record.splitn(6, ' ').collect();
-                let end = extended.end.0.to_string();
-                fields[4] = &end;
-                self.set(&path, &fields.join(" "));
-                self.set(&format!("expiry/{}", extended.reservation), &end);
-            }
-            Event::Authorising(begun) => {
-                let Card { reservation, payment, .. } = begun.card;
-                self.set_extras(&begun.card, &format!("card={payment}"));
-                self.set(&format!("cards/{payment}"), &format!("- - - {} -", begun.amount));
-                self.set_card(&begun.card, "authorising");
-                self.remember(begun.request, &format!("{} {payment} {reservation}", begun.fingerprint));
-            }
-            Event::Authorised(paid) => {
-                self.paid(paid, &format!(",card={}", paid.payment));
-                let (reservation, show, user, payment) =
-                    (paid.reservation, paid.show, paid.user, paid.payment);
-                self.set_card(&Card { reservation, show, user, payment }, "capture");
-            }
-            Event::Voiding { card, reason } => {
-                self.set_card(card, "void");
-                if *reason == VoidReason::Declined {
-                    self.set_extras(card, &format!("declined={}", card.payment));
-                }
-            }
-            Event::Captured(card) | Event::Voided(card) => self.remove(&format!("cards/{}", card.payment)),
-            // A card moves no balance.
-            Event::TopUp(top_up) => self.apply_top_up(top_up),
-            Event::Passed(_) | Event::PassedBack(_) => {}
-            Event::CardRefund(CardRefund::Decided { back, payment, paid }) => {
-                self.refunded(back);
-                let Refunded { reservation, show, user, refund, amount, .. } = back;
-                let now = self.now;
-                let record = format!("refund {reservation} {show} {amount} {now} {payment} {paid} {user}");
-                self.set(&format!("cards/{refund}"), &record);
-            }
-            Event::CardRefund(CardRefund::Refused(OpenRefund { card, refund, amount })) => {
-                let Card { reservation, show, user, payment } = card;
-                let path = format!("cards/{refund}");
-                let record = self.get(&path).expect("it was decided");
-                let paid = record.split(' ').nth(6).expect("a refund knows what was paid").to_owned();
-                let now = self.now;
-                let record = format!("refused {reservation} {show} {amount} {now} {payment} {paid} {user}");
-                self.set(&path, &record);
-            }
-            Event::CardRefund(CardRefund::Returned(open)) => self.remove(&format!("cards/{}", open.refund)),
-            other => panic!("{other:?} is no step of a card payment"),
         }
     }
 
@@ -240,24 +190,6 @@ impl Rebuilt<'_> {
         self.add(&format!("owned:{show}/{user}"), -i64::try_from(seats.0.len()).unwrap());
         self.remove_if(&format!("owned:{show}/{user}"), "0");
         self.touch(show.0);
-    }
-
-    /// The extras of a record that has not been paid: the ninth field, before the user.
-    fn set_extras(&mut self, card: &Card<'_>, extras: &str) {
-        let path = format!("res/{}", card.reservation);
-        let record = self.get(&path).expect("it was held");
-        let mut fields: Vec<_> = record.splitn(10, ' ').collect();
-        fields[8] = extras;
-        self.set(&path, &fields.join(" "));
-    }
-
-    fn set_card(&mut self, card: &Card<'_>, state: &str) {
-        let Card { reservation, show, user, payment } = card;
-        let path = format!("cards/{payment}");
-        let record = self.get(&path).expect("it was begun");
-        let amount = record.split(' ').nth(3).expect("a record has an amount").to_owned();
-        let now = self.now;
-        self.set(&path, &format!("{state} {reservation} {show} {amount} {now} {user}"));
     }
 
     /// `more` stands behind the balance.

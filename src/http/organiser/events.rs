@@ -15,8 +15,9 @@ use crate::domain::cloud_event::CloudEvent;
 use crate::domain::ids::{ConcertId, LogName};
 use crate::follow::{TellError, cloud_events};
 use crate::http::context::Context;
+use crate::http::freshness;
 use crate::http::history;
-use crate::http::openapi::params::{After, Limit, OneConcert};
+use crate::http::openapi::params::{After, Limit, OneConcert, Version};
 use crate::http::openapi::refusals::refusals;
 use crate::http::page;
 use crate::http::problem::{Code, Problem};
@@ -41,7 +42,7 @@ refusals!(EventsRefusals: JSON, ORGANISER, FORM, FRESH; NotFound);
 #[utoipa::path(
     get, path = "/v1/admin/events", operation_id = "listEvents", tag = "organiser",
     summary = "What happened in the organiser's concerts, as CloudEvents",
-    params(After, Limit, OneConcert),
+    params(After, Limit, OneConcert, Version),
     responses((status = 200, description = "The next events; a schema for each type is in docs/events.", body = Events), EventsRefusals),
     security(("identity" = [])),
 )]
@@ -58,6 +59,7 @@ pub(crate) async fn events(ctx: &Context, request: &Request) -> Result<Response,
         owned(ctx, request, concert, &identity).await?;
         cursor.read.retain(|read, _| *read == concert);
     }
+    freshness::catch_up(ctx, request).await?;
     let heads = match one {
         Some(concert) => {
             let head = ctx.archive.offset(LogName::Concert(concert));

@@ -8,9 +8,10 @@ use crate::domain::ids::{Id20, ShowId};
 use crate::domain::reservation::{Seats, Status};
 use crate::domain::time::Millis;
 use crate::http::context::Context;
+use crate::http::freshness;
 use crate::http::history;
 use crate::http::layout;
-use crate::http::openapi::params::{ConcertPath, SheetPaging};
+use crate::http::openapi::params::{ConcertPath, SheetPaging, Version};
 use crate::http::openapi::refusals::refusals;
 use crate::http::page;
 use crate::http::problem::Problem;
@@ -50,7 +51,7 @@ refusals!(SheetRefusals: ORGANISER, FORM, PATH, FRESH);
 #[utoipa::path(
     get, path = "/v1/admin/concerts/{concertId}/reservations.csv", operation_id = "exportReservations", tag = "organiser",
     summary = "All reservations, as a table",
-    params(ConcertPath, SheetPaging),
+    params(ConcertPath, SheetPaging, Version),
     responses(SheetPage, SheetRefusals),
     security(("identity" = [])),
 )]
@@ -59,6 +60,7 @@ pub(crate) async fn reservations(ctx: &Context, request: &Request) -> Result<Res
     let asked = sheet::asked(request)?;
     let after: Option<Id20> = page::parsed_cursor(&asked)?;
     let concert = owned_by_path(ctx, request, &identity).await?.id();
+    freshness::catch_up(ctx, request).await?;
     let page = history::read(request, ctx.archive.reservations_in(concert, after, asked.limit)).await?;
     let (mut rows, now) = (Sheet::new(&asked, RESERVATIONS)?, Context::now());
     for row in &page.items {
@@ -100,7 +102,7 @@ fn reservation<'a>(
 #[utoipa::path(
     get, path = "/v1/admin/concerts/{concertId}/ledger.csv", operation_id = "exportLedger", tag = "organiser",
     summary = "All money, as a table",
-    params(ConcertPath, SheetPaging),
+    params(ConcertPath, SheetPaging, Version),
     responses(SheetPage, SheetRefusals),
     security(("identity" = [])),
 )]
@@ -109,6 +111,7 @@ pub(crate) async fn ledger(ctx: &Context, request: &Request) -> Result<Response,
     let asked = sheet::asked(request)?;
     let after: Option<MovementCursor> = page::parsed_cursor(&asked)?;
     let concert = owned_by_path(ctx, request, &identity).await?.id();
+    freshness::catch_up(ctx, request).await?;
     let page = history::read(request, ctx.archive.movements_in(concert, after, asked.limit)).await?;
     let mut rows = Sheet::new(&asked, LEDGER)?;
     for row in &page.items {

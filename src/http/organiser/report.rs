@@ -13,8 +13,9 @@ use crate::domain::catalog::Show;
 use crate::domain::ids::{ConcertId, ShowId};
 use crate::domain::time::Millis;
 use crate::http::context::Context;
+use crate::http::freshness;
 use crate::http::history;
-use crate::http::openapi::params::ConcertPath;
+use crate::http::openapi::params::{ConcertPath, Version};
 use crate::http::openapi::refusals::refusals;
 use crate::http::problem::Problem;
 use crate::http::request::Request;
@@ -84,13 +85,14 @@ refusals!(ReportRefusals: JSON, ORGANISER, PATH, FRESH);
 #[utoipa::path(
     get, path = "/v1/admin/concerts/{concertId}/report", operation_id = "getReport", tag = "organiser",
     summary = "What each show has sold, by section and by day",
-    params(ConcertPath),
+    params(ConcertPath, Version),
     responses((status = 200, description = "So far.", body = ReportBody), ReportRefusals),
     security(("identity" = [])),
 )]
 pub(crate) async fn report(ctx: &Context, request: &Request) -> Result<Response, Problem> {
     let identity = caller(ctx, request)?;
     let view = owned_by_path(ctx, request, &identity).await?;
+    freshness::catch_up(ctx, request).await?;
     let at = Context::now();
     let log_lag_entries = lag(ctx, request, &view).await;
     let mut sold = Sold::none(&view.shows());

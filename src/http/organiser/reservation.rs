@@ -16,13 +16,15 @@ use crate::http::freshness;
 use crate::http::history;
 use crate::http::idempotency;
 use crate::http::layout;
-use crate::http::openapi::params::{Durable, NeededKey, Paging, ReservationPath};
+use crate::http::openapi::params::{Durable, NeededKey, Paging, ReservationPath, Version};
 use crate::http::openapi::refusals::refusals;
 use crate::http::page::{self, List};
 use crate::http::payment::Method;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
+use crate::http::reservation::in_store;
 use crate::http::response::{self, Response};
+use crate::live::ConcertView;
 use crate::store::RefundRequest;
 
 #[derive(Default, Deserialize, Serialize, ToSchema)]
@@ -51,11 +53,11 @@ struct RefundBody<'a> {
 
 refusals!(HistoryRefusals: JSON, ORGANISER, FORM, PATH, FRESH);
 
-/// `GET /v1/admin/reservations/{reservationId}/history`
+/// `GET /v1/admin/reservations/{reservationId}/history`: from the archive, once that has all that had happened.
 #[utoipa::path(
     get, path = "/v1/admin/reservations/{reservationId}/history", operation_id = "listHistory",
     tag = "organiser", summary = "Every change of a reservation",
-    params(ReservationPath, Paging),
+    params(ReservationPath, Paging, Version),
     responses((status = 200, description = "A page.", body = List<HistoryItem>), HistoryRefusals),
     security(("identity" = [])),
 )]
@@ -63,12 +65,34 @@ pub(crate) async fn history(ctx: &Context, request: &Request) -> Result<Response
     let identity = caller(ctx, request)?;
     let asked = page::asked(request)?;
     let id: ReservationId = request.path_id()?;
-    owned(ctx, request, id.concert, &identity).await?;
-    let changes = history::read(request, ctx.archive.history_of(id)).await?;
+    let view = owned(ctx, request, id.concert, &identity).await?;
+    let changes = changes(ctx, request, &view, id).await?;
     if changes.is_empty() {
         return Err(Problem::new(Code::NotFound));
     }
     response::ok(&page::cut(changes.into_iter(), &asked)?)
+}
+
+/// All changes that the client has seen, and where it names none all that there were when it asked.
+async fn changes(
+    ctx: &Context,
+    request: &Request,
+    view: &ConcertView,
+    id: ReservationId,
+) -> Result<Vec<HistoryItem>, Problem> {
+    if let Some(number) = freshness::seen_of(request, view) {
+        freshness::wait_archive(ctx, request, id.concert, number).await?;
+        let changes = history::read(request, ctx.archive.history_of(id)).await?;
+        // The client may have seen something older than the reservation.
+        if !changes.is_empty() {
+            return Ok(changes);
+        }
+    }
+    // One that Redis has forgotten has been in the archive since before that.
+    if let Some(current) = in_store(ctx, request, view, id).await? {
+        freshness::wait_archive(ctx, request, id.concert, current.at.number).await?;
+    }
+    history::read(request, ctx.archive.history_of(id)).await
 }
 
 refusals!(RefundRefusals: JSON, ORGANISER, DURABILITY, KEY, BODY, PATH, STORE, NOT_BUILT; IdempotencyKeyRequired,

@@ -20,7 +20,6 @@ use crate::gateway::Standing;
 use crate::http::context::Context;
 use crate::http::freshness;
 use crate::http::history;
-use crate::http::idempotency;
 use crate::http::layout;
 use crate::http::problem::Code;
 use crate::http::request::Request;
@@ -59,7 +58,8 @@ enum CardStatus {
     Voided,
 }
 
-/// The rest of `POST /v1/payments`: 202, or 402 if the gateway declines at once.
+/// The rest of `POST /v1/payments`: 202, or 402 if the gateway declines at once. Asked again it tells how the payment stands by
+/// now, and does not call that the first answer.
 pub(super) async fn begin(
     ctx: &Context,
     request: &Request,
@@ -74,7 +74,7 @@ pub(super) async fn begin(
         Begun::Open(CardState::Authorising) => {
             let standing = ask(request, clearing, id, &user, (begun.amount, answer.replayed)).await;
             if let Some(Standing::Declined { reason }) = standing {
-                return Err(declined(reason).replayed(answer.replayed));
+                return Err(declined(reason));
             }
             shown(standing)
         }
@@ -84,7 +84,8 @@ pub(super) async fn begin(
         Begun::Open(_) => ("PROCESSING", None),
     };
     if status == "FAILED" {
-        return Err(declined("declined".into()).replayed(answer.replayed));
+        // The gateway's word is not kept; this process may have heard it.
+        return Err(declined(clearing.said_no(id).unwrap_or_else(|| "declined".into())));
     }
     let layout = layout::with_seats(ctx, begun.show, &begun.seats, request.deadline).await;
     let layout = layout.map_err(|_| Problem::new(Code::OutcomeUnknown))?;
@@ -99,7 +100,6 @@ pub(super) async fn begin(
         expires_at: (status != "VOIDED").then_some(begun.end),
     };
     let mut response = response::json(StatusCode::ACCEPTED, &body)?;
-    idempotency::mark_replayed(&mut response, answer.replayed);
     freshness::mark_answer(&mut response, &answer);
     Ok(response)
 }
@@ -160,14 +160,14 @@ async fn over(ctx: &Context, request: &Request, id: PaymentId) -> Result<&'stati
     Ok(found.map_or("PROCESSING", |card| stored(card.state)))
 }
 
-/// How a payment of this reservation stands that is not to pay it; `None`: it was paid from the balance since, and tells no more.
+/// How a payment of this reservation, which it had, stands that is not to pay it; `None`: its record knows of none.
 fn unpaid(record: &Reservation, id: PaymentId) -> Option<&'static str> {
-    match (record.card, record.declined) {
-        (Some(last), _) if last == id.id => Some("VOIDED"),
-        // Another begins only when the one before was declined.
-        (Some(_), _) | (_, Some(_)) => Some("FAILED"),
-        (None, None) => None,
+    if record.card == Some(id.id) {
+        return Some("VOIDED");
     }
+    // Another begins only when the one before was declined.
+    let tried = record.card.is_some() || !record.declined.is_empty();
+    tried.then_some("FAILED")
 }
 
 /// The same as the archive has it.
@@ -207,15 +207,15 @@ pub(super) async fn look(
     answer(ctx, request, (id, card.amount, &record.seats), (status, next_action, end)).await
 }
 
-/// A card payment that is at its end and has not paid, of the reservation that Redis has: the last one is told of there, others
-/// as the archive has them.
+/// A card payment that is at its end and has not paid, of the reservation that Redis has: the last ones are told of there, older
+/// ones as the archive has them.
 pub(super) async fn ended(
     ctx: &Context,
     request: &Request,
     id: PaymentId,
     record: &Reservation,
 ) -> Result<Response, Problem> {
-    let status = if record.declined == Some(id.id) {
+    let status = if record.declined.contains(&id.id) {
         "FAILED"
     } else if record.card == Some(id.id) {
         "VOIDED"

@@ -27,13 +27,13 @@ impl Model {
         }
         let now = self.now;
         let r = self.reservations.get_mut(&request.id).unwrap();
-        if r.card.starts_with("card=") {
+        if r.card.is_some() {
             return "request_in_progress".to_owned();
         }
-        if r.card.is_empty() {
+        if r.declined.is_empty() {
             r.stop = r.stop.max(now + STRETCH_MS);
         }
-        r.card = format!("card={}", request.payment);
+        r.card = Some(request.payment.clone());
         let card = Card {
             state: "authorising",
             reservation: request.id.clone(),
@@ -89,7 +89,10 @@ impl Model {
                 "authorised" if leaving => return "pending".to_owned(),
                 "authorised" => "capture",
                 "declined" => {
-                    r.card = format!("declined={}", request.payment);
+                    r.card = None;
+                    r.declined.insert(0, request.payment.clone());
+                    // Records don't grow with every card that is tried.
+                    r.declined.truncate(8);
                     "void"
                 }
                 _ => return "pending".to_owned(),
@@ -158,16 +161,27 @@ impl Model {
 
 impl Reservation {
     pub(super) fn is_paid_by_card(&self) -> bool {
-        self.card == format!("card={}", self.payment)
+        self.card.as_ref() == Some(&self.payment)
     }
 
-    /// Whether it was begun under this name and is under way or was declined, or paid.
+    /// The card payments that its record names: one that is under way or ended with the hold, or paid, and those declined.
+    pub(super) fn cards_named(&self) -> impl Iterator<Item = &String> {
+        self.card.iter().chain(&self.declined)
+    }
+
+    /// The same as the record has them.
+    pub(super) fn cards_text(&self) -> Vec<String> {
+        let overtaken = self.payment != "-" && !self.is_paid_by_card();
+        let word = if overtaken { "overtaken" } else { "card" };
+        let card = self.card.iter().map(|card| format!("{word}={card}"));
+        card.chain(self.declined.iter().map(|card| format!("declined={card}"))).collect()
+    }
+
     fn names_card(&self, payment: &str) -> bool {
-        let named = self.card.rsplit('=').next() == Some(payment);
-        named && (self.payment == "-" || self.is_paid_by_card())
+        self.cards_named().any(|card| card == payment)
     }
 
     fn is_declined(&self, payment: &str) -> bool {
-        self.payment == "-" && self.card == format!("declined={payment}")
+        self.declined.iter().any(|card| card == payment)
     }
 }

@@ -143,19 +143,14 @@ fn record(r: &Reservation) -> String {
         Status::Refunded(_) => "refunded",
     };
     let paid = matches!(r.status, Status::Confirmed | Status::Refunded(_));
-    let mut ext = match (paid, r.card.as_str()) {
-        (true, _) => format!("balance={}", r.balance),
-        (false, "") => "-".to_owned(),
-        (false, card) => card.to_owned(),
-    };
-    if paid && r.is_paid_by_card() {
-        ext = format!("{ext},{}", r.card);
-    }
+    let mut extras: Vec<_> = paid.then(|| format!("balance={}", r.balance)).into_iter().collect();
+    extras.extend(r.cards_text());
     let gone = r.seats.iter().filter(|(index, _)| r.refunded.contains(index));
     let gone: Vec<_> = gone.map(|(index, _)| index.to_string()).collect();
     if !gone.is_empty() {
-        ext = format!("{ext},refunded={}", gone.join(";"));
+        extras.push(format!("refunded={}", gone.join(";")));
     }
+    let ext = if extras.is_empty() { "-".to_owned() } else { extras.join(",") };
     let seats = seats_text(&r.seats);
     let Reservation { show, created, stop, catalog, payment, user, .. } = r;
     format!("{status} {show} {} {created} {stop} {catalog} {payment} {seats} {ext} {user}", r.amount())

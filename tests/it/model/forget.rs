@@ -172,11 +172,11 @@ impl Model {
 
     /// His card payments and refunds to cards among those named, and those that his reservations name.
     fn his_cards(&self, request: &Forget, mine: &BTreeSet<String>) -> BTreeSet<String> {
-        let named = mine.iter().filter_map(|id| self.reservations[id].card_named());
-        let named = request.cards.iter().map(String::as_str).chain(named);
+        let named = mine.iter().flat_map(|id| self.reservations[id].cards_named());
+        let named = request.cards.iter().chain(named);
         named
             .filter(|name| self.cards.get(*name).is_some_and(|card| card.user == request.user))
-            .map(str::to_owned)
+            .cloned()
             .collect()
     }
 
@@ -283,14 +283,5 @@ impl Wallet {
             self.leaving.remove(user);
             self.balances.insert(pseudonym.clone(), balance);
         }
-    }
-}
-
-impl Reservation {
-    /// The card payment that its record names.
-    fn card_named(&self) -> Option<&str> {
-        let unpaid = self.payment == "-";
-        let (_, card) = self.card.split_once('=').filter(|_| unpaid || self.is_paid_by_card())?;
-        Some(card)
     }
 }

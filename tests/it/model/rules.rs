@@ -88,8 +88,10 @@ pub(super) struct Reservation {
     pub(super) payment: String,
     /// The owner's balance after it was paid.
     pub(super) balance: i64,
-    /// The card payment that is under way, or was declined, as its record has it; empty: none has begun.
-    pub(super) card: String,
+    /// The card payment that began last, unless it was declined.
+    pub(super) card: Option<String>,
+    /// Those that were declined, the last one first.
+    pub(super) declined: Vec<String>,
     /// Seats that went back after it was paid.
     pub(super) refunded: Vec<u32>,
 }

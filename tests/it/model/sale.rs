@@ -89,7 +89,8 @@ impl Model {
             catalog: request.catalog,
             payment: "-".to_owned(),
             balance: 0,
-            card: String::new(),
+            card: None,
+            declined: Vec::new(),
             refunded: Vec::new(),
         };
         let stop = reservation.stop;
