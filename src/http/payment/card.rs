@@ -20,6 +20,7 @@ use crate::gateway::Standing;
 use crate::http::context::Context;
 use crate::http::freshness;
 use crate::http::history;
+use crate::http::idempotency;
 use crate::http::layout;
 use crate::http::problem::Code;
 use crate::http::request::Request;
@@ -59,7 +60,7 @@ enum CardStatus {
 }
 
 /// The rest of `POST /v1/payments`: 202, or 402 if the gateway declines at once. Asked again it tells how the payment stands by
-/// now, and does not call that the first answer.
+/// now (0013).
 pub(super) async fn begin(
     ctx: &Context,
     request: &Request,
@@ -74,7 +75,7 @@ pub(super) async fn begin(
         Begun::Open(CardState::Authorising) => {
             let standing = ask(request, clearing, id, &user, (begun.amount, answer.replayed)).await;
             if let Some(Standing::Declined { reason }) = standing {
-                return Err(declined(reason));
+                return Err(declined(reason).replayed(answer.replayed));
             }
             shown(standing)
         }
@@ -85,7 +86,8 @@ pub(super) async fn begin(
     };
     if status == "FAILED" {
         // The gateway's word is not kept; this process may have heard it.
-        return Err(declined(clearing.said_no(id).unwrap_or_else(|| "declined".into())));
+        let reason = clearing.said_no(id).unwrap_or_else(|| "declined".into());
+        return Err(declined(reason).replayed(answer.replayed));
     }
     let layout = layout::with_seats(ctx, begun.show, &begun.seats, request.deadline).await;
     let layout = layout.map_err(|_| Problem::new(Code::OutcomeUnknown))?;
@@ -100,6 +102,7 @@ pub(super) async fn begin(
         expires_at: (status != "VOIDED").then_some(begun.end),
     };
     let mut response = response::json(StatusCode::ACCEPTED, &body)?;
+    idempotency::mark_replayed(&mut response, answer.replayed);
     freshness::mark_answer(&mut response, &answer);
     Ok(response)
 }
