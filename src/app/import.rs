@@ -25,10 +25,10 @@ pub async fn import(config: &Config, file: &Path) -> Result<(), Error> {
     for (file, imported) in catalog.concerts.iter().zip(&report.concerts) {
         let concert = imported.concert;
         opening.finish(concert, Instant::now() + START).await?;
-        if let Some(run) = imported.unfinished {
+        if imported.unfinished {
             let policy = opening.policy(concert, |stands| file.policy_over(stands), Instant::now() + START);
             policy.await?;
-            if !archive.end_import(file, run).await? {
+            if !archive.end_import(file).await? {
                 return Err(Error::TwoImports(concert));
             }
         }

@@ -1,8 +1,8 @@
 //! Imports a catalog file: all of it in one transaction, and only what differs.
 //!
 //! The digest of what a file said of a concert stands beside it (`concerts.source`), so the same file again changes nothing,
-//! not even what an organiser has changed since. It is written last, when Redis knows all of it: until then the run's own
-//! mark stands there, so an import that broke off is done again in full, and two at once are found out.
+//! not even what an organiser has changed since. It is written last, when Redis knows all of it: until then the
+//! beginning of it stands there, marked, so an import that broke off is done again in full, and two files at once are found out.
 //!
 //! Once a concert's log lives, only the log may change its policy, and what stands here may be older than what is in
 //! force: the caller compares and sets it there.
@@ -19,7 +19,7 @@ use super::error::listed;
 use super::import_show::import_shows;
 use super::{Archive, Error};
 use crate::domain::catalog::LayoutError;
-use crate::domain::ids::{ConcertId, LogName, Mark, ShowId};
+use crate::domain::ids::{ConcertId, LogName, ShowId};
 use crate::domain::policy::PolicyState;
 
 /// What an import did to a concert or show.
@@ -51,9 +51,9 @@ pub struct ImportedConcert {
     pub version: u64,
     /// Its shows of the file.
     pub shows: Vec<ImportedShow>,
-    /// The run, until [`Archive::end_import`] ends it: Redis has to know policy and version first. `None`: the file was
-    /// imported before, all of it.
-    pub unfinished: Option<Mark>,
+    /// Until [`Archive::end_import`] has ended it: Redis has to know policy and version first. Else the file was imported before,
+    /// all of it.
+    pub unfinished: bool,
 }
 
 /// What an import did to one show.
@@ -105,60 +105,51 @@ impl Archive {
     /// Imports a checked file. [`Error::Refused`] if it would drop a seat or show that is there. What it answers as unfinished
     /// has to be told to Redis and then to [`Archive::end_import`].
     pub async fn import(&self, file: &CatalogFile) -> Result<ImportReport, Error> {
-        let run = Mark(rand::random());
         let mut transaction = self.pool.begin().await?;
         let mut concerts = Vec::with_capacity(file.concerts.len());
         for concert in &file.concerts {
-            concerts.push(import_concert(&mut transaction, concert, run).await?);
+            concerts.push(import_concert(&mut transaction, concert).await?);
         }
         transaction.commit().await?;
         Ok(ImportReport { concerts })
     }
 
-    /// Ends the run of an import whose policy and version Redis knows: the same file changes nothing from here on. False:
-    /// another has imported this concert meanwhile, so nobody knows whose policy stands; the next import does all of it.
-    pub async fn end_import(&self, file: &CatalogConcert, run: Mark) -> Result<bool, Error> {
+    /// Ends the import of a concert whose policy and version Redis knows: the same file changes nothing from here on. False:
+    /// another file was imported meanwhile, so nobody knows whose policy stands; the next import does all of it.
+    pub async fn end_import(&self, file: &CatalogConcert) -> Result<bool, Error> {
         let mut transaction = self.pool.begin().await?;
-        let update = "update concerts set source = ? where concert = ? and source = ?";
-        let ended = sqlx::query(update)
-            .bind(digest(file))
+        let select = sqlx::query_scalar("select source from concerts where concert = ? for update");
+        let stands = select.bind(file.concert_id.0).fetch_optional(&mut *transaction).await?;
+        let stands: Option<String> = stands.flatten();
+        let digest = digest(file);
+        // By this run, or by another with the same file.
+        let ended = stands.is_some_and(|stands| stands == digest || stands == under_way(&digest));
+        sqlx::query("update concerts set source = ? where concert = ?")
+            .bind(ended.then_some(digest))
             .bind(file.concert_id.0)
-            .bind(under_way(run))
             .execute(&mut *transaction)
             .await?;
-        let ended = ended.rows_affected() == 1;
-        if !ended {
-            let update = sqlx::query("update concerts set source = null where concert = ?");
-            update.bind(file.concert_id.0).execute(&mut *transaction).await?;
-        }
         transaction.commit().await?;
         Ok(ended)
     }
 }
 
-/// What stands in the place of the digest until a run has ended.
-fn under_way(run: Mark) -> String {
-    format!("importing {run}")
+/// What stands in the place of the digest until a run with the file has ended.
+fn under_way(digest: &str) -> String {
+    format!("importing {}", &digest[..32])
 }
 
 async fn import_concert(
     connection: &mut MySqlConnection,
     file: &CatalogConcert,
-    run: Mark,
 ) -> Result<ImportedConcert, Error> {
     let concert = file.concert_id;
     let select = "select org, title, artist, venue, policy, version, source from concerts where concert = ? for update";
     let row = sqlx::query(select).bind(concert.0).fetch_optional(&mut *connection).await?;
     let Some(row) = row else {
-        create(connection, file, run).await?;
+        create(connection, file).await?;
         let shows = import_shows(connection, file).await?;
-        return Ok(ImportedConcert {
-            concert,
-            change: Change::New,
-            version: 1,
-            shows,
-            unfinished: Some(run),
-        });
+        return Ok(ImportedConcert { concert, change: Change::New, version: 1, shows, unfinished: true });
     };
     let stood = row.try_get("version")?;
     if row.try_get::<Option<String>, _>("source")?.as_ref() == Some(&digest(file)) {
@@ -169,7 +160,7 @@ async fn import_concert(
             change: Change::Same,
             version: stood,
             shows,
-            unfinished: None,
+            unfinished: false,
         });
     }
 
@@ -181,7 +172,7 @@ async fn import_concert(
     }
     let policy_changed = change_policy(connection, file, &read_policy(&row)?).await?;
     sqlx::query("update concerts set source = ? where concert = ?")
-        .bind(under_way(run))
+        .bind(under_way(&digest(file)))
         .bind(concert.0)
         .execute(&mut *connection)
         .await?;
@@ -191,11 +182,11 @@ async fn import_concert(
         change: if changed { Change::Changed } else { Change::Same },
         version,
         shows,
-        unfinished: Some(run),
+        unfinished: true,
     })
 }
 
-async fn create(connection: &mut MySqlConnection, file: &CatalogConcert, run: Mark) -> Result<(), Error> {
+async fn create(connection: &mut MySqlConnection, file: &CatalogConcert) -> Result<(), Error> {
     let insert = "insert into concerts (concert, org, title, artist, venue, policy, policy_version, version, source) \
                   values (?, ?, ?, ?, ?, ?, 0, 1, ?)";
     sqlx::query(insert)
@@ -205,7 +196,7 @@ async fn create(connection: &mut MySqlConnection, file: &CatalogConcert, run: Ma
         .bind(&file.artist)
         .bind(&file.venue)
         .bind(policy_json(&file.policy_over(&PolicyState::default())))
-        .bind(under_way(run))
+        .bind(under_way(&digest(file)))
         .execute(connection)
         .await?;
     Ok(())

@@ -46,8 +46,8 @@ async fn end(archive: &Archive, file: &str, report: &ImportReport) -> Vec<bool> 
     let file = CatalogFile::parse(file).expect("a catalog");
     let mut ended = Vec::new();
     for (concert, imported) in file.concerts.iter().zip(&report.concerts) {
-        if let Some(run) = imported.unfinished {
-            ended.push(archive.end_import(concert, run).await.expect("MariaDB does as told"));
+        if imported.unfinished {
+            ended.push(archive.end_import(concert).await.expect("MariaDB does as told"));
         }
     }
     ended
@@ -186,7 +186,7 @@ async fn a_policy_is_the_logs_once_it_lives() {
     fresh.archive.begin_log(log.name, LOG_ID).await.unwrap();
     let born = FILE.replace("maxActive: 5", "maxActive: 7");
     let report = begin(&fresh.archive, &born).await;
-    assert_eq!((report.concerts[0].change, report.concerts[0].unfinished.is_some()), (Change::Same, true));
+    assert_eq!((report.concerts[0].change, report.concerts[0].unfinished), (Change::Same, true));
     assert_eq!(stored().await, 6);
 }
 
@@ -194,7 +194,7 @@ async fn a_policy_is_the_logs_once_it_lives() {
 async fn an_import_that_has_not_ended_is_done_again_in_full() {
     let fresh = fresh().await;
     let unfinished = |report: &ImportReport| -> Vec<bool> {
-        report.concerts.iter().map(|concert| concert.unfinished.is_some()).collect()
+        report.concerts.iter().map(|concert| concert.unfinished).collect()
     };
     assert_eq!(unfinished(&begin(&fresh.archive, FILE).await), [true, true]);
     let again = begin(&fresh.archive, FILE).await;
@@ -211,9 +211,20 @@ async fn an_import_that_has_not_ended_is_done_again_in_full() {
     assert_eq!(end(&fresh.archive, FILE, &back).await, [true]);
 }
 
+/// A deployment may import on each of its hosts.
+#[tokio::test]
+async fn imports_of_the_same_file_at_once_are_one() {
+    let fresh = fresh().await;
+    let reports = [begin(&fresh.archive, FILE).await, begin(&fresh.archive, FILE).await];
+    for report in &reports {
+        assert_eq!(end(&fresh.archive, FILE, report).await, [true, true]);
+    }
+    assert!(begin(&fresh.archive, FILE).await.concerts.iter().all(|concert| !concert.unfinished));
+}
+
 /// Whose policy stands in Redis nobody knows then.
 #[tokio::test]
-async fn of_two_imports_at_once_none_counts_as_done() {
+async fn of_two_files_imported_at_once_none_counts_as_done() {
     let fresh = fresh().await;
     import(&fresh.archive, FILE).await.unwrap();
     let other = FILE.replace("title: Empty", "title: Full");
@@ -229,7 +240,7 @@ async fn of_two_imports_at_once_none_counts_as_done() {
             assert_eq!(end(&fresh.archive, &other, &late).await, [false]);
         }
         let again = begin(&fresh.archive, &last).await;
-        assert!(again.concerts[1].unfinished.is_some());
+        assert!(again.concerts[1].unfinished);
         assert_eq!(end(&fresh.archive, &last, &again).await, [true]);
     }
 }
