@@ -105,8 +105,7 @@ local function end_live(mine)
     end_place(held, 'left')
   end
   if seq then
-    put(queue, user, false)
-    emit(log, 'ended ' .. int(tonumber(seq)) .. ' ' .. prefixed(user) .. ' left')
+    end_waiting(user, tonumber(seq), 'left')
   end
 end
 

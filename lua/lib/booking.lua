@@ -1,5 +1,4 @@
--- booking: a PENDING reservation is paid: its seats are booked, and its owner's place, active or in line, ends with the last of
--- his holds.
+-- booking: a PENDING reservation is paid: its seats are booked, and its owner's place ends with the last of his holds.
 -- KEYS: as lib/reservation.lua and lib/place.lua. The verb reads the policy.
 
 local function has_live_pending(user)
@@ -23,8 +22,9 @@ local function settle_place(user, policy)
     end_place(held, 'paid')
     return
   end
-  -- Where holding needs no place he may pay while he waits: his turn would come, and he has no use for it.
-  local seq = get(queue, user)
+  -- Where holding needs no place he may pay while he waits: his turn would come, and he has no use for it. Where it needs one he
+  -- waits for another hold.
+  local seq = policy.gate_reserve ~= 1 and get(queue, user)
   if seq then
     end_waiting(user, tonumber(seq), 'paid')
   end

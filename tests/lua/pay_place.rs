@@ -116,7 +116,7 @@ async fn a_payment_claims_the_place_that_stays() {
 async fn waiting() -> Sale {
     let mut sale = two_shows().await;
     sale.run(&Call::batch("leave", &[&["a", "1"]]));
-    sale.world.policy(&[("max_active", "0")]);
+    sale.world.policy(&[("max_active", "0"), ("gate_reserve", "0")]);
     sale.run(&Call::batch("join", &[&["a"], &["b"]]));
     sale
 }
@@ -133,12 +133,12 @@ async fn who_waits_leaves_the_line_with_his_last_payment() {
 }
 
 #[tokio::test]
-async fn under_never_and_reservation_who_waits_stays_in_line() {
-    for policy in ["never", "reservation"] {
+async fn under_never_and_reservation_or_for_another_hold_who_waits_stays_in_line() {
+    for policy in [("end_token_on", "never"), ("end_token_on", "reservation"), ("gate_reserve", "1")] {
         let mut sale = waiting().await;
         sale.run(&release(&[("a", 13, "r2")]));
-        sale.world.policy(&[("end_token_on", policy)]);
+        sale.world.policy(&[policy]);
         pays(&mut sale, &[]);
-        assert_eq!(sale.get("queue/a"), "2", "{policy}");
+        assert_eq!(sale.get("queue/a"), "2", "{policy:?}");
     }
 }

@@ -75,7 +75,7 @@ impl Model {
             self.claim_place(user);
         } else if place.is_some() {
             self.places.remove(user);
-        } else if let Some(seq) = self.waiting(user) {
+        } else if let Some(seq) = self.waiting(user).filter(|_| !self.policy.gate_reserve) {
             self.queue.remove(&seq);
         }
     }
