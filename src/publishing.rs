@@ -25,26 +25,6 @@ pub async fn publish(
     Ok(Some(shows))
 }
 
-/// The same of a concert whose log may not be known here yet. Whether it is shown now.
-pub async fn look_up(
-    archive: &Archive,
-    seen: &SeenLogs,
-    live: &Live,
-    concert: ConcertId,
-) -> Result<bool, archive::Error> {
-    let Some(known) = archive.offset(LogName::Concert(concert)).await? else {
-        return Ok(false);
-    };
-    if known.state == LogState::Unborn {
-        return Ok(false);
-    }
-    register(seen, live, &known);
-    let shown = publish(archive, live, concert, known.log_id).await?.is_some();
-    // Its view exists only now.
-    register(seen, live, &known);
-    Ok(shown)
-}
-
 /// Makes a log known that MySQL has an entry of, and that it stopped, if it has.
 pub fn register(seen: &SeenLogs, live: &Live, known: &LogOffset) {
     let log = seen.register(known.log, known.log_id, known.offset);

@@ -3,26 +3,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use super::context::Context;
-use super::history;
 use super::problem::{Code, Problem};
 use super::request::Request;
 use crate::domain::ids::{ConcertId, ShowId};
 use crate::live::{ConcertView, ShowView};
-use crate::publishing::look_up;
-
-/// Looks at once: whoever asks for ids that nobody has keeps MySQL from nothing else.
-static LOOKS: Semaphore = Semaphore::const_new(2);
-
-/// What a call names.
-#[derive(Clone, Copy)]
-enum Named {
-    Concert(ConcertId),
-    Show(ShowId),
-}
 
 /// The concert, if there is one.
 pub(super) async fn find_concert(
@@ -34,8 +21,12 @@ pub(super) async fn find_concert(
         return Ok(Some(view));
     }
     // Boxed, since hardly any request looks and all would carry the room for it.
-    Box::pin(look(ctx, request, Named::Concert(id))).await?;
-    Ok(ctx.live.concert(id))
+    Box::pin(look(ctx, request)).await?;
+    let found = ctx.live.concert(id);
+    if let Some(view) = &found {
+        Box::pin(whole(request, view)).await;
+    }
+    Ok(found)
 }
 
 /// The concert, or 404.
@@ -47,36 +38,40 @@ pub(super) async fn concert(
     find_concert(ctx, request, id).await?.ok_or_else(|| Problem::new(Code::NotFound))
 }
 
+/// The show and its concert, if there is one.
+pub(super) async fn find_show(
+    ctx: &Context,
+    request: &Request,
+    id: ShowId,
+) -> Result<Option<(Arc<ConcertView>, Arc<ShowView>)>, Problem> {
+    if let Some(found) = ctx.live.show(id) {
+        return Ok(Some(found));
+    }
+    Box::pin(look(ctx, request)).await?;
+    let found = ctx.live.show(id);
+    if let Some((view, _)) = &found {
+        Box::pin(whole(request, view)).await;
+    }
+    Ok(found)
+}
+
 /// The show and its concert, or 404.
 pub(super) async fn show(
     ctx: &Context,
     request: &Request,
     id: ShowId,
 ) -> Result<(Arc<ConcertView>, Arc<ShowView>), Problem> {
-    if let Some(found) = ctx.live.show(id) {
-        return Ok(found);
-    }
-    Box::pin(look(ctx, request, Named::Show(id))).await?;
-    ctx.live.show(id).ok_or_else(|| Problem::new(Code::NotFound))
+    find_show(ctx, request, id).await?.ok_or_else(|| Problem::new(Code::NotFound))
 }
 
-async fn look(ctx: &Context, request: &Request, named: Named) -> Result<(), Problem> {
-    let late = |_| Problem::new(Code::Unavailable).detail("Others look for what is new.");
-    let _turn = timeout_at(request.deadline, LOOKS.acquire()).await.map_err(late)?;
-    let concert = match named {
-        Named::Concert(id) if ctx.live.concert(id).is_none() => Some(id),
-        Named::Show(id) if ctx.live.show(id).is_none() => {
-            history::read(request, ctx.archive.concert_of(id)).await?
-        }
-        // Who looked before has found it.
-        Named::Concert(_) | Named::Show(_) => None,
-    };
-    let Some(concert) = concert else { return Ok(()) };
-    let found = look_up(&ctx.archive, ctx.store.seen(), &ctx.live, concert);
-    if history::read(request, found).await?
-        && let Some(view) = ctx.live.concert(concert)
-    {
-        view.reached(1, request.deadline).await;
+async fn look(ctx: &Context, request: &Request) -> Result<(), Problem> {
+    match timeout_at(request.deadline, ctx.live.lookout().look()).await {
+        Ok(true) => Ok(()),
+        _ => Err(Problem::new(Code::Unavailable).detail("Nobody can say now whether there is such a thing.")),
     }
-    Ok(())
+}
+
+/// What a view just made shows follows from its log.
+async fn whole(request: &Request, view: &ConcertView) {
+    view.reached(1, request.deadline).await;
 }

@@ -9,6 +9,7 @@ mod catalog;
 mod glance;
 mod gzip;
 mod layout;
+mod lookout;
 mod positions;
 mod queue;
 mod ranking;
@@ -28,6 +29,7 @@ use tokio::time::Instant;
 pub use body::{Encoded, SeatsForm};
 pub use catalog::{ConcertView, SaleState};
 pub use glance::Glance;
+pub use lookout::Lookout;
 pub use queue::{LineCounts, PlaceView};
 pub use ranking::Ranked;
 pub use sale::{Applied, ApplyError, SaleCounts};
@@ -52,6 +54,7 @@ struct Views {
     level: ArcSwapOption<Instant>,
     /// What users are called outside; unset: as they are.
     export_key: OnceLock<ExportKey>,
+    lookout: Lookout,
 }
 
 #[derive(Default)]
@@ -68,6 +71,11 @@ impl Live {
     /// No views yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Who looks for what is not known here.
+    pub fn lookout(&self) -> &Lookout {
+        &self.0.lookout
     }
 
     /// From now on events call users by names of this key; the first one stays.

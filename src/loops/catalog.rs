@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::archive::{self, Archive, LogState};
 use crate::domain::ids::{ConcertId, LogName, Mark};
@@ -16,6 +16,9 @@ use crate::store::{SeenLogs, Store};
 
 /// Between two looks at MySQL when nobody says that something changed.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Before a look that somebody asks for: whoever asks meanwhile is answered by it, too.
+const PACE: Duration = Duration::from_millis(50);
 
 /// One look, at a catalog of a thousand concerts too; a connection that swallows everything must not stop the loop.
 const LOOK_MAX: Duration = Duration::from_secs(30);
@@ -40,23 +43,31 @@ pub struct CatalogLoop {
 impl CatalogLoop {
     /// Runs until shut down.
     pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
-        let mut known = Known::default();
+        let (mut known, live) = (Known::default(), self.live.clone());
+        let lookout = live.lookout();
         loop {
+            let asked = async {
+                lookout.asked().await;
+                sleep(PACE).await;
+            };
             tokio::select! {
                 _ = shutdown.wait_for(|stop| *stop) => return,
                 changed = self.changed.recv() => match changed {
                     Some(concert) => { known.changed.insert(concert); }
                     None => return,
                 },
-                () = tokio::time::sleep(LOOK) => {}
+                () = asked => {}
+                () = sleep(LOOK) => {}
             }
             while let Ok(concert) = self.changed.try_recv() {
                 known.changed.insert(concert);
             }
+            known.wanted = lookout.begin();
             let looked = tokio::select! {
                 _ = shutdown.wait_for(|stop| *stop) => return,
                 looked = timeout(LOOK_MAX, self.look(&mut known)) => looked,
             };
+            lookout.end(matches!(looked, Ok(Ok(()))));
             match looked {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
@@ -82,6 +93,9 @@ impl CatalogLoop {
             mark(&self.live, log);
             known.stopped.insert(log);
         }
+        if known.wanted {
+            known.changed.extend(self.newer().await?);
+        }
         for (concert, log_id) in &born {
             if known.changed.contains(concert) || self.live.concert(*concert).is_none() {
                 publish(&self.archive, &self.live, *concert, *log_id).await?;
@@ -90,6 +104,16 @@ impl CatalogLoop {
         }
         Ok(())
     }
+
+    /// Concerts of which MySQL has a newer catalog than is shown: their logs say so soon, who asks for a show of theirs knows
+    /// it now.
+    async fn newer(&self) -> Result<Vec<ConcertId>, CatalogError> {
+        let mut versions = self.archive.catalog_versions().await?;
+        versions.retain(|(concert, version)| {
+            self.live.concert(*concert).is_some_and(|view| view.concert().version < *version)
+        });
+        Ok(versions.into_iter().map(|(concert, _)| concert).collect())
+    }
 }
 
 /// What the loop carries from one look to the next.
@@ -97,6 +121,8 @@ impl CatalogLoop {
 struct Known {
     /// Concerts to be read again; kept until they are.
     changed: BTreeSet<ConcertId>,
+    /// Whether somebody has named what is not known here.
+    wanted: bool,
     /// Logs that stopped here, of which MySQL has been told.
     stopped: BTreeSet<LogName>,
 }

@@ -39,50 +39,72 @@ pub(super) fn note(request: &mut Request, details: Value) {
 /// Answers a changing call, with its row around it.
 pub(crate) async fn kept(ctx: &Context, request: &mut Request) -> Result<Response, Problem> {
     let identity = auth::organiser(ctx, request)?;
-    let Some((org, target)) = scope(ctx, request, &identity).await else {
-        // It names nothing of this caller's: the handler says so, and nothing changes.
-        return router::answer(ctx, request).await;
+    let Some(scope) = scope(ctx, request, &identity).await? else {
+        return unnamed(ctx, request, &identity).await;
     };
-    let action = NewAction {
-        at: Context::now(),
-        who: identity.user.clone(),
-        org: org.chars().take(ORG_CHARS).collect(),
-        action: format!("{} {}", request.verb.as_str(), request.route),
-        target,
-        request: request.instance.as_str().to_owned(),
-    };
+    let action = action(request, &identity, scope);
     let row = begin(ctx, request, &action).await?;
     let outcome = router::answer(ctx, request).await;
     end(ctx, request, &action, row, &outcome).await;
     outcome
 }
 
+/// It names nothing of this caller's: the handler says so, and nothing changes. But for what was made between the two looks.
+async fn unnamed(ctx: &Context, request: &mut Request, identity: &Identity) -> Result<Response, Problem> {
+    let outcome = router::answer(ctx, request).await;
+    let may_be_done = outcome.as_ref().map_or_else(|problem| problem.code == Code::OutcomeUnknown, |_| true);
+    if may_be_done && let Ok(Some(scope)) = scope(ctx, request, identity).await {
+        let action = action(request, identity, scope);
+        end(ctx, request, &action, None, &outcome).await;
+    }
+    outcome
+}
+
+fn action(request: &Request, identity: &Identity, (org, target): (String, String)) -> NewAction {
+    NewAction {
+        at: Context::now(),
+        who: identity.user.clone(),
+        org: org.chars().take(ORG_CHARS).collect(),
+        action: format!("{} {}", request.verb.as_str(), request.route),
+        target,
+        request: request.instance.as_str().to_owned(),
+    }
+}
+
 /// The organiser of what a call names, and its name; `None` if there is no such thing for this caller.
-async fn scope(ctx: &Context, request: &Request, identity: &Identity) -> Option<(String, String)> {
-    let resource = request.route.trim_start_matches("/v1/admin/").split('/').next()?;
-    let (concert, target) = match resource {
-        _ if request.id.is_empty() => return Some((identity.org.clone().unwrap_or_default(), String::new())),
+async fn scope(
+    ctx: &Context,
+    request: &Request,
+    identity: &Identity,
+) -> Result<Option<(String, String)>, Problem> {
+    let resource = request.route.trim_start_matches("/v1/admin/").split('/').next().unwrap_or_default();
+    let own_org = || identity.org.clone().unwrap_or_default();
+    if request.id.is_empty() {
+        return Ok(Some((own_org(), String::new())));
+    }
+    let (view, target) = match resource {
         "concerts" => {
-            let id = ConcertId(request.path_id().ok()?);
-            (id, format!("concert {id}"))
+            let Ok(id) = request.path_id().map(ConcertId) else { return Ok(None) };
+            (known::find_concert(ctx, request, id).await?, format!("concert {id}"))
         }
         "shows" => {
-            let show = ShowId(request.path_id().ok()?);
-            (known::show(ctx, request, show).await.ok()?.0.id(), format!("show {show}"))
+            let Ok(id) = request.path_id().map(ShowId) else { return Ok(None) };
+            let found = known::find_show(ctx, request, id).await?;
+            (found.map(|(view, _)| view), format!("show {id}"))
         }
         "reservations" => {
-            let id: ReservationId = request.path_id().ok()?;
-            (id.concert, format!("reservation {id}"))
+            let Ok(id) = request.path_id::<ReservationId>() else { return Ok(None) };
+            (known::find_concert(ctx, request, id.concert).await?, format!("reservation {id}"))
         }
         // What belongs to no concert belongs to the caller's organiser.
         other => {
             let target = format!("{other} {}", request.id);
             let target = target.chars().filter(|c| !c.is_control()).take(TARGET_CHARS).collect();
-            return Some((identity.org.clone().unwrap_or_default(), target));
+            return Ok(Some((own_org(), target)));
         }
     };
-    let record = known::concert(ctx, request, concert).await.ok()?.concert();
-    identity.runs(&record).then(|| (record.org.clone(), target))
+    let record = view.map(|view| view.concert());
+    Ok(record.filter(|record| identity.runs(record)).map(|record| (record.org.clone(), target)))
 }
 
 /// Whether a call changes Redis alone and has to work while MySQL is away.

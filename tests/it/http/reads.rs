@@ -47,6 +47,35 @@ async fn warm_reads_touch_neither_redis_nor_mysql() {
     }
 }
 
+/// One look at MySQL answers all who ask for ids that nobody has.
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_ask_for_what_is_not_there_mysql_is_asked_the_same() {
+    let app = App::start_alone().await;
+    app.on_sale(json!({})).await;
+    let (callers, times) = (40, 20);
+    let before = app.questions().await;
+    let mut asking = tokio::task::JoinSet::new();
+    for caller in 0..callers {
+        let mut stranger = app.caller("u", &[]).await;
+        asking.spawn(async move {
+            for time in 0..times {
+                let answer =
+                    stranger.get(&format!("/v1/shows/{}/seats", 4_000_000 + times * caller + time)).await;
+                assert!(answer.is(404, "not_found"), "{answer:?}");
+            }
+        });
+    }
+    while let Some(done) = asking.join_next().await {
+        done.unwrap();
+    }
+    let questions = app.questions().await - before;
+    // Three a look, and the loops' own: a dozen a second.
+    assert!(
+        questions < i64::from(callers * times) / 2,
+        "{callers} times {times} asked MySQL {questions} times"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_form_of_a_seat_map_has_a_tag_of_its_own() {
     let app = App::start().await;
