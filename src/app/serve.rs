@@ -52,6 +52,9 @@ pub(super) async fn serve(
     Ok(outcome?)
 }
 
+/// Some times the archive's usual lag.
+const CATCH_UP: Duration = Duration::from_secs(2);
+
 fn settings(config: &Config, installation: &Installation) -> Settings {
     let (server, wallet) = (&config.server, &config.wallet);
     let seconds = Duration::from_secs;
@@ -66,6 +69,7 @@ fn settings(config: &Config, installation: &Installation) -> Settings {
         body_read_timeout: seconds(server.body_read_timeout_seconds),
         keep_alive_idle: seconds(server.keep_alive_idle_seconds),
         request_deadline: Duration::from_millis(server.request_deadline_ms),
+        catch_up: CATCH_UP,
         drain: seconds(server.drain_seconds),
         insecure_webhooks: config.webhook.insecure,
         durability: if installation.engine.durable { Durability::Disk } else { Durability::Memory },

@@ -116,7 +116,8 @@ async fn compare_index(
         listing.total(page.total, replay.model.total(index, page.total, page.now));
         for (field, value) in &page.items {
             let told = replay.model.value(index, field);
-            let earlier = |told: &&str| index == Index::Reservations && remembers_less(told, value);
+            let earlier =
+                |told: &&str| index == Index::Reservations && told != value && remembers_less(told, value);
             let told = told.as_deref().map(|told| if earlier(&told) { value.as_str() } else { told });
             listing.element(field, value, told, &mut evidence.findings);
         }

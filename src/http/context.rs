@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ed25519_dalek::SigningKey;
+use tokio::sync::Semaphore;
 
 use super::auth::Verifier;
 use super::auth::keys::IdentityKeys;
@@ -51,7 +52,12 @@ pub struct Context {
     pub(super) ticket_key: SigningKey,
     pub(super) settings: Arc<Settings>,
     pub(super) meters: Meters,
+    /// For reads that wait for the archive.
+    pub(super) catching_up: Semaphore,
 }
+
+/// Reads of one core that wait for the archive at once; others tell what it has.
+const CATCHING_UP: usize = 8;
 
 impl Context {
     /// A context that remembers nothing yet.
@@ -67,6 +73,7 @@ impl Context {
             ticket_key: parts.ticket_key,
             settings: parts.settings,
             meters: Meters::new(),
+            catching_up: Semaphore::new(CATCHING_UP),
         }
     }
 

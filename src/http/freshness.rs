@@ -1,7 +1,5 @@
 //! `Onsale-Version`: a client that sends back what it saw gets nothing older.
 
-use std::time::Duration;
-
 use hyper::header::HeaderName;
 use tokio::time::Instant;
 
@@ -15,9 +13,6 @@ use crate::live::ConcertView;
 use crate::store::Answer;
 
 const HEADER: HeaderName = HeaderName::from_static("onsale-version");
-
-/// How long a read that is as fresh as the archive waits for what its client has seen: some times the archive's usual lag.
-const CATCH_UP: Duration = Duration::from_secs(2);
 
 /// Waits until the view has applied what the client has seen, up to the deadline (then 503). Answers the number
 /// that the client has seen of this concert's log, 0 if it names none.
@@ -70,12 +65,26 @@ pub(crate) async fn wait_archive(
 /// log that is, and then tells what there is.
 pub(crate) async fn catch_up(ctx: &Context, request: &Request) -> Result<(), Problem> {
     let seen = asked(request).and_then(|(log_id, number)| Some((ctx.store.seen().named(log_id)?, number)));
-    let Some((log, number)) = seen else {
+    match seen {
+        Some((log, number)) => catch_up_to(ctx, request, log, number).await,
+        None => Ok(()),
+    }
+}
+
+/// Waits a moment for this entry.
+pub(crate) async fn catch_up_to(
+    ctx: &Context,
+    request: &Request,
+    log: LogName,
+    number: u64,
+) -> Result<(), Problem> {
+    // Who waits asks MySQL again and again: a lagging archive would be asked by everybody at once.
+    let Ok(_turn) = ctx.catching_up.try_acquire() else {
         return Ok(());
     };
     let now = Instant::now();
     // Half of its time is for the answer.
-    let until = now + CATCH_UP.min(request.deadline.saturating_duration_since(now) / 2);
+    let until = now + ctx.settings.catch_up.min(request.deadline.saturating_duration_since(now) / 2);
     history::read(request, ctx.archive.reached(log, number, until)).await.map(drop)
 }
 

@@ -1,7 +1,8 @@
 //! Queue tokens at the door: which calls need one, and whether its place lets its owner through.
 //!
 //! A place that memory shows ACTIVE and claimed passes without a call. Everything else is asked of the store: a
-//! refusal, and the claim itself, never come from a view that may be a second old.
+//! refusal, and the claim itself, never come from a view that may be a second old; but for the end of the sale, which the view
+//! knows.
 
 use hyper::header::HeaderName;
 

@@ -144,6 +144,7 @@ pub(crate) async fn leave(ctx: &Context, request: &Request) -> Result<Response, 
     let identity = auth::identity(ctx, request)?;
     let proof = gate::own(ctx, request, &identity.user)?;
     let view = concert_of(ctx, request, &proof.place).await?;
+    freshness::wait(request, &view).await?;
     let place = proof.current(&view)?;
     let left = ctx.store.leave(place.concert, &place.user, place.seq, request.deadline);
     let answer = left.await?;

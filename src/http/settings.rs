@@ -19,6 +19,8 @@ pub struct Settings {
     pub keep_alive_idle: Duration,
     /// From the end of its head to the answer: what a request may take.
     pub request_deadline: Duration,
+    /// How long a read that is as fresh as the archive waits for what its client has seen, at most half of the request's time.
+    pub catch_up: Duration,
     /// Between the signal to stop and the end of accepting.
     pub drain: Duration,
     /// Whether webhooks may have http addresses and private ones.

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::{caller, owned, trail};
 use crate::archive::HistoryItem;
 use crate::domain::catalog::Show;
-use crate::domain::ids::{Id20, PaymentId, ReservationId, UserId};
+use crate::domain::ids::{Id20, LogName, PaymentId, ReservationId, UserId};
 use crate::domain::outcome::{InvalidReason, Refusal};
 use crate::domain::reservation::{Reservation, Status};
 use crate::http::body;
@@ -73,7 +73,8 @@ pub(crate) async fn history(ctx: &Context, request: &Request) -> Result<Response
     response::ok(&page::cut(changes.into_iter(), &asked)?)
 }
 
-/// All changes that the client has seen, and where it names none all that there were when it asked.
+/// All changes that the client has seen; where it names none, all that there were when it asked, or a moment before if the archive
+/// lags.
 async fn changes(
     ctx: &Context,
     request: &Request,
@@ -89,10 +90,19 @@ async fn changes(
         }
     }
     // One that Redis has forgotten has been in the archive since before that.
-    if let Some(current) = in_store(ctx, request, view, id).await? {
-        freshness::wait_archive(ctx, request, id.concert, current.at.number).await?;
+    let current = match in_store(ctx, request, view, id).await {
+        // Without Redis there is what MySQL has.
+        Err(problem) if problem.code == Code::Unavailable => None,
+        current => current?,
+    };
+    if let Some(current) = &current {
+        freshness::catch_up_to(ctx, request, LogName::Concert(id.concert), current.at.number).await?;
     }
-    history::read(request, ctx.archive.history_of(id)).await
+    let changes = history::read(request, ctx.archive.history_of(id)).await?;
+    if changes.is_empty() && current.is_some() {
+        return Err(Problem::new(Code::Unavailable).detail("MySQL has not got that reservation yet."));
+    }
+    Ok(changes)
 }
 
 refusals!(RefundRefusals: JSON, ORGANISER, DURABILITY, KEY, BODY, PATH, STORE, NOT_BUILT; IdempotencyKeyRequired,

@@ -102,6 +102,7 @@ fn settings() -> Settings {
         body_read_timeout: Duration::from_secs(10),
         keep_alive_idle: Duration::from_secs(75),
         request_deadline: Duration::from_secs(10),
+        catch_up: Duration::from_secs(2),
         drain: Duration::from_millis(100),
         insecure_webhooks: false,
         durability: Durability::Disk,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::app::{App, Setup};
 use super::card_ends::still;
 use super::client::{Answered, Caller};
+use crate::support::SOON;
 
 /// Sends the version of an answer along.
 async fn after(seen: &Answered, caller: &mut Caller, path: &str) -> Answered {
@@ -21,7 +22,9 @@ fn actions(history: &Answered) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_has_all_that_had_happened() {
-    let app = App::start().await;
+    let mut setup = Setup::default();
+    (setup.settings.request_deadline, setup.settings.catch_up) = (2 * SOON, SOON);
+    let app = App::start_with(setup).await;
     let mut boss = app.boss().await;
     // The first time of a concert that the archive has just heard of, then of one that it follows.
     let (concert, show) = app.on_sale(json!({"endTokenOn": "never"})).await;
@@ -53,7 +56,8 @@ async fn a_history_has_all_that_had_happened() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_that_the_archive_has_not_got_yet_is_not_unknown() {
     let mut setup = Setup::default();
-    setup.settings.request_deadline = Duration::from_secs(1);
+    setup.settings.request_deadline = Duration::from_secs(5);
+    setup.settings.catch_up = Duration::from_millis(100);
     let app = App::start_with(setup).await;
     let (concert, show) = app.on_sale(json!({})).await;
     let mut boss = app.boss().await;
@@ -81,7 +85,9 @@ async fn a_history_that_the_archive_has_not_got_yet_is_not_unknown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_reports_and_exports_have_what_their_client_has_seen() {
-    let app = App::start().await;
+    let mut setup = Setup::default();
+    (setup.settings.request_deadline, setup.settings.catch_up) = (2 * SOON, SOON);
+    let app = App::start_with(setup).await;
     let (concert, show) = app.on_sale(json!({"endTokenOn": "never"})).await;
     let mut boss = app.boss().await;
     let mut buyer = app.in_line("u", concert).await;
