@@ -17,16 +17,7 @@ pub(super) async fn find_concert(
     request: &Request,
     id: ConcertId,
 ) -> Result<Option<Arc<ConcertView>>, Problem> {
-    if let Some(view) = ctx.live.concert(id) {
-        return Ok(Some(view));
-    }
-    // Boxed, since hardly any request looks and all would carry the room for it.
-    Box::pin(look(ctx, request)).await?;
-    let found = ctx.live.concert(id);
-    if let Some(view) = &found {
-        Box::pin(whole(request, view)).await;
-    }
-    Ok(found)
+    find(ctx, request, || ctx.live.concert(id), |view| view).await
 }
 
 /// The concert, or 404.
@@ -44,15 +35,7 @@ pub(super) async fn find_show(
     request: &Request,
     id: ShowId,
 ) -> Result<Option<(Arc<ConcertView>, Arc<ShowView>)>, Problem> {
-    if let Some(found) = ctx.live.show(id) {
-        return Ok(Some(found));
-    }
-    Box::pin(look(ctx, request)).await?;
-    let found = ctx.live.show(id);
-    if let Some((view, _)) = &found {
-        Box::pin(whole(request, view)).await;
-    }
-    Ok(found)
+    find(ctx, request, || ctx.live.show(id), |(view, _)| view).await
 }
 
 /// The show and its concert, or 404.
@@ -64,14 +47,28 @@ pub(super) async fn show(
     find_show(ctx, request, id).await?.ok_or_else(|| Problem::new(Code::NotFound))
 }
 
+/// What `known` finds here, else behind a look; then its concert shows what its log has.
+async fn find<T>(
+    ctx: &Context,
+    request: &Request,
+    known: impl Fn() -> Option<T>,
+    concert: impl Fn(&T) -> &Arc<ConcertView>,
+) -> Result<Option<T>, Problem> {
+    if let Some(found) = known() {
+        return Ok(Some(found));
+    }
+    // Boxed, since hardly any request looks and all would carry the room for it.
+    Box::pin(look(ctx, request)).await?;
+    let found = known();
+    if let Some(found) = &found {
+        Box::pin(concert(found).reached(1, request.deadline)).await;
+    }
+    Ok(found)
+}
+
 async fn look(ctx: &Context, request: &Request) -> Result<(), Problem> {
     match timeout_at(request.deadline, ctx.live.lookout().look()).await {
         Ok(true) => Ok(()),
         _ => Err(Problem::new(Code::Unavailable).detail("Nobody can say now whether there is such a thing.")),
     }
-}
-
-/// What a view just made shows follows from its log.
-async fn whole(request: &Request, view: &ConcertView) {
-    view.reached(1, request.deadline).await;
 }

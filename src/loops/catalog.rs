@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::archive::{self, Archive, LogState};
+use crate::archive::{self, Archive, LogOffset, LogState};
 use crate::domain::ids::{ConcertId, LogName, Mark};
 use crate::live::Live;
-use crate::publishing::{mark, publish, register};
+use crate::publishing::publish;
 use crate::store::{SeenLogs, Store};
 
 /// Between two looks at MySQL when nobody says that something changed.
@@ -154,4 +154,22 @@ async fn register_all(
         }
     }
     Ok(concerts)
+}
+
+/// Makes a log known that MySQL has an entry of, and that it stopped, if it has.
+fn register(seen: &SeenLogs, live: &Live, known: &LogOffset) {
+    let log = seen.register(known.log, known.log_id, known.offset);
+    if known.state == LogState::Recovering {
+        log.stop();
+        mark(live, known.log);
+    }
+}
+
+/// Shows that the log of a concert has stopped.
+fn mark(live: &Live, log: LogName) {
+    if let LogName::Concert(concert) = log
+        && let Some(view) = live.concert(concert)
+    {
+        view.mark_recovering();
+    }
 }
